@@ -1,0 +1,38 @@
+# make train | test | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
+# PYTHON=python3.12 chooses the interpreter of a new environment (3.11 to 3.13).
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: env train test test-slow lint format
+
+env: .venv/.installed
+
+# torch takes a minute or two to install, so only a change of these two files installs anything again.
+.venv/.installed: pyproject.toml constraints.txt
+ifneq ($(UV),)
+	test -x $(BIN)/python || uv venv --python $(PYTHON) .venv
+	VIRTUAL_ENV=.venv uv pip install -c constraints.txt -e '.[dev]'
+else
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+endif
+	@touch $@
+
+train: env
+	$(BIN)/python train.py $(ARGS)
+
+test: env
+	$(BIN)/pytest $(ARGS)
+
+test-slow: env
+	$(BIN)/pytest -m slow $(ARGS)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

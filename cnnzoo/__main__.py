@@ -1,0 +1,51 @@
+"""python -m cnnzoo <verb> [key=value ...]: what can be done beside training."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnzoo import cli
+from cnnzoo.checks import check_config
+from cnnzoo.config import RunConfig, compose_config
+
+SHEET_COLUMNS = 12
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and do what the verb says."""
+    parser = argparse.ArgumentParser(prog="python -m cnnzoo", description="What can be done beside training.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    data = verbs.add_parser("data", help="fetch and verify the images, say what is where, draw a contact sheet")
+    data.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
+    parsed = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s")
+    with cli.plain_errors():
+        config = compose_config(parsed.overrides)
+        check_config(config)
+        show_data(config)
+
+
+def show_data(config: RunConfig) -> None:
+    """Fetch and verify the configured images, print what is where, and write a contact sheet."""
+    import torch
+
+    from cnnzoo.report.contact_sheet import save_contact_sheet
+    from cnnzoo.run import build_data
+
+    images = build_data(config).load()
+    for name, path in images.paths.items():
+        print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")
+    train, test = images.labels[: images.num_train], images.labels[images.num_train :]
+    print(f"{len(train):,} training and {len(test):,} test images, {'x'.join(map(str, images.pixels.shape[1:]))}")
+    for label, class_name in enumerate(images.class_names):
+        print(f"  {label}  {class_name:<12} {(train == label).sum():>6,} training {(test == label).sum():>6,} test")
+    first = [torch.nonzero(train == label).squeeze(1)[:SHEET_COLUMNS] for label in range(len(images.class_names))]
+    sheet = Path("outputs") / f"{config.choices['data']}.png"
+    title = f"{config.choices['data']}: the first {SHEET_COLUMNS} training images of each class"
+    save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), images.class_names, title, sheet)
+    print(f"contact sheet: {sheet}")
+
+
+if __name__ == "__main__":
+    main()

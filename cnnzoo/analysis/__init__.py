@@ -1,0 +1,1 @@
+"""What any `nn.Module` is made of and what it costs."""

@@ -1,0 +1,150 @@
+"""What a configuration must be, checked before anything is started and without importing torch.
+
+The chosen yaml files are the schema: a key that is not in them is unknown, and a value must be of the same kind as the
+one that stands there. `RULES` adds what the kind does not tell.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cnnzoo.config import RunConfig, compose_config
+from cnnzoo.errors import UserError
+
+TARGETS = ("cnnzoo.", "torch.optim.", "lightning.pytorch.callbacks.", "lightning.pytorch.loggers.")
+MAX_FAULTS = 3  # shown at once, two lines each
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be: `words` is read after `must be`."""
+
+    words: str
+    allows: Callable[[Any], bool]
+
+
+def check_config(config: RunConfig) -> None:
+    """Check everything that can be checked without building the net.
+
+    Raises:
+        UserError: the message names the faults and what to type.
+    """
+    schema = compose_config([f"{group}={option}" for group, option in config.choices.items() if group != "experiment"])
+    faults = [*_faults(config.values, schema.values, ""), *_derived_faults(config.values)]
+    faults = faults or list(_size_fault(config, schema))
+    if faults:
+        raise UserError("\n".join(faults[:MAX_FAULTS]))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?`, or nothing if nothing known is near `word`."""
+    near = difflib.get_close_matches(word, list(known), n=4, cutoff=0.6)
+    return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+def keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of all values that can be set."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from keys(value, f"{prefix}{key}.")
+        elif not key.startswith("_"):
+            yield f"{prefix}{key}"
+
+
+def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[str]:
+    for key in sorted(values.keys() - schema.keys()):
+        near = nearest(prefix + key, [prefix + known for known in schema])
+        yield f"unknown key '{prefix}{key}'{near}\nall keys: python train.py --help"
+    for key, default in schema.items():
+        name, value = f"{prefix}{key}", values.get(key, "")
+        if isinstance(default, dict) and isinstance(value, dict):
+            yield from _faults(value, default, f"{name}.")
+        elif key == "_target_" and not str(value).startswith(TARGETS):
+            yield f"{name}={value} is refused: targets begin with {', '.join(TARGETS)}"
+        elif name in DERIVED:
+            continue
+        elif (rule := RULES.get(name, KINDS.get(type(default)))) and not rule.allows(value):
+            got = "nothing" if value == "" else repr(value)
+            yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={default}"
+
+
+def _derived_faults(values: dict[str, Any]) -> Iterator[str]:
+    for name, source in DERIVED.items():
+        (group, key), (source_group, source_key) = name.split("."), source.split(".")
+        if values.get(group, {}).get(key) != values.get(source_group, {}).get(source_key):
+            yield f"{name} follows {source}\ntype {source}={values[group][key]}"
+
+
+def _size_fault(config: RunConfig, schema: RunConfig) -> Iterator[str]:
+    # min_size holds for the net as its yaml has it; with other arguments, building the net finds out.
+    size, smallest = config.values["data"]["resize"], config.values["model"]["min_size"]
+    if size < smallest and config.net_arguments | {"image_size": 0} == schema.net_arguments | {"image_size": 0}:
+        net = config.choices["model"]
+        yield f"images of {size} px are too small: {net} needs data.resize >= {smallest}\ntype data.resize={smallest}"
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _whole(value: object, low: int, high: float) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole_from(low: int, high: float = float("inf"), *, unit: str = "") -> Rule:
+    words = f"at least {low}" if high == float("inf") else f"{low} to {high}"
+    return Rule(f"a whole number{unit}, {words}", lambda value: _whole(value, low, high))
+
+
+def _one_of(*allowed: object) -> Rule:
+    words = ", ".join(str(option).lower() for option in allowed)
+    return Rule(f"one of {words}", lambda value: any(type(value) is type(o) and value == o for o in allowed))
+
+
+KINDS = {
+    bool: Rule("true or false", lambda value: isinstance(value, bool)),
+    int: Rule("a whole number", lambda value: _whole(value, -(2**63), 2**63)),
+    float: Rule("a number", _number),
+    str: Rule("a word", lambda value: isinstance(value, str) and value != ""),
+    list: Rule("a list like [1,2]", lambda value: isinstance(value, list)),
+    dict: Rule("a group of keys", lambda value: isinstance(value, dict)),
+}
+POSITIVE = Rule("a number above 0", lambda value: _number(value) and value > 0)
+FRACTION = Rule("a number from 0 to below 1", lambda value: _number(value) and 0 <= value < 1)
+LIMIT = Rule(
+    "a share from 0.0 to 1.0 or a whole number of batches",
+    lambda value: _whole(value, 1, 2**63) or (isinstance(value, float) and 0 < value <= 1),
+)
+DERIVED = {  # interpolated once for all nets; not for the command line
+    "model.in_channels": "data.channels",
+    "model.num_classes": "data.num_classes",
+    "model.image_size": "data.resize",
+}
+RULES = {
+    "seed": _whole_from(0, 2**32 - 1),
+    "protocol": _one_of("holdout", "course"),
+    "label_smoothing": FRACTION,
+    "data.resize": _whole_from(1, 1024, unit=" of pixels"),
+    "data.batch_size": _whole_from(1),
+    "data.augment": _one_of("none", "flip", "crop_flip", "strong"),
+    "data.channels": _one_of(1),
+    "data.num_classes": _one_of(10),
+    "data.num_train": _whole_from(12),
+    "data.num_test": _whole_from(1),
+    "optimizer.lr": POSITIVE,
+    "optimizer.momentum": FRACTION,
+    "optimizer.weight_decay": Rule("a number, 0 or more", lambda value: _number(value) and value >= 0),
+    "scheduler.warmup": Rule("a share between 0 and 1", lambda value: _number(value) and 0 < value < 1),
+    "scheduler.gamma": POSITIVE,
+    "trainer.max_epochs": _whole_from(1),
+    "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
+    "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "trainer.deterministic": _one_of(True, False, "warn"),
+    "trainer.gradient_clip_val": Rule(
+        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
+    ),
+    "trainer.limit_train_batches": LIMIT,
+    "trainer.limit_val_batches": LIMIT,
+    "trainer.limit_test_batches": LIMIT,
+}

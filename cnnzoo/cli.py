@@ -1,0 +1,123 @@
+"""What the command lines share: mistakes are answered in a few words, at once, with exit code 2."""
+
+import os
+import re
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from cnnzoo.checks import check_config, keys, nearest
+from cnnzoo.config import compose_config, groups, options, resolve
+from cnnzoo.errors import UserError
+from cnnzoo.record import FILE_NAME
+
+USER_ERROR = 2  # exit code
+DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
+SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
+
+
+def run(main: Callable[[], Any]) -> None:
+    """Call a function that Hydra made, with plain words for what is wrong with the command line."""
+    os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
+    with plain_errors():
+        for argument in sys.argv[1:]:
+            if re.match(r"--\w+(\.\w+)*=", argument) and argument[2:].split("=")[0] in groups():
+                raise UserError(f"'{argument}' is written without dashes\ntype {argument[2:]}")
+        try:
+            main()
+        except Exception as error:
+            # Until Hydra has composed the configuration, whatever it raises is about the command line.
+            raise error if Preflight.reached else UserError(explain(error)) from error
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Print an error that the user can mend in plain words and exit with code 2."""
+    try:
+        yield
+    except (UserError, CompactHydraException) as error:
+        if SHOW_TRACEBACKS:
+            raise
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+
+
+def explain(error: Exception) -> str:
+    """Return in a few lines what is wrong and what to type, also where it was Hydra that noticed."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        if group in groups():
+            return (
+                f"unknown {group} {option!r}{nearest(option, options(group))}\nall of them: {', '.join(options(group))}"
+            )
+    if isinstance(error, OverrideParseException):
+        return f"cannot read '{error.override}'\ntype key=value, such as model=lenet or data.resize=96"
+    if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
+        return f"'{ambiguous[1]}' is several values, and this is one run\ntype one value"
+    if unknown := re.match(r"Could not override '(.*?)'", text):
+        known = [*groups(), *keys(compose_config([]).values)]
+        return f"unknown key '{unknown[1]}'{nearest(unknown[1], known)}\nall keys: python train.py --help"
+    return "\n".join(text.splitlines()[:5])
+
+
+class Preflight(Callback):
+    """Hydra calls this before it creates the run's folder; a refused run leaves nothing behind."""
+
+    reached = False
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the configuration and the folder."""
+        Preflight.reached = True
+        try:
+            with plain_errors():
+                HydraConfig.instance().set_config(config)  # the folder's name refers to it
+                run_config = resolve(config, config.hydra.runtime.choices)
+                check_config(run_config)
+                check_folder(config.hydra.run.dir)
+                warn_of_repeats(config.hydra.overrides.task)
+                from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
+
+                check(run_config)
+        except Exception:
+            traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
+            sys.exit(1)
+
+
+def check_folder(name: str) -> None:
+    """Check that a run can be written to the folder `name` and would not overwrite another.
+
+    Raises:
+        UserError: it has no name, holds a run, or cannot be created or written.
+    """
+    if not name:
+        raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
+    folder = Path(name)
+    if (folder / FILE_NAME).exists():
+        raise UserError(f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"1")
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}\ntype hydra.run.dir=DIR with another folder"
+        ) from error
+
+
+def warn_of_repeats(overrides: list[str]) -> None:
+    """Say which keys are given more than once, because the last one silently wins."""
+    last = {override.partition("=")[0]: override for override in overrides}
+    for key, count in Counter(override.partition("=")[0] for override in overrides).items():
+        if count > 1:
+            print(f"note: {key} is given {count} times, using {last[key]}", file=sys.stderr)

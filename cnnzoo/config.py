@@ -1,0 +1,86 @@
+"""Configurations: composed by Hydra from `conf/` and resolved to plain values. Nothing here imports torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cnnzoo.errors import UserError
+
+CONF = Path(__file__).parents[1] / "conf"
+NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run as it was asked for.
+
+    Attributes:
+        values: all keys with their resolved values, in plain dicts and lists.
+        choices: the option chosen in each config group, such as {"model": "lenet"}.
+    """
+
+    values: dict[str, Any]
+    choices: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What the run is called in folders and tables, such as `lenet-28-adamw-s0`."""
+        model, optimizer = self.choices["model"], self.choices["optimizer"]
+        return f"{model}-{self.values['data']['resize']}-{optimizer}-s{self.values['seed']}"
+
+    @property
+    def net_arguments(self) -> dict[str, Any]:
+        """What is passed to the net's class, and `_target_`, which names it."""
+        return {key: value for key, value in self.values["model"].items() if key not in NOT_NET_ARGUMENTS}
+
+
+def compose_config(overrides: Sequence[str]) -> RunConfig:
+    """Return the configuration that `python train.py <overrides>` runs.
+
+    Raises:
+        HydraException: an override cannot be parsed or applied; `cnnzoo.cli.explain` says it in words.
+        UserError: a value refers to a key that does not exist.
+    """
+    if GlobalHydra.instance().is_initialized():
+        composed = compose("train", list(overrides), return_hydra_config=True)
+    else:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = compose("train", list(overrides), return_hydra_config=True)
+    return resolve(composed, composed.hydra.runtime.choices)
+
+
+def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
+    """Return the plain form of what Hydra composed from `choices`.
+
+    Raises:
+        UserError: a value refers to a key that does not exist.
+    """
+    values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    try:
+        plain = OmegaConf.to_container(values, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(plain, dict)
+    return RunConfig(
+        values={str(key): value for key, value in plain.items()},
+        choices={
+            group: option for group, option in sorted(choices.items()) if option and not group.startswith("hydra/")
+        },
+    )
+
+
+def options(group: str) -> list[str]:
+    """Return the names that can be chosen in a config group, such as `model`."""
+    folder = CONF / group
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+
+
+def groups() -> list[str]:
+    """Return the names of the config groups."""
+    return sorted(path.name for path in CONF.iterdir() if path.is_dir())

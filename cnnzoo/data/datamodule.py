@@ -1,0 +1,141 @@
+"""The LightningDataModules: which images are trained, validated and tested on, in which order, as the net sees them."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from cnnzoo.data.fashion_mnist import load_fashion_mnist
+from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
+from cnnzoo.data.synthetic import make_synthetic
+from cnnzoo.data.transform import BatchTransform
+
+Protocol = Literal["holdout", "course"]
+SPLIT_SEED = 0  # the same split for every run, so that seeds vary the run and not its data
+
+
+class ImageDataModule(lightning.LightningDataModule):
+    """Images in memory, batched by gathering, transformed on the device.
+
+    Under the protocol `holdout`, one training image in twelve is held out, stratified by class, for validation, and the
+    test set is read at the end. Under `course`, all training images are trained on and every epoch is evaluated on the
+    test set, as the course does it.
+
+    Args:
+        resize: height and width of what the net sees, in pixels.
+        batch_size: images per step, in training and in evaluation.
+        augment: none, flip, crop_flip or strong (crop, flip, erase); of training images only.
+        protocol: holdout or course.
+        seed: of the training order.
+
+    Raises:
+        UserError: (in `train_dataloader`) batch_size is more than there are training images.
+    """
+
+    mean: float
+    std: float
+    images: Images
+
+    def __init__(self, *, resize: int, batch_size: int, augment: str, protocol: Protocol, seed: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.protocol = protocol
+        self.seed = seed
+        self.transform = BatchTransform(resize=resize, mean=self.mean, std=self.std, augment=augment)
+
+    def load(self) -> Images:
+        """Return the images, fetching them if need be."""
+        raise NotImplementedError
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What the record says of the data, or None before they are loaded: images in each set, checksums."""
+        if not hasattr(self, "images"):
+            return None
+        sets = {"train": self.train_set, "val": self.val_set, "test": self.test_set}
+        return {**{name: len(subset) for name, subset in sets.items()}, "sha256": self.images.sha256}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the images, once, and move them to the accelerator if there is one."""
+        if hasattr(self, "images"):
+            return
+        images = self.load()
+        if self.protocol == "holdout":
+            train, val = stratified_split(images.labels[: images.num_train], images.num_train // 12, seed=SPLIT_SEED)
+        else:
+            train, val = torch.arange(images.num_train), torch.arange(0)
+        test = torch.arange(images.num_train, len(images.labels))
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        pixels, labels = images.pixels.to(device), images.labels.to(device)
+        self.train_set, self.val_set, self.test_set = (Subset(pixels, labels, part) for part in (train, val, test))
+        self.images = images
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the training batches, shuffled anew every epoch."""
+        return self._loader(self.train_set, seed=self.seed)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return what is evaluated after every epoch: held-out images, or the test set under `protocol=course`."""
+        return self._loader(self.test_set if self.protocol == "course" else self.val_set)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Return the official test images."""
+        return self._loader(self.test_set)
+
+    def _loader(self, subset: Subset, *, seed: int | None = None) -> DataLoader[Any]:
+        # batch_size=None: the sampler's tensors of positions go to the subset as they are, one gather a batch.
+        return DataLoader(subset, batch_size=None, sampler=BatchSampler(len(subset), self.batch_size, seed=seed))
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Turn the stored bytes into what the net sees; Lightning calls this once the batch is on the device."""
+        images, labels = batch
+        training = self.trainer is not None and self.trainer.training
+        return self.transform(images, training=training), labels
+
+
+class FashionMNISTDataModule(ImageDataModule):
+    """Fashion-MNIST: 55,000 / 5,000 / 10,000 images, 28x28, 10 classes; see `ImageDataModule`.
+
+    Args:
+        root: folder of the four files; they are fetched into it if they are not there.
+        **kwargs: see `ImageDataModule`.
+
+    Raises:
+        UserError: (in `setup`) the files are missing and cannot be fetched.
+    """
+
+    mean = 0.2860  # of the 60,000 training images; a test computes both
+    std = 0.3530
+
+    def __init__(self, *, root: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.root = Path(root)
+
+    def load(self) -> Images:
+        """Return the verified images."""
+        return load_fashion_mnist(self.root)
+
+
+class SyntheticDataModule(ImageDataModule):
+    """Striped images that are generated, for offline work and tests; see `make_synthetic` and `ImageDataModule`.
+
+    Args:
+        num_train: training images, one in twelve of which is held out under `protocol=holdout`.
+        num_test: test images.
+        **kwargs: see `ImageDataModule`.
+    """
+
+    mean = 0.5
+    std = 0.25
+
+    def __init__(self, *, num_train: int, num_test: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_train = num_train
+        self.num_test = num_test
+
+    def load(self) -> Images:
+        """Return the generated images."""
+        return make_synthetic(self.num_train, self.num_test)

@@ -1,0 +1,101 @@
+"""The whole data set as one tensor in memory, and the order in which batches are drawn from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from cnnzoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Images:
+    """All images of a data set with what is known of them.
+
+    Attributes:
+        pixels: uint8, (N, C, H, W).
+        labels: int64, (N,).
+        num_train: the first `num_train` images are the official training set, the others the official test set.
+        class_names: one per label.
+        sha256: checksum of each source file by name, for the record.
+        paths: where each source file is; empty where the images are generated.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    num_train: int
+    class_names: tuple[str, ...]
+    sha256: dict[str, str]
+    paths: dict[str, Path]
+
+
+class Subset(Dataset[tuple[Tensor, Tensor]]):
+    """Some of the images; indexed with a tensor of positions it gathers a whole batch at once."""
+
+    def __init__(self, pixels: Tensor, labels: Tensor, indices: Tensor) -> None:
+        self.pixels = pixels
+        self.labels = labels
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = self.indices[positions].to(self.pixels.device)
+        return self.pixels[chosen], self.labels[chosen]
+
+
+class BatchSampler(Sampler[Tensor]):
+    """Yields the positions of each batch as one tensor.
+
+    With a seed, the order is a permutation that depends on (seed, epoch) alone, so a run that is resumed at an epoch
+    sees what an uninterrupted one would, and the last incomplete batch is dropped, because batch norm learns badly from
+    a handful of images. Without a seed the order is that of the data, and every image is seen.
+
+    Raises:
+        UserError: there are fewer images than one batch has.
+    """
+
+    def __init__(self, num_images: int, batch_size: int, *, seed: int | None = None) -> None:
+        self.num_images = num_images
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        if seed is not None and num_images < batch_size:
+            raise UserError(
+                f"data.batch_size={batch_size} is too large for {num_images} training images\ntype a smaller one"
+            )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Lightning calls this before every epoch, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.num_images, self.batch_size)
+        return full + (rest > 0 and self.seed is None)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.seed is None:
+            order = torch.arange(self.num_images)
+        else:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            order = torch.randperm(self.num_images, generator=generator)
+        return iter(torch.split(order, self.batch_size)[: len(self)])
+
+
+def stratified_split(labels: Tensor, num_held_out: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Split the positions of `labels` into (kept, held out), each sorted, with every class held out in proportion.
+
+    Shape:
+        labels: (N,), int64; every class has the same share of `num_held_out` as of N, up to rounding.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in torch.unique(labels):
+        members = torch.nonzero(labels == label).squeeze(1)
+        count = round(len(members) * num_held_out / len(labels))
+        held_out[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+    return torch.nonzero(~held_out).squeeze(1), torch.nonzero(held_out).squeeze(1)

@@ -1,0 +1,74 @@
+"""LeNet: convolutions and pooling learn the features that a small dense net then classifies."""
+
+from torch import nn
+
+from cnnzoo.blocks import POOLINGS, ConvNet, activation_layer, choose, feature_shape, norm_layer, stage
+
+
+class LeNet(ConvNet):
+    """LeNet as it is taught: two convolutions with pooling, three dense layers.
+
+    Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, Proceedings of the
+    IEEE 86(11) 1998, section II.B and figure 2; in the form of Zhang et al., Dive into Deep Learning, section 7.6
+    (61,706 parameters), and with batch norm section 8.5.
+
+    Shape:
+        Input:  (N, in_channels, S, S), float; S >= 16 - 2 * padding because stage2 halves to zero below it.
+        Output: (N, num_classes), unnormalised logits.
+
+    Args:
+        in_channels: channels of the images.
+        num_classes: number of logits.
+        image_size: S, in pixels.
+        activation: after every hidden layer: sigmoid, relu or tanh.
+        pooling: avg or max, over 2x2 windows.
+        norm: none or batch, between every hidden layer and its activation.
+        padding: of the first convolution, in pixels; 2 turns 28 px into the 32 px of the paper.
+
+    Deviations:
+        * activation: paper scaled tanh; here a choice, because the course uses the sigmoid and today's practice ReLU.
+        * subsampling: paper a trainable coefficient and bias per map; here plain pooling, as the course has it.
+        * C3: paper connects each map to some of the six maps below; here to all, as every framework does.
+        * output: paper radial basis functions; here a dense layer, trained by cross-entropy.
+
+    Raises:
+        ValueError: an option is unknown, or image_size is too small.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        image_size: int,
+        activation: str,
+        pooling: str,
+        norm: str,
+        padding: int,
+    ) -> None:
+        super().__init__()
+        pool = choose(POOLINGS, pooling, "pooling")
+
+        def conv(in_channels: int, out_channels: int, padding: int) -> nn.Sequential:
+            return stage(
+                conv=nn.Conv2d(in_channels, out_channels, kernel_size=5, padding=padding),
+                norm=norm_layer(norm, out_channels, dims=2),
+                act=activation_layer(activation),
+                pool=pool(kernel_size=2, stride=2),
+            )
+
+        def dense(in_features: int, out_features: int) -> nn.Sequential:
+            return stage(
+                linear=nn.Linear(in_features, out_features),
+                norm=norm_layer(norm, out_features, dims=1),
+                act=activation_layer(activation),
+            )
+
+        self.features = stage(stage1=conv(in_channels, 6, padding), stage2=conv(6, 16, 0))
+        channels, height, width = feature_shape(self.features, in_channels, image_size)
+        self.head = stage(
+            flatten=nn.Flatten(),
+            dense1=dense(channels * height * width, 120),
+            dense2=dense(120, 84),
+            output=nn.Linear(84, num_classes),
+        )

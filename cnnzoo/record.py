@@ -1,0 +1,81 @@
+"""`run.json`: what was asked of a run and what happened.
+
+Written when the run starts and replaced, atomically, when it ends. Reports and sweeps read it; nothing here imports
+more than the standard library, so that they need not load torch.
+"""
+
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+SCHEMA = 1
+FILE_NAME = "run.json"
+PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
+
+Status = Literal["running", "completed", "failed", "stuck", "diverged", "preempted", "unsupported"]
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Replace `folder/run.json`; a reader, or a crash at any moment, sees the old record or the new one, whole."""
+    text = json.dumps(_finite({"schema": SCHEMA, **record}), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_file(folder / FILE_NAME) as file:
+        file.write(text.encode())
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return the record of the run in `folder`.
+
+    Raises:
+        FileNotFoundError: there is no `run.json` in `folder`.
+    """
+    record: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    return record
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with None for every number that JSON does not have, such as the loss of a diverged run."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at `path` when the block ends, flushed to the disk, and not at all if it raises."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that figures depend on."""
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return the commit checked out in `folder` and whether files differ from it, or None outside a git checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

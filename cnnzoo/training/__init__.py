@@ -1,0 +1,1 @@
+"""How a net is trained: the LightningModule, schedules, checkpoints, precision, history and display."""

@@ -1,0 +1,106 @@
+"""The one LightningModule: it trains any net that turns images into logits."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import lightning
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy
+
+Stage = Literal["train", "val", "test"]
+
+
+class ImageClassifier(lightning.LightningModule):
+    """Cross-entropy training of `net`, with loss and accuracy per epoch under `<stage>/loss` and `<stage>/acc`.
+
+    Accuracy is a fraction. That of `train` is of the weights as they were at each step, in training mode, as the course
+    computes it. Label smoothing applies to the training loss alone, so that evaluation losses stay comparable.
+
+    Args:
+        net: (N, C, S, S) images to (N, num_classes) logits.
+        make_optimizer: parameters to optimizer.
+        make_scheduler: (optimizer, total_steps=) to a scheduler that is stepped once per optimizer step.
+        num_classes: number of logits.
+        label_smoothing: share of the target spread evenly over all classes (Szegedy et al. 2016, section 7).
+        validated_as: what the figures of validation batches are called: `test` where the course's protocol is
+            followed and the test set is evaluated every epoch.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        make_optimizer: Callable[..., Optimizer],
+        make_scheduler: Callable[..., LRScheduler],
+        num_classes: int,
+        label_smoothing: float = 0.0,
+        validated_as: Stage = "val",
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.label_smoothing = label_smoothing
+        self.validated_as = validated_as
+        self.metrics = nn.ModuleDict(
+            {
+                f"{stage}/{name}": metric
+                for stage in ("train", "val", "test")
+                for name, metric in (
+                    ("loss", MeanMetric(nan_strategy="disable")),
+                    ("acc", MulticlassAccuracy(num_classes, average="micro", validate_args=False)),
+                )
+            }
+        )
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of one batch."""
+        return self._step(batch, "train", self.label_smoothing)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add one batch to the epoch's figures."""
+        self._step(batch, self.validated_as)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add one batch to the final figures."""
+        self._step(batch, "test")
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: Stage, label_smoothing: float = 0.0) -> Tensor:
+        images, labels = batch
+        logits = self.net(images).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        self._metric(stage, "loss").update(loss.detach(), weight=len(labels))
+        self._metric(stage, "acc").update(logits.detach(), labels)
+        return loss
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures of the validation epoch."""
+        self.log_dict(self.epoch_metrics(self.validated_as))
+
+    def on_test_epoch_end(self) -> None:
+        """Log the final figures."""
+        self.log_dict(self.epoch_metrics("test"))
+
+    def epoch_metrics(self, stage: Stage) -> dict[str, Tensor]:
+        """Return `<stage>/loss` and `<stage>/acc` of all batches since the last call."""
+        figures = {}
+        for name in ("loss", "acc"):
+            metric = self._metric(stage, name)
+            figures[f"{stage}/{name}"] = metric.compute()
+            metric.reset()
+        return figures
+
+    def _metric(self, stage: Stage, name: str) -> Metric:
+        metric = self.metrics[f"{stage}/{name}"]
+        assert isinstance(metric, Metric)
+        return metric
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer with its scheduler, which is stepped once per optimizer step."""
+        optimizer = self.make_optimizer(self.net.parameters())
+        scheduler = self.make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,65 @@
+"""What a run computes on, and in which number format."""
+
+import platform
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """Return the device for `trainer.accelerator`: auto (the best there is), gpu, mps or cpu.
+
+    Raises:
+        ValueError: there is none of that kind.
+    """
+    if accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    if accelerator in ("auto", "cpu"):
+        return torch.device("cpu")
+    raise ValueError(f"trainer.accelerator={accelerator}, but this machine has none\ntype trainer.accelerator=auto")
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Return the Lightning precision for `trainer.precision` on `device`.
+
+    `auto` is bf16-mixed where the hardware computes in bfloat16 (Ampere and later, AVX512-BF16, AMX), 16-mixed on older
+    GPUs, and 32-true elsewhere.
+
+    Raises:
+        ValueError: 16-mixed is asked for on a CPU, where Lightning would silently run bf16-mixed instead.
+    """
+    if precision == "16-mixed" and device.type == "cpu":
+        raise ValueError(
+            "trainer.precision=16-mixed needs a GPU: CPUs do not compute in float16\n"
+            "type trainer.precision=auto, 32-true or bf16-mixed"
+        )
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    # torch.cpu.get_capabilities() tells the same in public, but is younger than the oldest torch supported here.
+    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return "bf16-mixed"
+    return "32-true"
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the kind and make of `device`, such as `cpu (AMD EPYC)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{device.type} ({names[0] if names else platform.machine()})"
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Return the most memory held so far: by tensors on a CUDA device, by the whole process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB

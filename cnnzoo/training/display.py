@@ -1,0 +1,104 @@
+"""What a run shows while it trains and when it ends: a progress bar on a terminal, plain lines elsewhere."""
+
+import time
+from typing import Any
+
+import lightning
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.history import History
+
+REFRESH_SECONDS = 0.25  # reading the loss waits for the device, so not at every step
+
+
+class Display(lightning.Callback):
+    """Prints one line per epoch from the last row of `history`, and on a terminal a bar below the lines.
+
+    Args:
+        history: stands before this callback in the trainer's list.
+        console: where to print.
+    """
+
+    def __init__(self, history: History, console: Console) -> None:
+        self.history = history
+        self.console = console
+        self.progress: Progress | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Show the bar."""
+        if self.console.is_terminal:
+            columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
+            self.progress = Progress(
+                *columns, TimeRemainingColumn(), TextColumn("{task.description}"), console=self.console, transient=True
+            )
+            self.task = self.progress.add_task("", total=int(trainer.estimated_stepping_batches), epoch="")
+            self.progress.start()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start counting images."""
+        self.started = self.refreshed = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar, a few times a second."""
+        now = time.perf_counter()
+        if self.progress is None or now - self.refreshed < REFRESH_SECONDS:
+            return
+        assert isinstance(pl_module, ImageClassifier)
+        self.refreshed = now
+        speed = (batch_idx + 1) * len(batch[1]) / (now - self.started)
+        accuracy = float(pl_module.metrics["train/acc"].compute())  # type: ignore[operator]
+        self.progress.update(
+            self.task,
+            completed=trainer.global_step,
+            description=f"loss {float(outputs['loss']):.3f}  acc {accuracy:.1%}  {speed:,.0f} images/s",
+            epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}",
+        )
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Print the epoch's line."""
+        row = self.history.rows[-1]
+        parts = [f"epoch {row['epoch']:>{len(str(trainer.max_epochs))}}/{trainer.max_epochs}"]
+        parts += [
+            f"{stage} loss {row[f'{stage}/loss']:.3f} acc {row[f'{stage}/acc']:.1%}"
+            for stage in ("train", "val", "test")
+            if f"{stage}/loss" in row
+        ]
+        parts += [f"{row['images_per_second']:,.0f} images/s", f"{row['seconds']:.1f} s"]
+        self.console.print("   ".join(parts), highlight=False, soft_wrap=True)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Remove the bar."""
+        if self.progress:
+            self.progress.stop()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Remove the bar, so that the message is readable."""
+        self.on_train_end(trainer, pl_module)
+
+
+def print_summary(record: dict[str, Any], folder: str, console: Console) -> None:
+    """Print the figures of a finished run and where to look further."""
+    tested_on = "last epoch" if record["protocol"] == "course" else "best epoch on validation"
+    rows = [
+        ("test accuracy", f"{record['metrics']['test/acc']:.2%}  ({tested_on})"),
+        (
+            "an epoch",
+            f"{record['seconds']['per_epoch']:.1f} s, {record['images_per_second']:,.0f} images/s in training",
+        ),
+        ("in total", f"{record['seconds']['total']:.0f} s on {record['device']}, {record['precision']}"),
+        ("parameters", f"{record['params']:,}"),
+        ("folder", folder),
+        ("look", "tensorboard --logdir outputs"),
+    ]
+    table = Table(title=record["name"], title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    console.print()
+    console.print(table, highlight=False, soft_wrap=True)

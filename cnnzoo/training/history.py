@@ -1,0 +1,88 @@
+"""What a run leaves behind epoch by epoch: a row in `metrics.csv`, scalars in TensorBoard, and the time it took."""
+
+import csv
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from cnnzoo.training.classifier import ImageClassifier
+
+FILE_NAME = "metrics.csv"
+
+
+class History(lightning.Callback):
+    """Appends one row per epoch to `metrics.csv` and logs it.
+
+    Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, then `val/loss` and `val/acc`
+    (under the course's protocol `test/loss` and `test/acc`), `lr` (at the end of the epoch), `seconds` (of the epoch,
+    its evaluation and checkpoints included) and `images_per_second` (of training alone).
+
+    Attributes:
+        rows: one dict per epoch, with the columns as keys.
+        started: when training began, by `time.perf_counter`, or None.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.path = run_dir / FILE_NAME
+        self.rows: list[dict[str, Any]] = []
+        self.started: float | None = None
+
+    def median(self, column: str) -> float | None:
+        """Return the median of a column over the epochs, or None before the first has ended."""
+        return statistics.median(row[column] for row in self.rows) if self.rows else None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note when training begins."""
+        self.started = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+        self._trained: float | None = None
+        self._images = 0
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count images."""
+        self._images += len(batch[1])
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note when the epoch's training ended."""
+        _finish_device_work()
+        self._trained = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the epoch's row."""
+        assert isinstance(pl_module, ImageClassifier)
+        train = pl_module.epoch_metrics("train")
+        evaluated = {
+            name: value for name, value in trainer.callback_metrics.items() if name.startswith(pl_module.validated_as)
+        }
+        _finish_device_work()
+        end = time.perf_counter()
+        speed = self._images / ((self._trained or end) - self._start)
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            **{name: round(value.item(), 6) for name, value in (*train.items(), *evaluated.items())},
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(end - self._start, 3),
+            "images_per_second": round(speed, 1),
+        }
+        pl_module.log_dict({**train, "lr": row["lr"], "images_per_second": speed})
+        self.rows.append(row)
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _finish_device_work() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnzoo.config import CONF
+from cnnzoo.data.fashion_mnist import load_fashion_mnist
+from cnnzoo.data.images import Images
+from cnnzoo.errors import UserError
+
+ROOT = CONF.parent
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> Images:
+    """The real data, fetched if need be; without them the tests that need them are skipped, and say so."""
+    try:
+        return load_fashion_mnist(ROOT / "data")
+    except UserError as error:
+        pytest.skip(f"needs Fashion-MNIST: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _same_start() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,78 @@
+"""DESIGN: imports go down only, and islands on one floor never import each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# What each part may import of the package itself and of other packages; the standard library is free.
+TABLE: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), set()),
+    "record": (set(), set()),
+    "blocks": (set(), {"torch"}),
+    "config": ({"errors"}, {"hydra", "omegaconf"}),
+    "checks": ({"config", "errors"}, set()),
+    "models": ({"blocks"}, {"torch"}),
+    "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock"}),
+    "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
+    "analysis": (set(), {"torch"}),
+    "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
+    "run": (
+        {"analysis", "blocks", "config", "data", "errors", "models", "record", "training"},
+        {"torch", "lightning", "hydra", "omegaconf", "filelock", "rich"},
+    ),
+    "cli": ({"checks", "config", "errors", "record", "run"}, {"hydra", "omegaconf"}),
+    "__main__": ({"checks", "cli", "config", "report", "run"}, {"torch"}),
+    "__init__": (set(), set()),
+}
+STANDARD_LIBRARY = __import__("sys").stdlib_module_names
+FILES = sorted((ROOT / "cnnzoo").rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT / "cnnzoo").parts[0].removesuffix(".py")
+
+
+def violations(part: str, source: str) -> list[str]:
+    own, foreign = TABLE[part]
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [node.module or ""]
+            if node.module == "cnnzoo":
+                names = [f"cnnzoo.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            top, *rest = name.split(".")
+            allowed = rest[0] in own | {part} if top == "cnnzoo" else top in foreign or top in STANDARD_LIBRARY
+            if not allowed:
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_only(path):
+    assert violations(part_of(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("report", "import torch"),
+        ("data", "def f():\n    from cnnzoo.training import history"),
+        ("models", "from cnnzoo import run"),
+        ("record", "import numpy as np"),
+    ],
+)
+def test_a_violation_is_found(part, source):
+    assert violations(part, source)
+
+
+def test_no_module_is_a_drawer():
+    assert not {path.stem for path in FILES} & {"utils", "helpers", "common", "misc", "base"}

@@ -1,0 +1,24 @@
+"""Train one net: python train.py model=lenet data.resize=96 optimizer=sgd trainer.max_epochs=3 seed=1."""
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from cnnzoo import cli
+from cnnzoo.config import resolve
+
+
+@hydra.main(config_path="conf", config_name="train", version_base="1.3")
+def main(composed: DictConfig) -> None:
+    """Train what the configuration asks for, into Hydra's run folder."""
+    from cnnzoo.run import train
+
+    job = HydraConfig.get().runtime
+    with cli.plain_errors():
+        train(resolve(composed, job.choices), Path(job.output_dir))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -82,10 +82,10 @@ class Preflight(Callback):
         try:
             with plain_errors():
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
+                warn_of_repeats(config.hydra.overrides.task)
                 run_config = resolve(config, config.hydra.runtime.choices)
                 check_config(run_config)
                 check_folder(config.hydra.run.dir)
-                warn_of_repeats(config.hydra.overrides.task)
                 from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
 
                 check(run_config)

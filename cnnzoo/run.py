@@ -42,18 +42,18 @@ class Facts:
     """What is known of a run before any data are read.
 
     Attributes:
+        precision: as Lightning calls it.
         stem: which of its stems the net chose.
         params: learned values.
         macs: multiply-adds for one image.
         input_shape: (C, H, W) of what the net sees.
-        precision: as Lightning calls it.
     """
 
+    precision: str
     stem: str
     params: int
     macs: int
     input_shape: tuple[int, int, int]
-    precision: str
 
 
 def train(config: RunConfig, run_dir: Path) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def check(config: RunConfig) -> Facts:
         precision = resolve_precision(options["precision"], choose_device(options["accelerator"]))
         with torch.device("meta"):
             net = build_net(config)
-        optimizer = _build(config.values["optimizer"])(net.parameters())
-        _build(config.values["scheduler"])(optimizer, total_steps=100)
+        optimizer = build(config.values["optimizer"])(net.parameters())
+        build(config.values["scheduler"])(optimizer, total_steps=100)
         if data["batch_size"] == 1 and any(
             isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in net.modules()
         ):
@@ -93,7 +93,7 @@ def check(config: RunConfig) -> Facts:
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     shape = (data["channels"], data["resize"], data["resize"])
-    return Facts(net.stem, count_parameters(net), count_macs(net.eval(), shape), shape, precision)
+    return Facts(precision, net.stem, count_parameters(net), count_macs(net.eval(), shape), shape)
 
 
 def build_net(config: RunConfig) -> ConvNet:
@@ -102,7 +102,7 @@ def build_net(config: RunConfig) -> ConvNet:
     Raises:
         ValueError: its arguments are impossible.
     """
-    net = _build(config.net_arguments)
+    net = build(config.net_arguments)
     assert isinstance(net, ConvNet)
     initialize(net, config.values["model"]["init"])
     return net
@@ -112,12 +112,18 @@ def build_data(config: RunConfig) -> ImageDataModule:
     """Return the configured data module; it has not read anything yet."""
     facts = ("channels", "num_classes")  # stand in the configuration for the nets
     arguments = {key: value for key, value in config.values["data"].items() if key not in facts}
-    data = _build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
+    data = build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
     assert isinstance(data, ImageDataModule)
     return data
 
 
-def _build(node: dict[str, Any]) -> Any:
+def build(node: dict[str, Any]) -> Any:
+    """Return what `node` describes, or with `_partial_` the function that makes it.
+
+    Raises:
+        TypeError: the target does not take these arguments.
+        ValueError: the target refuses their values.
+    """
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
@@ -195,8 +201,8 @@ def _fit_and_test(
         net.compile()
     classifier = ImageClassifier(
         net,
-        make_optimizer=_build(values["optimizer"]),
-        make_scheduler=_build(values["scheduler"]),
+        make_optimizer=build(values["optimizer"]),
+        make_scheduler=build(values["scheduler"]),
         num_classes=values["data"]["num_classes"],
         label_smoothing=values["label_smoothing"],
         validated_as="val" if holdout else "test",

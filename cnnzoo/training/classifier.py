@@ -73,7 +73,9 @@ class ImageClassifier(lightning.LightningModule):
         images, labels = batch
         logits = self.net(images).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        self._metric(stage, "loss").update(loss.detach(), weight=len(labels))
+        # Once per image: torchmetrics 1.9 forgets `weight` unless it also looks for NaN, and looking would hide a
+        # diverged run and wait for the device in every step.
+        self._metric(stage, "loss").update(loss.detach().expand(len(labels)))
         self._metric(stage, "acc").update(logits.detach(), labels)
         return loss
 

@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from cnnzoo.data import FashionMNISTDataModule, SyntheticDataModule
+from cnnzoo.data.synthetic import make_synthetic
+from tests.conftest import ROOT
+
+OPTIONS = {"resize": 28, "batch_size": 100, "augment": "none", "protocol": "holdout", "seed": 0}
+
+
+def synthetic(**options):
+    module = SyntheticDataModule(num_train=1200, num_test=300, **{**OPTIONS, **options})
+    module.setup()
+    return module
+
+
+def pixels(loader):
+    return torch.cat([images for images, _ in loader])
+
+
+def test_fashion_mnist_is_what_it_should_be(fashion_mnist):
+    assert fashion_mnist.pixels.shape == (70_000, 1, 28, 28)
+    assert torch.bincount(fashion_mnist.labels[:60_000]).tolist() == [6000] * 10
+    assert torch.bincount(fashion_mnist.labels[60_000:]).tolist() == [1000] * 10
+    train = fashion_mnist.pixels[:60_000].double() / 255
+    assert train.mean().item() == pytest.approx(FashionMNISTDataModule.mean, abs=5e-5)
+    assert train.std().item() == pytest.approx(FashionMNISTDataModule.std, abs=5e-5)
+
+
+@pytest.mark.usefixtures("fashion_mnist")
+def test_the_official_sets_and_the_stratified_hold_out():
+    module = FashionMNISTDataModule(root=str(ROOT / "data"), **OPTIONS)
+    assert module.facts is None
+    module.setup()
+    facts = module.facts
+    assert facts is not None
+    assert {name: facts[name] for name in ("train", "val", "test")} == {"train": 55_000, "val": 5_000, "test": 10_000}
+    assert len(facts["sha256"]) == 4
+    assert torch.bincount(module.val_set.labels[module.val_set.indices]).tolist() == [500] * 10
+    assert not set(module.val_set.indices.tolist()) & set(module.train_set.indices.tolist())
+    assert module.val_set.indices.max() < 60_000
+    assert module.test_set.indices.tolist() == list(range(60_000, 70_000))
+
+
+def test_the_course_trains_on_everything_and_evaluates_on_the_test_set():
+    module = synthetic(protocol="course")
+    assert (len(module.train_set), len(module.val_set)) == (1200, 0)
+    assert torch.equal(pixels(module.val_dataloader()), pixels(module.test_dataloader()))
+
+
+def test_the_test_set_is_kept_apart():
+    module = synthetic()
+    assert len(pixels(module.test_dataloader())) == 300
+    assert not torch.equal(pixels(module.val_dataloader())[:100], pixels(module.test_dataloader())[:100])
+
+
+def test_the_split_does_not_depend_on_the_seed_and_the_order_does():
+    first, second = synthetic(seed=0), synthetic(seed=1)
+    assert torch.equal(first.val_set.indices, second.val_set.indices)
+    assert not torch.equal(pixels(first.train_dataloader()), pixels(second.train_dataloader()))
+
+
+def test_batches_are_bytes_until_they_are_on_the_device():
+    module = synthetic(resize=96)
+    batch = next(iter(module.train_dataloader()))
+    assert batch[0].dtype == torch.uint8
+    images, labels = module.on_after_batch_transfer(batch, 0)
+    assert (images.shape, images.dtype) == ((100, 1, 96, 96), torch.float32)
+    assert torch.equal(labels, batch[1])
+
+
+def test_synthetic_images_are_the_same_every_time_and_can_be_learned():
+    images = make_synthetic(600, 100)
+    assert torch.equal(images.pixels, make_synthetic(600, 100).pixels)
+    # No shift of the stripes changes their spectrum.
+    spectrum = torch.fft.rfft2(images.pixels[:, 0].float() - 128).abs().flatten(1)
+    means = torch.stack([spectrum[:600][images.labels[:600] == label].mean(0) for label in range(10)])
+    nearest = torch.cdist(spectrum[600:], means).argmin(1)
+    assert (nearest == images.labels[600:]).float().mean() > 0.9

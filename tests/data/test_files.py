@@ -1,0 +1,185 @@
+"""Faults of the data set's files, injected into small ones served on this machine."""
+
+import gzip
+import hashlib
+import http.server
+import multiprocessing
+import threading
+import time
+
+import pytest
+
+from cnnzoo.data import sources
+from cnnzoo.data.files import FILES, File, load_files
+from cnnzoo.errors import UserError
+
+# Connections to a server that does not answer are abandoned on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+CONTENT = {name: bytes([number]) * 5000 + name.encode() for number, name in enumerate(("images", "labels"))}
+SMALL = tuple(File(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in CONTENT.items())
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """Serves `files` (name to bytes, or None for a server that never answers) and lists what was asked for."""
+
+    def __init__(self):
+        self.files = {f"{name}.gz": gzip.compress(data) for name, data in CONTENT.items()}
+        self.requests = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        name = self.path.strip("/")
+        self.server.requests.append(name)
+        if name not in self.server.files:
+            self.send_error(404)
+        elif (body := self.server.files[name]) is None:
+            time.sleep(3)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def mirror(monkeypatch, tmp_path):
+    server = Mirror()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setattr(sources, "MIRRORS", (f"http://127.0.0.1:{server.server_port}/",))
+    monkeypatch.setattr(sources, "PACKAGE_FOLDER", tmp_path / "no package")
+    monkeypatch.setattr(sources.shutil, "which", lambda _: None)  # no apt
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def content(found):
+    return {name: item.data for name, item in found.items()}
+
+
+def test_missing_files_are_fetched_once(mirror, tmp_path):
+    root = tmp_path / "new" / "data"
+    assert content(load_files(root, SMALL)) == CONTENT
+    assert content(load_files(root, SMALL)) == CONTENT
+    assert mirror.requests == ["images.gz", "labels.gz"]
+
+
+@pytest.mark.parametrize(
+    ("file", "damaged"),
+    [
+        ("images", b""),
+        ("images", CONTENT["images"][:-1]),
+        ("images", CONTENT["images"] + b"x"),
+        ("images", b"\x01" + CONTENT["images"][1:]),
+        ("images", CONTENT["labels"]),
+        ("images.gz", gzip.compress(CONTENT["images"])[:-9]),
+        ("images.gz", b"not gzip at all"),
+        ("images.gz", gzip.compress(CONTENT["labels"])),
+    ],
+    ids=["empty", "truncated", "longer", "one byte", "swapped", "gz truncated", "gz garbage", "gz swapped"],
+)
+def test_a_damaged_file_is_named_set_aside_and_fetched_again(mirror, tmp_path, caplog, file, damaged):
+    (tmp_path / "labels").write_bytes(CONTENT["labels"])
+    (tmp_path / file).write_bytes(damaged)
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+    assert (tmp_path / f"{file}.damaged").read_bytes() == damaged
+    assert f"{tmp_path / file} is damaged" in caplog.text
+    assert mirror.requests == ["images.gz"]
+
+
+def test_setting_aside_never_overwrites(mirror, tmp_path):
+    for damaged in (b"first", b"second"):
+        (tmp_path / "images").write_bytes(damaged)
+        load_files(tmp_path, SMALL)
+    assert (tmp_path / "images.damaged").read_bytes() == b"first"
+    assert (tmp_path / "images.damaged1").read_bytes() == b"second"
+
+
+@pytest.mark.parametrize("folder", [".", "FashionMNIST/raw"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_complete_folders_are_read_and_not_written(mirror, tmp_path, folder, compressed):
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name, data in CONTENT.items():
+        path = tmp_path / folder / (f"{name}.gz" if compressed else name)
+        path.write_bytes(gzip.compress(data) if compressed else data)
+    before = sorted(tmp_path.rglob("*"))
+    tmp_path.chmod(0o555)
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+    assert sorted(tmp_path.rglob("*")) == before
+    assert mirror.requests == []
+
+
+def test_the_installed_package_comes_before_the_network(mirror, tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    package.mkdir()
+    for name, data in CONTENT.items():
+        (package / f"{name}.gz").write_bytes(gzip.compress(data))
+    monkeypatch.setattr(sources, "PACKAGE_FOLDER", package)
+    assert content(load_files(tmp_path / "data", SMALL)) == CONTENT
+    assert mirror.requests == []
+
+
+@pytest.mark.parametrize(
+    "served",
+    [b"", b"<html>moved</html>", gzip.compress(b"MNIST"), gzip.compress(CONTENT["images"])[:-5], None],
+    ids=["nothing", "a page", "other data", "half", "no answer"],
+)
+def test_what_a_mirror_serves_is_never_trusted(mirror, tmp_path, monkeypatch, served):
+    monkeypatch.setattr(sources, "ANSWER_SECONDS", 0.5)
+    mirror.files["images.gz"] = served
+    with pytest.raises(UserError) as refusal:
+        load_files(tmp_path, SMALL)
+    assert not (tmp_path / "images").exists()
+    message = str(refusal.value)
+    assert all(part in message for part in ("missing: images", str(tmp_path), "data.root=", "data=synthetic"))
+    assert len(message.splitlines()) <= 6
+    mirror.files["images.gz"] = gzip.compress(CONTENT["images"])
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+
+
+def test_what_one_source_lacks_the_next_one_has(mirror, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MIRRORS", (f"{sources.MIRRORS[0]}other/", *sources.MIRRORS))
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+
+
+def test_without_network_the_answer_comes_within_ten_seconds(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PACKAGE_FOLDER", tmp_path / "no package")
+    monkeypatch.setattr(sources, "MIRRORS", ("http://127.0.0.1:9/", "http://no.such.host.invalid/"))
+    monkeypatch.setattr(sources.shutil, "which", lambda _: None)
+    start = time.monotonic()
+    with pytest.raises(UserError, match="no source has it"):
+        load_files(tmp_path, SMALL)
+    assert time.monotonic() - start < 10
+
+
+def test_a_folder_that_cannot_be_written_is_named(mirror, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot store Fashion-MNIST in .*file.*\ntype data.root=DIR"):
+        load_files(tmp_path / "file", SMALL)
+
+
+def test_many_processes_at_once_download_each_file_once(mirror, tmp_path):
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=load_files, args=(tmp_path, SMALL)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 6
+    assert sorted(mirror.requests) == ["images.gz", "labels.gz"]
+
+
+def test_the_real_files_are_verified_in_a_moment(fashion_mnist):
+    root = fashion_mnist.paths[FILES[0].name].parent
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        load_files(root)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5  # 0.06 s on an idle machine

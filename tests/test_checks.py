@@ -1,0 +1,109 @@
+import subprocess
+import sys
+
+import pytest
+
+from cnnzoo.checks import check_config, nearest
+from cnnzoo.config import compose_config, groups, options
+from cnnzoo.errors import UserError
+
+# What is typed, and what the first line of the answer says.
+REFUSED = {
+    "data.resize=abc": "data.resize must be a whole number of pixels, 1 to 1024 (got 'abc')",
+    "data.resize=96.0": "data.resize must be a whole number of pixels, 1 to 1024 (got 96.0)",
+    "data.resize=null": "data.resize must be a whole number of pixels, 1 to 1024 (got None)",
+    "data.resize=": "data.resize must be a whole number of pixels, 1 to 1024 (got nothing)",
+    "data.resize=0": "data.resize must be a whole number of pixels, 1 to 1024 (got 0)",
+    "data.resize=-1": "data.resize must be a whole number of pixels, 1 to 1024 (got -1)",
+    "data.resize=100000": "data.resize must be a whole number of pixels, 1 to 1024 (got 100000)",
+    "data.resize=true": "data.resize must be a whole number of pixels, 1 to 1024 (got True)",
+    "data.resize=8": "images of 8 px are too small: lenet needs data.resize >= 12",
+    "data.batch_size=0": "data.batch_size must be a whole number, at least 1 (got 0)",
+    "data.batch_size=3.5": "data.batch_size must be a whole number, at least 1 (got 3.5)",
+    "data.augment=autoaugment": "data.augment must be one of none, flip, crop_flip, strong (got 'autoaugment')",
+    "data.channels=3": "data.channels must be one of 1 (got 3)",
+    "trainer.precision=fp7": "trainer.precision must be one of auto, 32-true, bf16-mixed, 16-mixed (got 'fp7')",
+    "trainer.deterministic=1": "trainer.deterministic must be one of true, false, warn (got 1)",
+    "trainer.limit_val_batches=0": "trainer.limit_val_batches must be a share from 0.0 to 1.0 or a whole number of",
+    "trainer.gradient_clip_val=-1": "trainer.gradient_clip_val must be a number above 0, or null (got -1)",
+    "optimizer.lr=0": "optimizer.lr must be a number above 0 (got 0)",
+    "optimizer.lr=.inf": "optimizer.lr must be a number above 0 (got '.inf')",
+    "seed=null": "seed must be a whole number, 0 to 4294967295 (got None)",
+    "protocol=honest": "protocol must be one of holdout, course (got 'honest')",
+    "compile=yes please": "compile must be true or false (got 'yes please')",
+    "label_smoothing=1": "label_smoothing must be a number from 0 to below 1 (got 1)",
+    "model.activation=3": "model.activation must be a word (got 3)",
+    "model.image_size=96": "model.image_size follows data.resize",
+    "model.lr.sgd=fast": "model.lr.sgd must be a number (got 'fast')",
+    "model.lr=0.1": "optimizer.lr: ConfigTypeError raised while resolving interpolation",
+    "+modle=lenet": "unknown key 'modle'; did you mean model?",
+    "++data.resizee=96": "unknown key 'data.resizee'; did you mean data.resize",
+    "+data.deep.er=1": "unknown key 'data.deep'",
+    "~trainer.max_epochs": "trainer.max_epochs must be a whole number, at least 1 (got nothing)",
+    "model._target_=os.system": "model._target_=os.system is refused",
+    "model._target_=torch.load": "model._target_=torch.load is refused",
+    "+model.hook._target_=builtins.open": "unknown key 'model.hook'",
+}
+ACCEPTED = [
+    "trainer.gradient_clip_val=1.0",
+    "trainer.gradient_clip_val=1",
+    "trainer.limit_train_batches=0.5",
+    "optimizer.lr=1",
+    "optimizer.lr=1e-3",
+    "data.resize=12",
+    "model.lr.adamw=1",
+    "model=lenet_bn",
+    "trainer.deterministic=true",
+    "experiment=course/lenet",
+]
+
+
+@pytest.mark.parametrize(("override", "answer"), REFUSED.items())
+def test_what_cannot_be_is_refused_in_words(override, answer):
+    with pytest.raises(UserError) as refusal:
+        check_config(compose_config([override]))
+    lines = str(refusal.value).splitlines()
+    assert lines[0].startswith(answer)
+    assert len(lines) <= 6
+
+
+@pytest.mark.parametrize("override", ACCEPTED)
+def test_what_can_be_is_accepted(override):
+    check_config(compose_config([override]))
+
+
+@pytest.mark.parametrize("choice", [f"{group}={option}" for group in groups() for option in options(group)])
+def test_every_file_in_conf_is_accepted(choice):
+    check_config(compose_config([choice]))
+
+
+def test_several_faults_are_answered_together():
+    with pytest.raises(UserError) as refusal:
+        check_config(compose_config(["data.resize=0", "data.batch_size=0", "seed=-1", "protocol=x"]))
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 6
+    assert sum("must be" in line for line in lines) == 3
+
+
+def test_a_size_that_other_arguments_make_possible_is_left_to_the_net():
+    check_config(compose_config(["data.resize=8", "model.padding=5"]))
+
+
+def test_near_names_are_found():
+    assert nearest("lenett", ["lenet", "lenet_bn", "mlp"]) == "; did you mean lenet, lenet_bn?"
+    assert nearest("xyz", ["lenet", "mlp"]) == ""
+
+
+def test_the_default_choices_are_the_documented_ones():
+    config = compose_config([])
+    assert config.name == "lenet-28-adamw-s0"
+    assert config.choices["scheduler"] == "onecycle"
+    assert config.values["trainer"]["max_epochs"] == 10
+
+
+def test_checking_imports_nothing_heavy():
+    code = (
+        "import sys; from cnnzoo.checks import *; check_config(compose_config([]));"
+        "sys.exit(bool({'torch', 'lightning', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

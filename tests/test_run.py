@@ -1,0 +1,223 @@
+import csv
+import json
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from cnnzoo import run
+from cnnzoo.checks import check_config
+from cnnzoo.config import compose_config, groups, options
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.run import build_data, build_net, train
+from cnnzoo.training.checkpoints import load_weights
+
+SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
+KEYS = (
+    "schema status name choices config seed protocol precision stem params macs input_shape metrics epochs seconds "
+    "images_per_second peak_bytes device threads versions git data error"
+)  # fmt: skip
+
+
+def smoke(folder, *overrides):
+    return train(compose_config([*SMOKE, *overrides]), folder)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "lenet"
+    smoke(folder)
+    return folder
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_record_says_what_was_asked_and_what_happened(finished):
+    record = read_record(finished)
+    assert list(record) == KEYS.split()
+    assert (record["schema"], record["status"], record["error"]) == (1, "completed", None)
+    assert record["name"] == "lenet-28-adamw-s0"
+    assert record["choices"]["model"] == "lenet"
+    assert record["config"]["trainer"]["max_epochs"] == 2
+    assert (record["params"], record["macs"], record["input_shape"]) == (61_706, 416_520, [1, 28, 28])
+    assert (record["stem"], record["protocol"], record["epochs"]) == ("paper", "holdout", 2)
+    assert record["precision"] in ("32-true", "bf16-mixed", "16-mixed")
+    assert set(record["metrics"]) == {
+        f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")
+    } | {"epoch"}
+    assert 0 < record["seconds"]["per_epoch"] < record["seconds"]["total"]
+    assert 0 < record["seconds"]["setup"] < record["seconds"]["total"]
+    assert record["images_per_second"] > 0
+    assert record["peak_bytes"] > 2**20
+    assert {name: record["data"][name] for name in ("train", "val", "test")} == {"train": 1100, "val": 100, "test": 200}
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+
+
+def test_metrics_csv_has_a_row_per_epoch_and_the_record_its_best(finished):
+    record = read_record(finished)
+    table = rows(finished)
+    assert [row["epoch"] for row in table] == ["1", "2"]
+    assert [row["step"] for row in table] == ["4", "8"]
+    assert table[0]["train/loss"] != table[1]["train/loss"]
+    best = max(table, key=lambda row: float(row["val/acc"]))
+    assert int(best["epoch"]) == record["metrics"]["epoch"]
+    assert float(best["val/acc"]) == record["metrics"]["val/acc"]
+
+
+def test_tensorboard_shows_the_same_figures(finished):
+    events = EventAccumulator(str(finished)).Reload()
+    assert {"train/loss", "train/acc", "val/loss", "val/acc", "test/acc", "lr", "images_per_second"} <= set(
+        events.Tags()["scalars"]
+    )
+    shown = [event.value for event in events.Scalars("val/loss")]
+    assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
+    assert "config/text_summary" in events.Tags()["tensors"]
+
+
+def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finished):
+    record = read_record(finished)
+    config = compose_config([*SMOKE, "trainer=default"])
+    weights = load_weights(finished / "checkpoints" / "best.ckpt")
+    load_weights(finished / "checkpoints" / "last.ckpt")
+    net = build_net(config).eval()
+    net.load_state_dict({name.removeprefix("net."): tensor for name, tensor in weights.items()})
+    data = build_data(config)
+    data.setup()
+    correct = count = 0
+    for batch in list(data.test_dataloader())[:2]:  # as many as the smoke test reads
+        images, labels = data.on_after_batch_transfer(batch, 0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=record["precision"] == "bf16-mixed"), torch.no_grad():
+            correct += (net(images).argmax(1) == labels).sum().item()
+        count += len(labels)
+    assert correct / count == pytest.approx(record["metrics"]["test/acc"])
+
+
+def test_the_folder_holds_what_the_documentation_lists(finished):
+    names = {path.relative_to(finished).as_posix().split(".tfevents")[0] for path in finished.rglob("*")}
+    expected = {"run.json", "metrics.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
+    assert names == expected | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(finished, tmp_path):
+    options = ["data.augment=strong"]
+    first = smoke(tmp_path / "a", *options)["metrics"]
+    torch.rand(7)
+    assert smoke(tmp_path / "b", *options)["metrics"] == first
+    assert smoke(tmp_path / "c", *options, "seed=1")["metrics"] != first
+    columns = ("train/loss", "train/acc", "val/loss", "val/acc")
+    assert [[row[name] for name in columns] for row in rows(tmp_path / "a")] == [
+        [row[name] for name in columns] for row in rows(tmp_path / "b")
+    ]
+
+
+def test_evaluation_does_not_depend_on_how_images_are_batched(finished, tmp_path):
+    config = compose_config([*SMOKE, "data.resize=32", "model=lenet_bn"])
+    net = build_net(config).eval()
+    logits = []
+    for batch_size in (7, 50):
+        config.values["data"]["batch_size"] = batch_size
+        data = build_data(config)
+        data.setup()
+        with torch.no_grad():
+            logits.append(
+                torch.cat([net(data.on_after_batch_transfer(batch, 0)[0]) for batch in data.val_dataloader()])
+            )
+    torch.testing.assert_close(*logits)
+
+
+def test_the_course_protocol_is_evaluated_on_the_test_set_and_says_so(tmp_path):
+    record = smoke(tmp_path, "protocol=course", "trainer.limit_test_batches=1.0", "trainer.limit_val_batches=1.0")
+    table = rows(tmp_path)
+    assert record["protocol"] == "course"
+    assert {name: record["data"][name] for name in ("train", "val", "test")} == {"train": 1200, "val": 0, "test": 200}
+    assert "val/acc" not in table[0]
+    assert float(table[-1]["test/acc"]) == record["metrics"]["test/acc"]  # of the last epoch, not of the best
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+def test_a_failed_run_says_why(tmp_path, monkeypatch):
+    def explode(*_):
+        raise RuntimeError("the reason")
+
+    monkeypatch.setattr(run.ImageClassifier, "validation_step", explode)
+    with pytest.raises(RuntimeError, match="the reason"):
+        smoke(tmp_path)
+    record = read_record(tmp_path)
+    assert record["status"] == "failed"
+    assert record["error"].endswith("RuntimeError: the reason\n")
+    assert record["data"]["train"] == 1100
+
+
+def test_an_interrupted_run_says_so_and_exits_with_130(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.ImageClassifier, "validation_step", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        smoke(tmp_path)
+    assert stop.value.code == 130
+    assert read_record(tmp_path)["status"] == "preempted"
+
+
+def test_a_run_is_never_overwritten(finished):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="already holds a run"):
+        smoke(finished)
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_a_record_is_there_from_the_start(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        run, "_fit_and_test", lambda *_: seen.update(json.loads((tmp_path / "run.json").read_text())) or {}
+    )
+    monkeypatch.setattr(run, "print_summary", lambda *_: None)
+    smoke(tmp_path)
+    assert (seen["status"], seen["data"], seen["seconds"]["total"]) == ("running", None, None)
+    assert seen["params"] == 61_706
+
+
+VARIANTS = [
+    f"{group}={option}"
+    for group in groups()
+    if group not in ("data", "trainer", "experiment")
+    for option in options(group)
+] + [
+    "trainer.gradient_clip_val=0.1",
+    "data.augment=strong",
+    "data.resize=40",
+    "trainer.precision=32-true",
+]
+
+
+@pytest.mark.parametrize("override", VARIANTS)
+def test_every_option_trains(tmp_path, override):
+    config = compose_config([*SMOKE, "trainer.max_epochs=1", "trainer.limit_train_batches=2", override])
+    check_config(config)
+    assert train(config, tmp_path)["status"] == "completed"
+
+
+def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(type(module).__name__))
+    smoke(tmp_path, "compile=true")
+    assert compiled == ["LeNet"]
+
+
+@pytest.mark.slow
+def test_a_compiled_net_trains_and_its_checkpoint_loads_into_a_plain_one(tmp_path):
+    assert smoke(tmp_path, "compile=true")["status"] == "completed"
+    weights = load_weights(tmp_path / "checkpoints" / "best.ckpt")
+    assert set(weights) == {f"net.{name}" for name in build_net(compose_config(SMOKE)).state_dict()}
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_builds(name):
+    config = compose_config([f"experiment={name}"])
+    check_config(config)
+    run.check(config)

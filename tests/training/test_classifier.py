@@ -1,0 +1,78 @@
+import lightning
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.schedules import constant
+
+
+@pytest.fixture
+def classifier():
+    return classifier_with()
+
+
+def classifier_with(**options):
+    return ImageClassifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 3)),
+        make_optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        make_scheduler=constant,
+        num_classes=3,
+        **options,
+    )
+
+
+def batch(count=7):
+    return torch.randn(count, 1, 2, 2), torch.randint(3, (count,))
+
+
+def test_loss_and_accuracy_are_those_of_all_images(classifier):
+    batches = [batch(7), batch(2)]
+    for index, each in enumerate(batches):
+        classifier.validation_step(each, index)
+    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    logits = classifier.net(images)
+    assert classifier.epoch_metrics("val") == {
+        "val/loss": pytest.approx(F.cross_entropy(logits, labels).item()),
+        "val/acc": pytest.approx((logits.argmax(1) == labels).float().mean().item()),
+    }
+
+
+def test_the_next_epoch_starts_from_nothing(classifier):
+    first, second = batch(), batch()
+    classifier.training_step(first, 0)
+    classifier.epoch_metrics("train")
+    classifier.training_step(second, 0)
+    loss = F.cross_entropy(classifier.net(second[0]), second[1]).item()
+    assert classifier.epoch_metrics("train")["train/loss"] == pytest.approx(loss)
+
+
+def test_label_smoothing_is_for_training_only():
+    classifier = classifier_with(label_smoothing=0.2)
+    images, labels = batch()
+    logits = classifier.net(images)
+    smoothed = F.cross_entropy(logits, labels, label_smoothing=0.2)
+    assert classifier.training_step((images, labels), 0).item() == pytest.approx(smoothed.item())
+    classifier.test_step((images, labels), 0)
+    assert classifier.epoch_metrics("test")["test/loss"] == pytest.approx(F.cross_entropy(logits, labels).item())
+
+
+def test_nothing_but_the_net_and_the_metrics_is_stored(classifier):
+    assert dict(classifier.hparams) == {}
+    assert set(classifier.state_dict()) == {"net.1.weight", "net.1.bias"}
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
+def test_a_step_moves_the_weights_against_the_gradient(classifier, tmp_path):
+    images, labels = batch()
+    before = classifier.net[1].weight.detach().clone()
+    loss = F.cross_entropy(classifier.net(images), labels)
+    (gradient,) = torch.autograd.grad(loss, classifier.net[1].weight)
+    trainer = lightning.Trainer(
+        max_steps=1, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    data = torch.utils.data.TensorDataset(images, labels)
+    trainer.fit(classifier, torch.utils.data.DataLoader(data, batch_size=7))
+    torch.testing.assert_close(classifier.net[1].weight, before - 0.1 * gradient)

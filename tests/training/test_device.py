@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("bf16", "amx", "expected"),
+    [(True, False, "bf16-mixed"), (False, True, "bf16-mixed"), (False, False, "32-true")],
+)
+def test_auto_on_a_cpu_is_what_its_hardware_does(monkeypatch, bf16, amx, expected):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert resolve_precision("auto", CPU) == expected
+    assert resolve_precision("32-true", CPU) == "32-true"
+
+
+@pytest.mark.parametrize(("ampere", "expected"), [(True, "bf16-mixed"), (False, "16-mixed")])
+def test_auto_on_a_gpu_is_what_its_generation_does(monkeypatch, ampere, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: ampere)
+    assert resolve_precision("auto", CUDA) == expected
+
+
+def test_float16_on_a_cpu_is_refused_and_not_replaced():
+    with pytest.raises(ValueError, match="needs a GPU"):
+        resolve_precision("16-mixed", CPU)
+
+
+def test_the_best_device_there_is(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [choose_device(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    with pytest.raises(ValueError, match="accelerator=gpu, but this machine has none"):
+        choose_device("gpu")
+
+
+def test_device_and_memory_are_told():
+    assert describe_device(CPU).startswith("cpu (")
+    held = torch.ones(64 * 2**20)  # 256 MiB
+    assert 256 * 2**20 <= peak_bytes(CPU) < 100 * 2**30
+    del held

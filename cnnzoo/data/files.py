@@ -136,7 +136,7 @@ def _fetch(root: Path, files: list[File]) -> Iterator[tuple[File, bytes]]:
                 files.remove(file)
                 yield file, data
         except (OSError, EOFError, zlib.error) as error:
-            problems.append(f"{source}: {error}")
+            problems.append(f"{source}: {getattr(error, 'strerror', None) or error}")
         if not files:
             return
     if files:

@@ -3,14 +3,16 @@
 With no network at all, going through all of them takes less than ten seconds.
 """
 
+import contextlib
 import queue
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from http.client import HTTPResponse
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torchvision.datasets import FashionMNIST
@@ -18,9 +20,10 @@ from torchvision.datasets import FashionMNIST
 PACKAGE = "dataset-fashion-mnist"  # of Debian and Ubuntu
 PACKAGE_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 MIRRORS = (*FashionMNIST.mirrors, "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/")
-ANSWER_SECONDS = 3  # until the first byte: name look-up, connection and redirects together
+MIRROR_SECONDS = 3  # until one has answered: name look-up, connection and redirects together
+ANSWER_SECONDS = 5  # until anything has answered
 STALL_SECONDS = 10  # between bytes
-APT_SECONDS = 120
+APT_SECONDS = 300
 
 Read = Callable[[str], bytes]
 
@@ -30,36 +33,50 @@ def sources() -> Iterator[tuple[str, Read]]:
 
     A function may be called only until the next source is asked for.
     """
+    deadline = time.monotonic() + ANSWER_SECONDS
     yield str(PACKAGE_FOLDER), lambda name: (PACKAGE_FOLDER / name).read_bytes()
-    for mirror in MIRRORS:
-        yield mirror, lambda name, mirror=mirror: _download(mirror + name)  # type: ignore[misc]
+    for mirror, fault in _ask(MIRRORS).items():
+        yield mirror, lambda name, mirror=mirror, fault=fault: _download(mirror + name, fault)  # type: ignore[misc]
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         with tempfile.TemporaryDirectory() as folder:
-            yield f"the package {PACKAGE}", lambda name: (_unpacked(Path(folder)) / name).read_bytes()
+            patience = deadline - time.monotonic()
+            yield f"the package {PACKAGE}", lambda name: (_unpacked(Path(folder), patience) / name).read_bytes()
 
 
-def _download(url: str) -> bytes:
-    answer: queue.SimpleQueue[HTTPResponse | OSError] = queue.SimpleQueue()
+def _ask(mirrors: Sequence[str]) -> dict[str, OSError | None]:
+    """Ask all mirrors at once whether they are there; return what keeps each from answering, if anything does."""
+    # In threads, because no timeout of urllib's covers the name look-up.
+    answers: queue.SimpleQueue[tuple[str, OSError | None]] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def ask(mirror: str) -> None:
         try:
-            answer.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))
+            with urllib.request.urlopen(urllib.request.Request(mirror, method="HEAD"), timeout=MIRROR_SECONDS):
+                answers.put((mirror, None))
+        except urllib.error.HTTPError:
+            answers.put((mirror, None))  # it does not show its folder, and is there
         except OSError as error:
-            answer.put(error)
+            answers.put((mirror, error))
 
-    # In a thread, because no timeout of urllib's covers the name look-up.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        response = answer.get(timeout=ANSWER_SECONDS)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {ANSWER_SECONDS} s") from None
-    if isinstance(response, OSError):
-        raise response
-    with response:
-        return response.read()
+    faults: dict[str, OSError | None] = dict.fromkeys(mirrors, TimeoutError(f"no answer within {MIRROR_SECONDS} s"))
+    for mirror in mirrors:
+        threading.Thread(target=ask, args=(mirror,), daemon=True).start()
+    deadline = time.monotonic() + MIRROR_SECONDS
+    for _ in mirrors:
+        with contextlib.suppress(queue.Empty):
+            mirror, fault = answers.get(timeout=max(0, deadline - time.monotonic()))
+            faults[mirror] = fault
+    return faults
 
 
-def _unpacked(folder: Path) -> Path:
+def _download(url: str, fault: OSError | None) -> bytes:
+    if fault:
+        raise fault
+    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
+        content: bytes = response.read()
+    return content
+
+
+def _unpacked(folder: Path, patience: float) -> Path:
     """Return the package's data folder below `folder`; get it there first, without root and without apt's own lists."""
     unpacked = folder / "unpacked"
     if not unpacked.exists():
@@ -67,17 +84,34 @@ def _unpacked(folder: Path) -> Path:
         for partial in (lists / "partial", cache / "archives" / "partial"):
             partial.mkdir(parents=True)
         options = [f"Dir::State::Lists={lists}", f"Dir::Cache={cache}", "Debug::NoLocking=1"]
-        options += ["Acquire::Retries=0", "Acquire::http::Timeout=3", "Acquire::https::Timeout=3"]
-        apt = ["apt-get", "-qq", *(part for option in options for part in ("-o", option))]
-        _run([*apt, "update"], folder)
-        _run([*apt, "download", PACKAGE], folder)
+        options += ["Acquire::Retries=0", "Acquire::http::Timeout=10", "Acquire::https::Timeout=10"]
+        apt = ["apt-get", "-q", *(part for option in options for part in ("-o", option))]
+        _run([*apt, "update"], folder, patience)
+        _run([*apt, "download", PACKAGE], folder, patience)
         package = next(folder.glob(f"{PACKAGE}_*.deb"))
-        _run(["dpkg-deb", "-x", str(package), str(unpacked)], folder)
+        subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True, timeout=APT_SECONDS)
     return unpacked / PACKAGE_FOLDER.relative_to("/")
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path, patience: float) -> None:
+    """Run apt-get; stop it if it has received nothing within `patience` seconds."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    answered = threading.Event()
+
+    def watch() -> None:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith(("Get:", "Hit:")):
+                answered.set()
+        answered.set()
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=APT_SECONDS)
-    except subprocess.SubprocessError as error:
-        raise OSError(f"{' '.join(command[:1] + command[-2:])} failed") from error
+        if not answered.wait(patience):
+            raise TimeoutError(f"no answer within {patience:.0f} s")
+        if process.wait(APT_SECONDS):
+            raise OSError(f"apt-get {command[-1]} failed")
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"not done within {APT_SECONDS} s") from None
+    finally:
+        process.kill()

@@ -131,7 +131,7 @@ def test_the_installed_package_comes_before_the_network(mirror, tmp_path, monkey
     ids=["nothing", "a page", "other data", "half", "no answer"],
 )
 def test_what_a_mirror_serves_is_never_trusted(mirror, tmp_path, monkeypatch, served):
-    monkeypatch.setattr(sources, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(sources, "STALL_SECONDS", 0.5)
     mirror.files["images.gz"] = served
     with pytest.raises(UserError) as refusal:
         load_files(tmp_path, SMALL)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cnnzoo import cli
 from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig, compose_config
+from cnnzoo.errors import UserError
 
 SHEET_COLUMNS = 12
 
@@ -40,10 +41,14 @@ def show_data(config: RunConfig) -> None:
     print(f"{len(train):,} training and {len(test):,} test images, {'x'.join(map(str, images.pixels.shape[1:]))}")
     for label, class_name in enumerate(images.class_names):
         print(f"  {label}  {class_name:<12} {(train == label).sum():>6,} training {(test == label).sum():>6,} test")
-    first = [torch.nonzero(train == label).squeeze(1)[:SHEET_COLUMNS] for label in range(len(images.class_names))]
+    columns = min(SHEET_COLUMNS, int(torch.bincount(train).min()))
+    first = [torch.nonzero(train == label).squeeze(1)[:columns] for label in range(len(images.class_names))]
     sheet = Path("outputs") / f"{config.choices['data']}.png"
-    title = f"{config.choices['data']}: the first {SHEET_COLUMNS} training images of each class"
-    save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), images.class_names, title, sheet)
+    title = f"{config.choices['data']}: the first {columns} training images of each class"
+    try:
+        save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), images.class_names, title, sheet)
+    except OSError as error:
+        raise UserError(f"cannot write {sheet}: {error.strerror}\ngo to a folder that can be written") from error
     print(f"contact sheet: {sheet}")
 
 

@@ -1,12 +1,16 @@
 """What the families of nets are built from: base class, activations, norms, initialisation, shape probe."""
 
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 T = TypeVar("T")
 
@@ -30,16 +34,35 @@ class ConvNet(nn.Module):
     Shape:
         Input:  (N, in_channels, S, S), float.
         Output: (N, num_classes), unnormalised logits.
+
+    Attributes:
+        stem: `paper`, or `small` where the images are too small for the paper's first stages.
+        aux: heads on stages of `features`, by the stage's name; used in training only.
+        aux_weight: of each auxiliary head's loss.
     """
 
     features: nn.Sequential
     head: nn.Sequential
     stem: str = "paper"
+    aux_weight: float = 0.3  # Szegedy et al. 2015, section 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aux = nn.ModuleDict()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of a batch of images."""
         logits: Tensor = self.head(self.features(x))
         return logits
+
+    def training_logits(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, and those of each auxiliary head."""
+        auxiliary = []
+        for name, module in self.features.named_children():
+            x = module(x)
+            if name in self.aux:
+                auxiliary.append(self.aux[name](x))
+        return self.head(x), auxiliary
 
 
 def choose(options: Mapping[str, T], name: str, argument: str) -> T:
@@ -56,6 +79,107 @@ def choose(options: Mapping[str, T], name: str, argument: str) -> T:
 def stage(**layers: nn.Module | None) -> nn.Sequential:
     """Return the layers in the order given, under the names given; those that are None are left out."""
     return nn.Sequential(OrderedDict((name, layer) for name, layer in layers.items() if layer is not None))
+
+
+def choose_stem(stem: str, image_size: int, *, paper_from: int) -> str:
+    """Return `paper` or `small`; `auto` is the paper's for images of `paper_from` px or more.
+
+    Raises:
+        ValueError: `stem` is not auto, paper or small.
+    """
+    stems = {"auto": "paper" if image_size >= paper_from else "small", "paper": "paper", "small": "small"}
+    return choose(stems, stem, "stem")
+
+
+class Concat(nn.Module):
+    """Runs its branches on the same input and concatenates their outputs along the channels.
+
+    Shape:
+        Input:  (N, C, H, W).
+        Output: (N, sum of the branches' channels, H', W').
+    """
+
+    def __init__(self, **branches: nn.Module) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the concatenation."""
+        return torch.cat([branch(x) for branch in self.children()], dim=1)
+
+
+class Residual(nn.Module):
+    """`shortcut(x) + scale * body(x)`, then an activation if there is one.
+
+    Shape:
+        Input:  (N, C, H, W).
+        Output: that of `body`, which must be that of `shortcut`.
+    """
+
+    def __init__(
+        self,
+        *,
+        body: nn.Module,
+        shortcut: nn.Module | None = None,
+        activation: nn.Module | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut or nn.Identity()
+        self.act = activation or nn.Identity()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum."""
+        residual = self.body(x)
+        if self.scale != 1.0:
+            residual = residual * self.scale
+        total: Tensor = self.act(self.shortcut(x) + residual)
+        return total
+
+
+def conv_layer(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int | tuple[int, int],
+    *,
+    stride: int = 1,
+    padding: int | tuple[int, int] = 0,
+    groups: int = 1,
+    norm: str = "none",
+    activation: str | None = "relu",
+    bias: bool | None = None,
+) -> nn.Sequential:
+    """Return convolution, norm and activation under the names `conv`, `norm` and `act`.
+
+    `bias` is by default left out before a norm, which would subtract it again.
+    """
+    use_bias = norm == "none" if bias is None else bias
+    return stage(
+        conv=nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=use_bias),
+        norm=norm_layer(norm, out_channels, dims=2),
+        act=activation_layer(activation) if activation else None,
+    )
+
+
+def dense_head(in_features: int, num_classes: int, *, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    """Return hidden dense layers with ReLU and dropout, and the output layer, all on the flattened features."""
+    layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+    for index, (before, units) in enumerate(pairwise([in_features, *hidden]), start=1):
+        layers[f"dense{index}"] = stage(linear=nn.Linear(before, units), act=nn.ReLU(), dropout=nn.Dropout(dropout))
+    return stage(**layers, output=nn.Linear([in_features, *hidden][-1], num_classes))
+
+
+def pooled_head(in_channels: int, num_classes: int, *, dropout: float = 0.0) -> nn.Sequential:
+    """Return global average pooling and the output layer."""
+    return stage(
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(dropout) if dropout else None,
+        output=nn.Linear(in_channels, num_classes),
+    )
 
 
 def activation_layer(activation: str) -> nn.Module:
@@ -94,7 +218,8 @@ def feature_shape(features: nn.Sequential, in_channels: int, image_size: int) ->
     try:
         return _trace(features, in_channels, image_size)
     except _VanishedError as vanished:
-        smallest = next(size for size in range(image_size + 1, 1024) if _works(features, in_channels, size))
+        larger = range(image_size + 1, 1024)
+        smallest = larger[bisect_left(larger, True, key=lambda size: _works(features, in_channels, size))]
         raise ValueError(
             f"images of {image_size} px shrink to nothing at {vanished}; this net needs data.resize >= {smallest}"
         ) from None
@@ -102,6 +227,15 @@ def feature_shape(features: nn.Sequential, in_channels: int, image_size: int) ->
 
 class _VanishedError(Exception):
     """The stage that has no output left."""
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Skips what keeps the shape; on the meta device batch norm takes most of a deep net's time."""
+
+    SKIPPED = (F.batch_norm, F.relu, F.dropout, F.local_response_norm)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in self.SKIPPED else func(*args, **(kwargs or {}))
 
 
 def _works(features: nn.Sequential, in_channels: int, image_size: int) -> bool:
@@ -113,11 +247,12 @@ def _works(features: nn.Sequential, in_channels: int, image_size: int) -> bool:
 
 
 def _trace(features: nn.Sequential, in_channels: int, image_size: int) -> tuple[int, int, int]:
-    x = torch.empty(2, in_channels, image_size, image_size, device="meta")  # two images: batch norm refuses one
+    x = torch.empty(1, in_channels, image_size, image_size, device="meta")
     for name, module in features.named_children():
         state = {key: tensor.to("meta") for key, tensor in (*module.named_parameters(), *module.named_buffers())}
         try:
-            x = functional_call(module, state, (x,))
+            with _ShapesOnly():
+                x = functional_call(module, state, (x,))
         except RuntimeError as error:
             # The only two complaints that mean "too small"; anything else is a bug and must be seen.
             if "Output size is too small" in str(error) or "Kernel size can't be greater" in str(error):

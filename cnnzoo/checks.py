@@ -12,7 +12,7 @@ from typing import Any
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import UserError
 
-TARGETS = ("cnnzoo.", "torch.optim.", "lightning.pytorch.callbacks.", "lightning.pytorch.loggers.")
+TARGETS = ("cnnzoo.models.", "cnnzoo.data.", "cnnzoo.training.schedules.", "torch.optim.")
 MAX_FAULTS = 3  # shown at once, two lines each
 
 
@@ -60,11 +60,12 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         name, value = f"{prefix}{key}", values.get(key, "")
         if isinstance(default, dict) and isinstance(value, dict):
             yield from _faults(value, default, f"{name}.")
-        elif key == "_target_" and not str(value).startswith(TARGETS):
-            yield f"{name}={value} is refused: targets begin with {', '.join(TARGETS)}"
+        elif key == "_target_":
+            if value != default or not str(value).startswith(TARGETS):
+                yield f"{name}={value} is refused: it stands in the group's yaml, and begins with {', '.join(TARGETS)}"
         elif name in DERIVED:
             continue
-        elif (rule := RULES.get(name, KINDS.get(type(default)))) and not rule.allows(value):
+        elif (rule := RULES.get(name) or _kind(name, default)) and not rule.allows(value):
             got = "nothing" if value == "" else repr(value)
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={default}"
 
@@ -102,12 +103,27 @@ def _one_of(*allowed: object) -> Rule:
     return Rule(f"one of {words}", lambda value: any(type(value) is type(o) and value == o for o in allowed))
 
 
+def _list_of(item: Rule) -> Rule:
+    return Rule(
+        f"a list of {item.words}", lambda value: isinstance(value, list) and all(item.allows(each) for each in value)
+    )
+
+
+def _kind(name: str, default: object) -> Rule | None:
+    """Return what a value must be because of the one that stands in the yaml."""
+    if isinstance(default, list):
+        return _list_of(Rule("whole numbers, at least 1", lambda value: _whole(value, 1, 2**63)))
+    if name.startswith("model.") and type(default) is int:  # sizes and counts
+        return _whole_from(0 if default == 0 or name in MAY_BE_ZERO else 1)
+    return KINDS.get(type(default))
+
+
+MAY_BE_ZERO = ("model.padding", "model.num_hidden", "model.bottleneck")
 KINDS = {
     bool: Rule("true or false", lambda value: isinstance(value, bool)),
     int: Rule("a whole number", lambda value: _whole(value, -(2**63), 2**63)),
     float: Rule("a number", _number),
     str: Rule("a word", lambda value: isinstance(value, str) and value != ""),
-    list: Rule("a list like [1,2]", lambda value: isinstance(value, list)),
     dict: Rule("a group of keys", lambda value: isinstance(value, dict)),
 }
 POSITIVE = Rule("a number above 0", lambda value: _number(value) and value > 0)
@@ -130,13 +146,14 @@ RULES = {
     "data.augment": _one_of("none", "flip", "crop_flip", "strong"),
     "data.channels": _one_of(1),
     "data.num_classes": _one_of(10),
-    "data.num_train": _whole_from(12),
+    "data.num_train": _whole_from(120),
     "data.num_test": _whole_from(1),
     "optimizer.lr": POSITIVE,
     "optimizer.momentum": FRACTION,
     "optimizer.weight_decay": Rule("a number, 0 or more", lambda value: _number(value) and value >= 0),
-    "scheduler.warmup": Rule("a share between 0 and 1", lambda value: _number(value) and 0 < value < 1),
+    "scheduler.warmup": FRACTION,
     "scheduler.gamma": POSITIVE,
+    "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
     "trainer.max_epochs": _whole_from(1),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
     "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),

@@ -15,14 +15,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import check_config, keys, nearest
 from cnnzoo.config import compose_config, groups, options, resolve
 from cnnzoo.errors import UserError
-from cnnzoo.record import FILE_NAME
+from cnnzoo.record import holds_run
 
-USER_ERROR = 2  # exit code
+USER_ERROR = 2  # exit codes
+INTERRUPTED = 130
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
+HYDRA_FLAGS = ("cfg", "config-dir", "config-name", "config-path", "experimental-rerun", "info", "package")
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
 
 
@@ -31,10 +34,13 @@ def run(main: Callable[[], Any]) -> None:
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
     with plain_errors():
         for argument in sys.argv[1:]:
-            if re.match(r"--\w+(\.\w+)*=", argument) and argument[2:].split("=")[0] in groups():
-                raise UserError(f"'{argument}' is written without dashes\ntype {argument[2:]}")
+            key, _, value = argument.removeprefix("--").partition("=")
+            if argument.startswith("--") and value and key not in HYDRA_FLAGS:
+                raise UserError(f"'{argument}' is written without dashes\ntype {key}={value}")
         try:
             main()
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except Exception as error:
             # Until Hydra has composed the configuration, whatever it raises is about the command line.
             raise error if Preflight.reached else UserError(explain(error)) from error
@@ -45,7 +51,7 @@ def plain_errors() -> Iterator[None]:
     """Print an error that the user can mend in plain words and exit with code 2."""
     try:
         yield
-    except (UserError, CompactHydraException) as error:
+    except (UserError, CompactHydraException, OmegaConfBaseException) as error:
         if SHOW_TRACEBACKS:
             raise
         print(f"error: {explain(error)}", file=sys.stderr)
@@ -63,6 +69,8 @@ def explain(error: Exception) -> str:
             )
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'\ntype key=value, such as model=lenet or data.resize=96"
+    if text.startswith("Config group override"):
+        return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
         return f"'{ambiguous[1]}' is several values, and this is one run\ntype one value"
     if unknown := re.match(r"Could not override '(.*?)'", text):
@@ -75,6 +83,11 @@ class Preflight(Callback):
     """Hydra calls this before it creates the run's folder; a refused run leaves nothing behind."""
 
     reached = False
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse several runs in one command, of which Hydra would check none."""
+        with plain_errors():
+            raise UserError("python train.py is one run\ntype it without -m and with one value for each key")
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the configuration and the folder."""
@@ -103,10 +116,10 @@ def check_folder(name: str) -> None:
     if not name:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
     folder = Path(name)
-    if (folder / FILE_NAME).exists():
-        raise UserError(f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder")
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
+        if holds_run(folder):
+            raise UserError(f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+        existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"1")
     except OSError as error:

@@ -39,6 +39,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def holds_run(folder: Path) -> bool:
+    """Say whether `folder` holds a run that got as far as training; one that did not may be started anew."""
+    try:
+        record = read_record(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
+
+
 def _finite(value: Any) -> Any:
     """Return `value` with None for every number that JSON does not have, such as the loss of a diverged run."""
     if isinstance(value, dict):

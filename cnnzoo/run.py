@@ -26,8 +26,8 @@ from cnnzoo.blocks import ConvNet, initialize
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import UserError
-from cnnzoo.record import FILE_NAME, git_state, package_versions, write_record
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, checkpoint_callback, load_weights
+from cnnzoo.record import git_state, holds_run, package_versions, write_record
+from cnnzoo.training.checkpoints import BEST, FOLDER, AtomicCheckpointIO, checkpoint_callbacks, load_weights
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
 from cnnzoo.training.display import Display, print_summary
@@ -86,12 +86,13 @@ def check(config: RunConfig) -> Facts:
             net = build_net(config)
         optimizer = build(config.values["optimizer"])(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
+        build_data(config).check_limits(options["limit_train_batches"], options["limit_val_batches"])
         if data["batch_size"] == 1 and any(
             isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in net.modules()
         ):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
-    except (TypeError, ValueError) as error:
-        raise UserError(str(error)) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
     shape = (data["channels"], data["resize"], data["resize"])
     return Facts(precision, net.stem, count_parameters(net), count_macs(net.eval(), shape), shape)
 
@@ -131,7 +132,7 @@ def build(node: dict[str, Any]) -> Any:
 
 
 def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float) -> dict[str, Any]:
-    if (run_dir / FILE_NAME).exists():
+    if holds_run(run_dir):
         raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
     device = choose_device(config.values["trainer"]["accelerator"])
     record: dict[str, Any] = {
@@ -207,13 +208,13 @@ def _fit_and_test(
         label_smoothing=values["label_smoothing"],
         validated_as="val" if holdout else "test",
     )
-    checkpoints = checkpoint_callback(run_dir, monitor="val/acc" if holdout else None)
+    checkpoints = checkpoint_callbacks(run_dir, monitor="val/acc" if holdout else None)
     logger = RunLogger(run_dir, name="", version="")
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     trainer = lightning.Trainer(
         **values["trainer"] | {"accelerator": device.type, "precision": facts.precision},
         devices=1,
-        callbacks=[history, Display(history, console), checkpoints],
+        callbacks=[history, Display(history, console), *checkpoints],
         plugins=[AtomicCheckpointIO()],
         logger=logger,
         default_root_dir=run_dir,
@@ -229,7 +230,7 @@ def _fit_and_test(
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
         trainer.fit(classifier, datamodule=data)
         if holdout:
-            classifier.load_state_dict(load_weights(Path(checkpoints.best_model_path)))
+            classifier.load_state_dict(load_weights(run_dir / FOLDER / f"{BEST}.ckpt"))
         trainer.test(classifier, datamodule=data, verbose=False)
     reported = max(history.rows, key=lambda row: row["val/acc"]) if holdout else history.rows[-1]
     figures = {name: reported[name] for name in ("epoch", *classifier.metrics) if name in reported}

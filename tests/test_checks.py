@@ -30,7 +30,7 @@ REFUSED = {
     "optimizer.lr=.inf": "optimizer.lr must be a number above 0 (got '.inf')",
     "seed=null": "seed must be a whole number, 0 to 4294967295 (got None)",
     "protocol=honest": "protocol must be one of holdout, course (got 'honest')",
-    "compile=yes please": "compile must be true or false (got 'yes please')",
+    "compile=maybe": "compile must be true or false (got 'maybe')",
     "label_smoothing=1": "label_smoothing must be a number from 0 to below 1 (got 1)",
     "model.activation=3": "model.activation must be a word (got 3)",
     "model.image_size=96": "model.image_size follows data.resize",
@@ -40,6 +40,12 @@ REFUSED = {
     "++data.resizee=96": "unknown key 'data.resizee'; did you mean data.resize",
     "+data.deep.er=1": "unknown key 'data.deep'",
     "~trainer.max_epochs": "trainer.max_epochs must be a whole number, at least 1 (got nothing)",
+    "model=mlp model.hidden=[-5]": "model.hidden must be a list of whole numbers, at least 1 (got [-5])",
+    "model=mlp model.hidden=[abc]": "model.hidden must be a list of whole numbers, at least 1 (got ['abc'])",
+    "model.padding=-3": "model.padding must be a whole number, at least 0 (got -3)",
+    "scheduler=step scheduler.milestones=[7]": "scheduler.milestones must be a list of shares between 0 and 1",
+    "data=synthetic data.num_train=24": "data.num_train must be a whole number, at least 120 (got 24)",
+    "model._target_=cnnzoo.models.MLP": "model._target_=cnnzoo.models.MLP is refused",
     "model._target_=os.system": "model._target_=os.system is refused",
     "model._target_=torch.load": "model._target_=torch.load is refused",
     "+model.hook._target_=builtins.open": "unknown key 'model.hook'",
@@ -61,7 +67,7 @@ ACCEPTED = [
 @pytest.mark.parametrize(("override", "answer"), REFUSED.items())
 def test_what_cannot_be_is_refused_in_words(override, answer):
     with pytest.raises(UserError) as refusal:
-        check_config(compose_config([override]))
+        check_config(compose_config(override.split()))
     lines = str(refusal.value).splitlines()
     assert lines[0].startswith(answer)
     assert len(lines) <= 6

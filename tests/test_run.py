@@ -7,11 +7,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from cnnzoo import run
 from cnnzoo.checks import check_config
-from cnnzoo.config import compose_config, groups, options
+from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import build_data, build_net, train
 from cnnzoo.training.checkpoints import load_weights
+from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
 KEYS = (
@@ -95,6 +96,43 @@ def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finishe
     assert correct / count == pytest.approx(record["metrics"]["test/acc"])
 
 
+def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_of_the_best(tmp_path, monkeypatch):
+    accuracies = iter([0.3, 0.5, 0.4, 0.5, 0.2])
+    figures = run.ImageClassifier.epoch_metrics
+
+    def falling(classifier, stage):
+        replaced = {"val/acc": torch.tensor(next(accuracies))} if stage == "val" else {}
+        return figures(classifier, stage) | replaced
+
+    monkeypatch.setattr(run.ImageClassifier, "epoch_metrics", falling)
+    record = smoke(tmp_path, "trainer.max_epochs=5")
+    assert record["metrics"]["epoch"] == 2
+    steps = [
+        torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)["global_step"]
+        for name in ("best", "last")
+    ]
+    assert steps == [8, 20]
+
+
+def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
+    seen = []
+    step = run.ImageClassifier.training_step
+
+    def remember(classifier, batch, batch_idx):
+        seen.append((classifier.current_epoch, tuple(batch[1].tolist())))
+        return step(classifier, batch, batch_idx)
+
+    monkeypatch.setattr(run.ImageClassifier, "training_step", remember)
+    smoke(tmp_path)
+    orders = [tuple(labels for at, labels in seen if at == epoch) for epoch in (0, 1)]
+    assert orders[0] != orders[1]
+    data = build_data(compose_config(SMOKE))
+    data.setup()
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(1)
+    assert orders[1] == tuple(tuple(labels.tolist()) for _, labels in loader)[:4]
+
+
 def test_the_folder_holds_what_the_documentation_lists(finished):
     names = {path.relative_to(finished).as_posix().split(".tfevents")[0] for path in finished.rglob("*")}
     expected = {"run.json", "metrics.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
@@ -163,6 +201,15 @@ def test_an_interrupted_run_says_so_and_exits_with_130(tmp_path, monkeypatch):
     assert read_record(tmp_path)["status"] == "preempted"
 
 
+def test_a_folder_whose_run_never_began_can_be_used_again(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_fit_and_test", lambda *_: (_ for _ in ()).throw(UserError("no network")))
+        with pytest.raises(UserError):
+            smoke(tmp_path)
+    assert read_record(tmp_path)["error"] == "no network"
+    assert smoke(tmp_path)["status"] == "completed"
+
+
 def test_a_run_is_never_overwritten(finished):
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="already holds a run"):
@@ -182,23 +229,43 @@ def test_a_record_is_there_from_the_start(tmp_path, monkeypatch):
 
 
 VARIANTS = [
-    f"{group}={option}"
-    for group in groups()
-    if group not in ("data", "trainer", "experiment")
-    for option in options(group)
-] + [
+    *(f"{group}={option}" for group in ("optimizer", "scheduler") for option in options(group)),
     "trainer.gradient_clip_val=0.1",
     "data.augment=strong",
     "data.resize=40",
     "trainer.precision=32-true",
+    "model=googlenet model.aux_heads=true",
 ]
 
 
 @pytest.mark.parametrize("override", VARIANTS)
 def test_every_option_trains(tmp_path, override):
-    config = compose_config([*SMOKE, "trainer.max_epochs=1", "trainer.limit_train_batches=2", override])
+    assert one_epoch(tmp_path, *override.split())["status"] == "completed"
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_every_net_trains(tmp_path, monkeypatch, name):
+    save = run.AtomicCheckpointIO.save_checkpoint
+
+    def without_optimizer(self, checkpoint, path, storage_options=None):  # most of a checkpoint, and slow to write
+        save(self, checkpoint | {"optimizer_states": []}, path)
+
+    monkeypatch.setattr(run.AtomicCheckpointIO, "save_checkpoint", without_optimizer)
+    record = one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
+    assert record["status"] == "completed"
+    assert record["stem"] == ("small" if "stem" in record["config"]["model"] else "paper")
+
+
+def one_epoch(folder, *overrides):
+    options = [
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+        "data.batch_size=8",
+        "trainer.limit_test_batches=1",
+    ]
+    config = compose_config([*SMOKE, *options, *overrides])
     check_config(config)
-    assert train(config, tmp_path)["status"] == "completed"
+    return train(config, folder)
 
 
 def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from cnnzoo.data.synthetic import make_synthetic
 from cnnzoo.data.transform import BatchTransform
 
 Protocol = Literal["holdout", "course"]
+HELD_OUT = 12  # one training image in so many is held out for validation
 SPLIT_SEED = 0  # the same split for every run, so that seeds vary the run and not its data
 
 
@@ -31,12 +32,11 @@ class ImageDataModule(lightning.LightningDataModule):
         protocol: holdout or course.
         seed: of the training order.
 
-    Raises:
-        UserError: (in `train_dataloader`) batch_size is more than there are training images.
     """
 
     mean: float
     std: float
+    num_train: int  # official training images
     images: Images
 
     def __init__(self, *, resize: int, batch_size: int, augment: str, protocol: Protocol, seed: int) -> None:
@@ -49,6 +49,30 @@ class ImageDataModule(lightning.LightningDataModule):
     def load(self) -> Images:
         """Return the images, fetching them if need be."""
         raise NotImplementedError
+
+    def check_limits(self, train: float, val: float) -> None:
+        """Check, before anything is read, that an epoch has at least one batch.
+
+        Args:
+            train: share (a float) or number (an int) of the training batches that are used.
+            val: the same of the validation batches.
+
+        Raises:
+            ValueError: it has none.
+        """
+        held_out = self.num_train // HELD_OUT if self.protocol == "holdout" else 0
+        if self.num_train - held_out < self.batch_size:
+            raise ValueError(
+                f"data.batch_size={self.batch_size} is too large for {self.num_train - held_out:,} training images\n"
+                "type a smaller one"
+            )
+        steps = (self.num_train - held_out) // self.batch_size
+        for name, limit, batches in (("train", train, steps), ("val", val, -(-held_out // self.batch_size))):
+            if isinstance(limit, float) and batches and int(limit * batches) < 1:
+                raise ValueError(
+                    f"trainer.limit_{name}_batches={limit} of {batches} batches is none\n"
+                    f"type trainer.limit_{name}_batches=1"
+                )
 
     @property
     def facts(self) -> dict[str, Any] | None:
@@ -64,7 +88,9 @@ class ImageDataModule(lightning.LightningDataModule):
             return
         images = self.load()
         if self.protocol == "holdout":
-            train, val = stratified_split(images.labels[: images.num_train], images.num_train // 12, seed=SPLIT_SEED)
+            train, val = stratified_split(
+                images.labels[: images.num_train], images.num_train // HELD_OUT, seed=SPLIT_SEED
+            )
         else:
             train, val = torch.arange(images.num_train), torch.arange(0)
         test = torch.arange(images.num_train, len(images.labels))
@@ -107,6 +133,7 @@ class FashionMNISTDataModule(ImageDataModule):
         UserError: (in `setup`) the files are missing and cannot be fetched.
     """
 
+    num_train = 60_000
     mean = 0.2860  # of the 60,000 training images; a test computes both
     std = 0.3530
 

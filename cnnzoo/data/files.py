@@ -64,10 +64,10 @@ def load_files(root: Path, files: tuple[File, ...] = FILES) -> dict[str, Found]:
     Raises:
         UserError: files are missing and no source has them, or `root` cannot be written.
     """
-    found = {file.name: here for file in files if (here := _find(root, file))}
-    if len(found) == len(files):
-        return found
     try:
+        found = {file.name: here for file in files if (here := _find(root, file))}
+        if len(found) == len(files):
+            return found
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", timeout=LOCK_SECONDS):
             for file in files:  # once more: another process may have fetched them while this one waited
@@ -83,7 +83,7 @@ def load_files(root: Path, files: tuple[File, ...] = FILES) -> dict[str, Found]:
         ) from None
     except OSError as error:
         raise UserError(
-            f"cannot store Fashion-MNIST in {root} ({error.strerror})\ntype data.root=DIR for another folder"
+            f"cannot keep Fashion-MNIST in {root} ({error.strerror})\ntype data.root=DIR for another folder"
         ) from error
     return found
 

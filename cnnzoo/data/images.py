@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from cnnzoo.errors import UserError
-
 
 @dataclass(frozen=True)
 class Images:
@@ -54,9 +52,6 @@ class BatchSampler(Sampler[Tensor]):
     With a seed, the order is a permutation that depends on (seed, epoch) alone, so a run that is resumed at an epoch
     sees what an uninterrupted one would, and the last incomplete batch is dropped, because batch norm learns badly from
     a handful of images. Without a seed the order is that of the data, and every image is seen.
-
-    Raises:
-        UserError: there are fewer images than one batch has.
     """
 
     def __init__(self, num_images: int, batch_size: int, *, seed: int | None = None) -> None:
@@ -64,10 +59,6 @@ class BatchSampler(Sampler[Tensor]):
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
-        if seed is not None and num_images < batch_size:
-            raise UserError(
-                f"data.batch_size={batch_size} is too large for {num_images} training images\ntype a smaller one"
-            )
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the permutation; Lightning calls this before every epoch, also after a resume."""

@@ -13,7 +13,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from torchvision.datasets import FashionMNIST
 
@@ -21,7 +23,8 @@ PACKAGE = "dataset-fashion-mnist"  # of Debian and Ubuntu
 PACKAGE_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 MIRRORS = (*FashionMNIST.mirrors, "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/")
 MIRROR_SECONDS = 3  # until one has answered: name look-up, connection and redirects together
-ANSWER_SECONDS = 5  # until anything has answered
+ANSWER_SECONDS = 10  # until apt-get has received something
+SILENT_SECONDS = 2  # the same, where no mirror has answered
 STALL_SECONDS = 10  # between bytes
 APT_SECONDS = 300
 
@@ -33,13 +36,14 @@ def sources() -> Iterator[tuple[str, Read]]:
 
     A function may be called only until the next source is asked for.
     """
-    deadline = time.monotonic() + ANSWER_SECONDS
     yield str(PACKAGE_FOLDER), lambda name: (PACKAGE_FOLDER / name).read_bytes()
-    for mirror, fault in _ask(MIRRORS).items():
+    faults = _ask(MIRRORS)
+    for mirror, fault in faults.items():
         yield mirror, lambda name, mirror=mirror, fault=fault: _download(mirror + name, fault)  # type: ignore[misc]
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         with tempfile.TemporaryDirectory() as folder:
-            patience = deadline - time.monotonic()
+            silent = all(isinstance(fault, TimeoutError) for fault in faults.values())  # as without a network
+            patience = SILENT_SECONDS if silent else ANSWER_SECONDS
             yield f"the package {PACKAGE}", lambda name: (_unpacked(Path(folder), patience) / name).read_bytes()
 
 
@@ -56,6 +60,8 @@ def _ask(mirrors: Sequence[str]) -> dict[str, OSError | None]:
             answers.put((mirror, None))  # it does not show its folder, and is there
         except OSError as error:
             answers.put((mirror, error))
+        except HTTPException as error:
+            answers.put((mirror, OSError(f"{type(error).__name__}: {error}")))
 
     faults: dict[str, OSError | None] = dict.fromkeys(mirrors, TimeoutError(f"no answer within {MIRROR_SECONDS} s"))
     for mirror in mirrors:
@@ -71,8 +77,11 @@ def _ask(mirrors: Sequence[str]) -> dict[str, OSError | None]:
 def _download(url: str, fault: OSError | None) -> bytes:
     if fault:
         raise fault
-    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
-        content: bytes = response.read()
+    try:
+        with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
+            content: bytes = response.read()
+    except HTTPException as error:  # such as a body that ends early
+        raise OSError(f"{type(error).__name__}: {error}") from error
     return content
 
 
@@ -95,23 +104,25 @@ def _unpacked(folder: Path, patience: float) -> Path:
 
 def _run(command: list[str], folder: Path, patience: float) -> None:
     """Run apt-get; stop it if it has received nothing within `patience` seconds."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     answered = threading.Event()
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, cwd=folder, **pipes) as process:
 
-    def watch() -> None:
-        assert process.stdout
-        for line in process.stdout:
-            if line.startswith(("Get:", "Hit:")):
-                answered.set()
-        answered.set()
+        def watch() -> None:
+            for line in process.stdout or ():
+                if line.startswith(("Get:", "Hit:")):
+                    answered.set()
+            answered.set()
 
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        if not answered.wait(patience):
-            raise TimeoutError(f"no answer within {patience:.0f} s")
-        if process.wait(APT_SECONDS):
-            raise OSError(f"apt-get {command[-1]} failed")
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"not done within {APT_SECONDS} s") from None
-    finally:
-        process.kill()
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            if not answered.wait(patience):
+                raise TimeoutError(f"no answer within {patience:.0f} s")
+            if process.wait(APT_SECONDS):
+                raise OSError(f"apt-get {command[-1]} failed")
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"not done within {APT_SECONDS} s") from None
+        finally:
+            process.kill()
+            watcher.join()

@@ -1,5 +1,7 @@
 """LeNet: convolutions and pooling learn the features that a small dense net then classifies."""
 
+import math
+
 from torch import nn
 
 from cnnzoo.blocks import POOLINGS, ConvNet, activation_layer, choose, feature_shape, norm_layer, stage
@@ -65,10 +67,9 @@ class LeNet(ConvNet):
             )
 
         self.features = stage(stage1=conv(in_channels, 6, padding), stage2=conv(6, 16, 0))
-        channels, height, width = feature_shape(self.features, in_channels, image_size)
         self.head = stage(
             flatten=nn.Flatten(),
-            dense1=dense(channels * height * width, 120),
+            dense1=dense(math.prod(feature_shape(self.features, in_channels, image_size)), 120),
             dense2=dense(120, 84),
             output=nn.Linear(84, num_classes),
         )

@@ -30,17 +30,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
-def checkpoint_callback(run_dir: Path, *, monitor: str | None) -> ModelCheckpoint:
-    """Return the callback that keeps `last.ckpt` and, given a figure to `monitor`, `best.ckpt` of its highest value."""
-    return ModelCheckpoint(
-        dirpath=run_dir / FOLDER,
-        filename=BEST,
-        monitor=monitor,
-        mode="max",
-        save_top_k=1 if monitor else 0,
-        save_last=True,
-        enable_version_counter=False,
-    )
+def checkpoint_callbacks(run_dir: Path, *, monitor: str | None) -> list[ModelCheckpoint]:
+    """Return the callbacks that keep `last.ckpt` and, given a figure to `monitor`, `best.ckpt` of its highest value."""
+    # Two of them, because save_last=True saves only where a best one is saved too.
+    options = {"dirpath": run_dir / FOLDER, "save_top_k": 1, "enable_version_counter": False}
+    last = ModelCheckpoint(filename=LAST, monitor=None, **options)  # type: ignore[arg-type]
+    best = ModelCheckpoint(filename=BEST, monitor=monitor, mode="max", **options)  # type: ignore[arg-type]
+    return [last, best] if monitor else [last]
 
 
 def load_weights(path: Path) -> dict[str, Any]:

@@ -59,19 +59,26 @@ class ImageClassifier(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
-        return self._step(batch, "train", self.label_smoothing)
+        images, labels = batch
+        if not getattr(self.net, "aux", None):
+            return self._step(self.net(images), labels, "train", self.label_smoothing)
+        logits, auxiliary = self.net.training_logits(images)  # type: ignore[operator]
+        loss = self._step(logits, labels, "train", self.label_smoothing)
+        weight = float(self.net.aux_weight)  # type: ignore[arg-type]
+        return loss + weight * sum(F.cross_entropy(each.float(), labels) for each in auxiliary)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add one batch to the epoch's figures."""
-        self._step(batch, self.validated_as)
+        images, labels = batch
+        self._step(self.net(images), labels, self.validated_as)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add one batch to the final figures."""
-        self._step(batch, "test")
-
-    def _step(self, batch: tuple[Tensor, Tensor], stage: Stage, label_smoothing: float = 0.0) -> Tensor:
         images, labels = batch
-        logits = self.net(images).float()
+        self._step(self.net(images), labels, "test")
+
+    def _step(self, logits: Tensor, labels: Tensor, stage: Stage, label_smoothing: float = 0.0) -> Tensor:
+        logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         # Once per image: torchmetrics 1.9 forgets `weight` unless it also looks for NaN, and looking would hide a
         # diverged run and wait for the device in every step.

@@ -95,7 +95,7 @@ def print_summary(record: dict[str, Any], folder: str, console: Console) -> None
         ("in total", f"{record['seconds']['total']:.0f} s on {record['device']}, {record['precision']}"),
         ("parameters", f"{record['params']:,}"),
         ("folder", folder),
-        ("look", "tensorboard --logdir outputs"),
+        ("look", f"tensorboard --logdir {'outputs' if folder.startswith('outputs/') else folder}"),
     ]
     table = Table(title=record["name"], title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     for row in rows:

@@ -19,7 +19,7 @@ class History(lightning.Callback):
 
     Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, then `val/loss` and `val/acc`
     (under the course's protocol `test/loss` and `test/acc`), `lr` (at the end of the epoch), `seconds` (of the epoch,
-    its evaluation and checkpoints included) and `images_per_second` (of training alone).
+    its evaluation included, writing checkpoints not) and `images_per_second` (of training alone).
 
     Attributes:
         rows: one dict per epoch, with the columns as keys.

@@ -69,6 +69,25 @@ def test_batches_are_bytes_until_they_are_on_the_device():
     assert torch.equal(labels, batch[1])
 
 
+@pytest.mark.parametrize(
+    ("options", "train", "val", "fault"),
+    [
+        ({"batch_size": 1101}, 1.0, 1.0, "data.batch_size=1101 is too large for 1,100 training images"),
+        ({"batch_size": 1200, "protocol": "course"}, 1.0, 0.1, None),
+        ({}, 0.09, 1.0, "trainer.limit_train_batches=0.09 of 11 batches is none"),
+        ({"batch_size": 50}, 1, 0.4, "trainer.limit_val_batches=0.4 of 2 batches is none"),
+        ({}, 1, 1, None),
+    ],
+)
+def test_an_epoch_without_a_batch_is_refused_before_anything_is_read(options, train, val, fault):
+    module = SyntheticDataModule(num_train=1200, num_test=300, **{**OPTIONS, **options})
+    if fault:
+        with pytest.raises(ValueError, match=fault):
+            module.check_limits(train, val)
+    else:
+        module.check_limits(train, val)
+
+
 def test_synthetic_images_are_the_same_every_time_and_can_be_learned():
     images = make_synthetic(600, 100)
     assert torch.equal(images.pixels, make_synthetic(600, 100).pixels)

@@ -26,6 +26,7 @@ class Mirror(http.server.ThreadingHTTPServer):
     def __init__(self):
         self.files = {f"{name}.gz": gzip.compress(data) for name, data in CONTENT.items()}
         self.requests = []
+        self.withheld = 0  # bytes that are announced and not sent
         super().__init__(("127.0.0.1", 0), Handler)
 
 
@@ -39,7 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(3)
         else:
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + self.server.withheld))
             self.end_headers()
             self.wfile.write(body)
 
@@ -141,6 +142,29 @@ def test_what_a_mirror_serves_is_never_trusted(mirror, tmp_path, monkeypatch, se
     assert len(message.splitlines()) <= 6
     mirror.files["images.gz"] = gzip.compress(CONTENT["images"])
     assert content(load_files(tmp_path, SMALL)) == CONTENT
+
+
+def test_a_connection_that_breaks_off_is_answered_in_words(mirror, tmp_path):
+    mirror.withheld = 100
+    with pytest.raises(UserError, match="IncompleteRead"):
+        load_files(tmp_path, SMALL)
+
+
+def test_a_mirror_that_stalls_leaves_the_package_its_time(mirror, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(sources.shutil, "which", lambda _: "/usr/bin/apt-get")
+    mirror.files["images.gz"] = None
+    patience = []
+
+    def unpacked(folder, seconds):
+        patience.append(seconds)
+        (folder / "images.gz").write_bytes(gzip.compress(CONTENT["images"]))
+        (folder / "labels.gz").write_bytes(gzip.compress(CONTENT["labels"]))
+        return folder
+
+    monkeypatch.setattr(sources, "_unpacked", unpacked)
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+    assert set(patience) == {sources.ANSWER_SECONDS}
 
 
 def test_what_one_source_lacks_the_next_one_has(mirror, tmp_path, monkeypatch):

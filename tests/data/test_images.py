@@ -1,8 +1,6 @@
-import pytest
 import torch
 
 from cnnzoo.data.images import BatchSampler, Subset, stratified_split
-from cnnzoo.errors import UserError
 
 
 def order(seed, epoch, count=1000, batch_size=100):
@@ -35,12 +33,6 @@ def test_training_drops_the_incomplete_batch_and_evaluation_does_not():
     assert (len(training), len(evaluation)) == (10, 11)
     assert torch.cat(list(evaluation)).tolist() == list(range(1050))
     assert len(set(torch.cat(list(training)).tolist())) == 1000
-
-
-def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(UserError, match=r"data\.batch_size=101 is too large for 100"):
-        BatchSampler(100, 101, seed=0)
-    assert len(BatchSampler(100, 101)) == 1
 
 
 def test_a_subset_gathers_its_own_images():

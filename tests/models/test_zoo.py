@@ -1,34 +1,122 @@
 """What holds for every net of the zoo: each file in conf/model is tested without being named here, but for one row."""
 
+import copy
+import functools
+
 import pytest
 import torch
 from torch import nn
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.config import compose_config, options
-from cnnzoo.run import build_net
+from cnnzoo.models.googlenet import TABLE_1
+from cnnzoo.run import build, build_net
 
 NETS = options("model")
 SIZES = (28, 96, 224)
 
-# (parameters, multiply-adds) at 28 px, 1 channel, 10 classes.
+# Parameters at 28, 96 and 224 px with 1 channel and 10 classes, and at 224 px with 3 channels and 1000 classes.
+# Published, with 3 channels and 1000 classes: VGG, ResNet and DenseNet (their papers, as torchvision counts), Inception
+# v3 without its auxiliary head 23.83 M, Inception v4 42.68 M, Inception-ResNet-v2 55.84 M, and the two-tower AlexNet
+# 60,965,224 (Krizhevsky 2012: "60 million"). Published by the course (d2l), with 1 channel and 10 classes: LeNet 61,706,
+# AlexNet at 224, NiN, ResNet-18, DenseNet; by hand: GoogLeNet 5,977,530, with batch norm 5,984,810.
+# The others follow from these nets' tables; a test below derives the ladder's.
 EXPECTED = {
-    # d2l 5.2: 784 * 256 + 256 + 256 * 10 + 10
-    "mlp": (203_530, 203_264),
-    # d2l 7.6; multiply-adds by layer: 117,600 + 240,000 + 48,000 + 10,080 + 840
-    "lenet": (61_706, 416_520),
-    # the above and two parameters for each of 6 + 16 + 120 + 84 normalised channels
-    "lenet_bn": (62_158, 416_520),
+    "alexnet": (24_735_434, 21_598_922, 46_764_746, 50_844_008),
+    "alexnet_2012": (23_322_314, 23_331_530, 56_885_962, 60_965_224),
+    "densenet": (755_666, 758_226, 758_226, 1_011_008),
+    "densenet121": (6_955_274, 6_957_834, 6_957_834, 7_978_856),
+    "densenet161": (26_480_842, 26_484_682, 26_484_682, 28_681_000),
+    "densenet169": (12_492_298, 12_494_858, 12_494_858, 14_149_480),
+    "densenet201": (18_103_306, 18_105_866, 18_105_866, 20_013_928),
+    "googlenet": (5_974_970, 5_977_530, 5_977_530, 6_998_552),
+    "googlenet_bn": (5_982_250, 5_984_810, 5_984_810, 7_005_832),
+    "inception_fact": (6_268_682, 6_271_242, 6_271_242, 7_292_264),
+    "inception_res": (6_124_458, 6_127_018, 6_127_018, 7_148_040),
+    "inception_resnet_v1": (20_980_682, 20_980_682, 20_980_682, 22_756_328),
+    "inception_resnet_v2": (54_321_258, 54_321_258, 54_321_258, 55_843_464),
+    "inception_v3": (21_805_482, 21_805_482, 21_805_482, 23_834_568),
+    "inception_v4": (41_157_610, 41_157_610, 41_157_610, 42_679_816),
+    "lenet": (61_706, 942_986, 5_612_426, 5_696_876),
+    "lenet5": (60_850, 2_963_890, 24_252_850, 24_337_300),
+    "lenet_bn": (62_158, 943_438, 5_612_878, 5_697_328),
+    "mlp": (203_530, 2_362_122, 12_847_882, 38_792_424),
+    "nin": (1_982_950, 1_992_166, 1_992_166, 7_439_608),
+    "resnet101": (42_511_818, 42_514_378, 42_514_378, 44_549_160),
+    "resnet152": (58_155_466, 58_158_026, 58_158_026, 60_192_808),
+    "resnet18": (11_172_810, 11_175_370, 11_175_370, 11_689_512),
+    "resnet34": (21_280_970, 21_283_530, 21_283_530, 21_797_672),
+    "resnet50": (23_519_690, 23_522_250, 23_522_250, 25_557_032),
+    "vgg11": (28_142_858, 44_920_074, 128_806_154, 132_863_336),
+    "vgg13": (28_327_370, 45_104_586, 128_990_666, 133_047_848),
+    "vgg16": (33_637_066, 50_414_282, 134_300_362, 138_357_544),
+    "vgg19": (38_946_762, 55_723_978, 139_610_058, 143_667_240),
 }
-# What makes a narrow instance of a net, where its tests would be slow otherwise.
-NARROW: dict[str, list[str]] = {}
+# Millions of multiply-adds that are published or were counted by hand: (net and overrides, px, channels, classes).
+MACS = {
+    ("lenet", 28, 1, 10): 0.42,
+    ("alexnet", 224, 1, 10): 938,
+    ("vgg11", 224, 1, 10): 7_547,
+    ("vgg11", 96, 1, 10): 1_400,
+    ("nin", 224, 1, 10): 762,
+    ("nin", 96, 1, 10): 108,
+    ("googlenet", 224, 1, 10): 1_503,
+    ("googlenet", 96, 1, 10): 276,
+    ("googlenet model.stem=paper", 28, 1, 10): 29,
+    ("resnet18", 224, 1, 10): 1_735,
+    ("resnet18", 96, 1, 10): 319,
+    ("densenet", 224, 1, 10): 703,
+    ("densenet", 96, 1, 10): 129,
+    ("inception_v3", 299, 3, 1000): 5_700,
+    ("inception_v4", 299, 3, 1000): 12_300,
+    ("inception_resnet_v2", 299, 3, 1000): 13_200,
+}
+# The smallest images that the paper's stem can take.
+PAPER_FROM = {
+    "alexnet": 67,
+    "alexnet model.padding=1": 65,
+    "vgg11": 32,
+    "nin": 67,
+    "densenet": 29,
+    "densenet121": 29,
+    "inception_v3": 75,
+    "inception_v4": 75,
+    "inception_resnet_v1": 75,
+    "inception_resnet_v2": 75,
+}
+# What makes a narrow instance of a net whose tests would be slow otherwise.
+NARROW = {
+    "alexnet": ["model.width=0.125", "model.hidden=64"],
+    "alexnet_2012": ["model.width=0.125", "model.hidden=64"],
+    **{f"vgg{depth}": ["model.width=0.125", "model.hidden=64"] for depth in (11, 13, 16, 19)},
+    **{f"resnet{depth}": ["model.width=0.125"] for depth in (18, 34, 50, 101, 152)},
+    **{f"densenet{depth}": ["model.growth_rate=4", "model.stem_channels=8"] for depth in (121, 161, 169, 201)},
+}
 
 
-def net_of(name, size=28, *, device="meta", narrow=False):
-    config = compose_config([f"model={name}", f"data.resize={size}", *(NARROW.get(name, []) if narrow else [])])
+@functools.cache
+def composed(name):
+    net, *overrides = name.split()
+    return compose_config([f"model={net}", *overrides])
+
+
+def arguments(name, size, **changed):
+    return composed(name).net_arguments | {"image_size": size} | changed
+
+
+def on_meta(name, size, **changed):
+    with torch.device("meta"):
+        return build(arguments(name, size, **changed))
+
+
+@functools.cache
+def _narrow(name):
     torch.manual_seed(0)
-    with torch.device(device):
-        return build_net(config)
+    return build_net(compose_config([f"model={name}", *NARROW.get(name, [])]))
+
+
+def narrow(name):
+    return copy.deepcopy(_narrow(name))
 
 
 def images(size=28):
@@ -40,32 +128,60 @@ def test_every_net_has_an_expected_row():
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_parameters_and_multiply_adds(name):
-    net = net_of(name).eval()
-    assert (count_parameters(net), count_macs(net, (1, 28, 28))) == EXPECTED[name]
+def test_parameters_and_logits_at_every_size(name):
+    nets = [on_meta(name, size) for size in SIZES] + [on_meta(name, 224, in_channels=3, num_classes=1000)]
+    assert tuple(count_parameters(net) for net in nets) == EXPECTED[name]
+    for net, size in zip(nets, SIZES, strict=False):
+        assert net(torch.empty(2, 1, size, size, device="meta")).shape == (2, 10)
+    assert nets[-1](torch.empty(2, 3, 224, 224, device="meta")).shape == (2, 1000)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", NETS)
-def test_logits_at_every_size_of_the_grid(name, size):
-    assert net_of(name, size)(torch.empty(2, 1, size, size, device="meta")).shape == (2, 10)
+@pytest.mark.parametrize(("name", "size", "channels", "classes"), MACS)
+def test_multiply_adds(name, size, channels, classes):
+    net = on_meta(name, size, in_channels=channels, num_classes=classes).eval()
+    published = MACS[name, size, channels, classes]
+    assert count_macs(net, (channels, size, size)) / 1e6 == pytest.approx(published, rel=0.01)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_min_size_is_the_smallest_that_works(name):
-    smallest = compose_config([f"model={name}"]).values["model"]["min_size"]
-    net_of(name, smallest)(torch.empty(2, 1, smallest, smallest, device="meta"))
+    smallest = composed(name).values["model"]["min_size"]
+    on_meta(name, smallest)(torch.empty(2, 1, smallest, smallest, device="meta"))
     if smallest > 1:
         with pytest.raises(ValueError, match=f">= {smallest}"):
-            net_of(name, smallest - 1)
+            on_meta(name, smallest - 1)
+
+
+@pytest.mark.parametrize(("name", "smallest"), PAPER_FROM.items())
+def test_the_paper_stem_is_refused_where_it_leaves_nothing(name, smallest):
+    assert on_meta(name, smallest, stem="paper").stem == "paper"
+    with pytest.raises(ValueError, match=rf"shrink to nothing at \w+; this net needs data.resize >= {smallest}"):
+        on_meta(name, smallest - 1, stem="paper")
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if "stem" in arguments(name, 28)])
+def test_the_stem_is_chosen_by_the_size_of_the_images(name):
+    assert [on_meta(name, size).stem for size in SIZES] == ["small", "paper", "paper"]
+    assert on_meta(name, 96, stem="small").stem == "small"
+    with pytest.raises(ValueError, match=r"model\.stem must be one of auto, paper, small"):
+        on_meta(name, 28, stem="large")
+
+
+def test_the_ladder_changes_one_thing_at_a_time():
+    bn, fact, res = (
+        count_parameters(on_meta(name, 224)) for name in ("googlenet_bn", "inception_fact", "inception_res")
+    )
+    rows = [row for row in TABLE_1.values() if row]
+    # 25 r c weights of the 5x5 become 9 r c + 9 c c, with one more batch norm.
+    assert fact - bn == sum(9 * r * c + 9 * c * c + 2 * c - 25 * r * c for *_, r, c, _ in rows)
+    assert res == pytest.approx(bn, rel=0.03)  # at GoogLeNet's size
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_parameter_gets_a_finite_gradient(name):
-    net = net_of(name, device="cpu", narrow=True)
+    net = narrow(name)
     nn.functional.cross_entropy(net(images()), torch.arange(4)).backward()
     gradients = {key: parameter.grad for key, parameter in net.named_parameters()}
-    # A bias before a batch norm is subtracted again: its gradient is zero but for rounding.
     assert [key for key, grad in gradients.items() if grad is None or not grad.isfinite().all()] == []
     assert [key for key, grad in gradients.items() if not grad.abs().sum() > 0] == []
 
@@ -73,37 +189,54 @@ def test_every_parameter_gets_a_finite_gradient(name):
 @pytest.mark.parametrize("name", NETS)
 def test_bfloat16_is_finite(name):
     with torch.autocast("cpu", torch.bfloat16):
-        assert net_of(name, device="cpu", narrow=True)(images()).isfinite().all()
+        assert narrow(name)(images()).isfinite().all()
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_state_dict_carries_the_whole_net(name):
-    net, other = (net_of(name, device="cpu", narrow=True) for _ in range(2))
-    net(images())  # moves running statistics, where there are any
-    other.load_state_dict(net.state_dict())
-    x = images()
-    first, again, loaded = net.eval()(x), net(x), other.eval()(x)
+    net, other = narrow(name), narrow(name)
+    with torch.no_grad():
+        for tensor in (*net.parameters(), *net.buffers()):
+            if tensor.is_floating_point():
+                tensor.mul_(1.01)
+        x = images()
+        changed = not torch.equal(net.eval()(x), other.eval()(x))
+        other.load_state_dict(net.state_dict())
+        first, again, loaded = net(x), net(x), other(x)
+    assert changed
     assert torch.equal(first, again)
     assert torch.equal(first, loaded)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_hooks_see_every_operation_once(name):
-    net = net_of(name, device="cpu", narrow=True)
+    with torch.device("meta"):
+        net = build(arguments(name, 28))
     assert [key for key, module in net.named_modules() if getattr(module, "inplace", False)] == []
     calls: dict[str, int] = {}
     for key, module in net.named_modules():
         module.register_forward_hook(lambda *_, key=key: calls.__setitem__(key, calls.get(key, 0) + 1))
-    net(images())
+    net(torch.empty(2, 1, 28, 28, device="meta"))
     assert {key: count for key, count in calls.items() if count != 1} == {}
-    assert set(calls) == {key for key, _ in net.named_modules()}
+    assert set(calls) | {"aux"} == {key for key, _ in net.named_modules()} | {"aux"}
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_channels_and_classes_are_free(name):
-    arguments = compose_config([f"model={name}"]).net_arguments | {"in_channels": 3, "num_classes": 1000}
-    from hydra.utils import instantiate
+@pytest.mark.parametrize(
+    ("name", "size", "heads"), [("googlenet", 28, 2), ("googlenet_bn", 96, 2), ("inception_v3", 299, 1)]
+)
+def test_auxiliary_heads_are_for_training_alone(name, size, heads):
+    net = on_meta(name, size, aux_heads=True)
+    x = torch.empty(2, 1, size, size, device="meta")
+    logits, auxiliary = net.training_logits(x)
+    assert [each.shape for each in (logits, *auxiliary)] == [(2, 10)] * (1 + heads)
+    assert net(x).shape == (2, 10)
+    assert count_parameters(net) > count_parameters(on_meta(name, size))
 
-    with torch.device("meta"):
-        net = instantiate(arguments, _convert_="all")
-        assert net(torch.empty(2, 3, 28, 28)).shape == (2, 1000)
+
+def test_inception_v3_with_its_auxiliary_head_has_the_published_parameters():
+    net = on_meta("inception_v3", 299, in_channels=3, num_classes=1000, aux_heads=True)
+    assert count_parameters(net) == 27_161_264
+
+
+def test_resnet_as_the_course_wires_it():
+    assert count_parameters(on_meta("resnet18 model.course=true", 96)) == 11_178_378

@@ -1,3 +1,5 @@
+from functools import partial
+
 import lightning
 import pytest
 import torch
@@ -17,7 +19,7 @@ def classifier_with(**options):
     return ImageClassifier(
         nn.Sequential(nn.Flatten(), nn.Linear(4, 3)),
         make_optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
-        make_scheduler=constant,
+        make_scheduler=partial(constant, warmup=0.0),
         num_classes=3,
         **options,
     )

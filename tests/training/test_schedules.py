@@ -7,23 +7,35 @@ from cnnzoo.config import compose_config, options
 from cnnzoo.run import build
 
 STEPS = 100
-# Share of the peak learning rate before the steps 0, 20, 50, 75 and 99.
+# Share of the learning rate before the steps 0, 20, 50, 75 and 99.
 EXPECTED = {
-    "constant": (1, 1, 1, 1, 1),
-    "cosine": (1, 0.9045, 0.5, 0.1464, 0.0002),  # (1 + cos(pi t / T)) / 2
-    # Up from 1/25 until step 19, then half a cosine over the other 80: (1 + cos(pi (t - 19) / 80)) / 2.
-    "onecycle": (0.04, 0.9996, 0.6731, 0.2061, 0),
-    "step": (1, 1, 0.1, 0.01, 0.01),
+    "constant": (0.04, 1, 1, 1, 1),
+    # (1 + cos(pi (t - w) / (1 - w))) / 2 behind a warm-up of w = 0.05 or 0.2 that begins at 1/25
+    "cosine": (0.04, 0.9397, 0.5413, 0.1614, 0.0003),
+    "onecycle": (0.04, 1, 0.6913, 0.2222, 0.0004),
+    "step": (0.04, 1, 0.1, 0.01, 0.01),
 }
-
-
-def scheduler_of(name, *, lr=2.0):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
-    return optimizer, build(compose_config([f"scheduler={name}"]).values["scheduler"])(optimizer, total_steps=STEPS)
 
 
 def test_every_schedule_has_an_expected_row():
     assert sorted(EXPECTED) == options("scheduler")
+
+
+@pytest.mark.parametrize("total_steps", range(1, 12))
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_run_of_any_length_has_a_schedule(name, total_steps):
+    optimizer, scheduler = scheduler_of(name, total_steps=total_steps)
+    for _ in range(total_steps):
+        assert 0 < optimizer.param_groups[0]["lr"] <= 2.0
+        optimizer.step()
+        scheduler.step()
+
+
+def scheduler_of(name, *, lr=2.0, total_steps=STEPS):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
+    return optimizer, build(compose_config([f"scheduler={name}"]).values["scheduler"])(
+        optimizer, total_steps=total_steps
+    )
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -1,0 +1,82 @@
+"""AlexNet: deep, wide, ReLU and dropout; the net that began it all in 2012."""
+
+import math
+
+from torch import nn
+
+from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, feature_shape, stage
+
+
+class AlexNet(ConvNet):
+    """Five convolutions, three of them with overlapping pooling, and dense layers with dropout.
+
+    Source: Krizhevsky, Sutskever, Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012,
+    section 3 and figure 2; in one tower, as Zhang et al., Dive into Deep Learning, section 8.1, have it (46,764,746
+    parameters at 224 px).
+
+    Shape:
+        Input:  (N, in_channels, S, S), float; with the paper's stem S >= 67 - 2 * padding, because pool5 halves to zero
+                below it. The small stem, used below 67 px, has a first convolution of 5x5 at stride 1.
+        Output: (N, num_classes), unnormalised logits.
+
+    Args:
+        in_channels: channels of the images.
+        num_classes: number of logits.
+        image_size: S, in pixels.
+        stem: auto, paper (11x11, stride 4) or small.
+        padding: of the first convolution of the paper's stem, in pixels.
+        width: factor on the channels 96, 256, 384, 384, 256 of the convolutions.
+        hidden: units of each hidden dense layer.
+        num_hidden: hidden dense layers; 2 in the paper, 0 leaves the output layer alone.
+        dropout: probability of dropping a hidden unit.
+        groups: in conv2, conv4 and conv5; 2 are the paper's two towers.
+        lrn: whether local response normalisation follows conv1 and conv2.
+
+    Deviations:
+        * input: paper 224 in the text and 227 by its figures; here any size. padding=2 makes 224 what 227 is without.
+        * two towers: paper on two GPUs; here groups, which compute the same.
+
+    Raises:
+        ValueError: an option is unknown, or image_size is too small.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        image_size: int,
+        stem: str,
+        padding: int,
+        width: float,
+        hidden: int,
+        num_hidden: int,
+        dropout: float,
+        groups: int,
+        lrn: bool,
+    ) -> None:
+        super().__init__()
+        self.stem = choose_stem(stem, image_size, paper_from=67)
+        c1, c2, c3, c4, c5 = (round(channels * width) for channels in (96, 256, 384, 384, 256))
+        if self.stem == "paper":
+            conv1 = conv_layer(in_channels, c1, 11, stride=4, padding=padding)
+        else:
+            conv1 = conv_layer(in_channels, c1, 5, padding=2)
+
+        def norm() -> nn.Module | None:
+            return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2) if lrn else None  # torch divides alpha by 5
+
+        self.features = stage(
+            conv1=conv1,
+            norm1=norm(),
+            pool1=nn.MaxPool2d(3, stride=2),
+            conv2=conv_layer(c1, c2, 5, padding=2, groups=groups),
+            norm2=norm(),
+            pool2=nn.MaxPool2d(3, stride=2),
+            conv3=conv_layer(c2, c3, 3, padding=1),
+            conv4=conv_layer(c3, c4, 3, padding=1, groups=groups),
+            conv5=conv_layer(c4, c5, 3, padding=1, groups=groups),
+            pool5=nn.MaxPool2d(3, stride=2),
+        )
+        in_features = math.prod(feature_shape(self.features, in_channels, image_size))
+        self.head = dense_head(in_features, num_classes, hidden=[hidden] * num_hidden, dropout=dropout)

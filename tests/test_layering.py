@@ -24,7 +24,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "lightning", "hydra", "omegaconf", "filelock", "rich"},
     ),
     "cli": ({"checks", "config", "errors", "record", "run"}, {"hydra", "omegaconf"}),
-    "__main__": ({"checks", "cli", "config", "report", "run"}, {"torch"}),
+    "__main__": ({"checks", "cli", "config", "errors", "report", "run"}, {"torch"}),
     "__init__": (set(), set()),
 }
 STANDARD_LIBRARY = __import__("sys").stdlib_module_names

@@ -184,7 +184,7 @@ def test_without_network_the_answer_comes_within_ten_seconds(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_written_is_named(mirror, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot store Fashion-MNIST in .*file.*\ntype data.root=DIR"):
+    with pytest.raises(UserError, match=r"cannot keep Fashion-MNIST in .*file.*\ntype data.root=DIR"):
         load_files(tmp_path / "file", SMALL)
 
 

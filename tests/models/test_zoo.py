@@ -18,7 +18,7 @@ SIZES = (28, 96, 224)
 # Parameters at 28, 96 and 224 px with 1 channel and 10 classes, and at 224 px with 3 channels and 1000 classes.
 # Published, with 3 channels and 1000 classes: VGG, ResNet and DenseNet (their papers, as torchvision counts), Inception
 # v3 without its auxiliary head 23.83 M, Inception v4 42.68 M, Inception-ResNet-v2 55.84 M, and the two-tower AlexNet
-# 60,965,224 (Krizhevsky 2012: "60 million"). Published by the course (d2l), with 1 channel and 10 classes: LeNet 61,706,
+# 60,965,224 (Krizhevsky 2012: "60 million"). Published by the course (d2l), with 1 channel and 10 classes: LeNet,
 # AlexNet at 224, NiN, ResNet-18, DenseNet; by hand: GoogLeNet 5,977,530, with batch norm 5,984,810.
 # The others follow from these nets' tables; a test below derives the ladder's.
 EXPECTED = {

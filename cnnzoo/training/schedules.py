@@ -1,7 +1,8 @@
 """Learning rate schedules over a whole run, whatever its length: (optimizer, total_steps) to a scheduler.
 
 Each is a factor on the optimizer's learning rate, as a function of the share of the run that is done. All rise from
-almost nothing over the share `warmup` of the run (Goyal et al. 2017, arXiv:1706.02677, section 2.2).
+almost nothing, along half a cosine, over the share `warmup` of the run (Goyal et al. 2017, arXiv:1706.02677,
+section 2.2, where it is a line).
 """
 
 import math
@@ -41,6 +42,8 @@ def _scheduler(
 ) -> LRScheduler:
     def factor(steps_done: int) -> float:
         done = min(1.0, steps_done / total_steps)
-        return START + (1 - START) * done / warmup if done < warmup else after_warmup(done)
+        if done < warmup:
+            return START + (1 - START) * (1 - math.cos(math.pi * done / warmup)) / 2
+        return after_warmup(done)
 
     return LambdaLR(optimizer, factor)

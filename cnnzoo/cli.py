@@ -86,8 +86,8 @@ class Preflight(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse several runs in one command, of which Hydra would check none."""
-        with plain_errors():
-            raise UserError("python train.py is one run\ntype it without -m and with one value for each key")
+        print("error: train.py is one run\ntype it without -m and with one value for each key", file=sys.stderr)
+        sys.exit(USER_ERROR)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the configuration and the folder."""

@@ -27,7 +27,7 @@ REFUSED = [
     (["--modle=lenet"], ["type modle=lenet"], True),
     (["data=28"], ["a group is chosen by the name of one of its options"], True),
     (["model=null"], ["a group is chosen by the name of one of its options"], True),
-    (["-m", "seed=0,1"], ["python train.py is one run"], True),
+    (["-m", "seed=0,1"], ["train.py is one run"], True),
     (["seed=${data.nothing}"], ["data.nothing"], True),
     (["hydra.run.dir=${nothing}"], ["nothing"], True),
     (["hydra.run.dir=" + 300 * "a"], ["cannot write to", "File name too long"], True),

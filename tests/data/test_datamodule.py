@@ -91,8 +91,7 @@ def test_an_epoch_without_a_batch_is_refused_before_anything_is_read(options, tr
 def test_synthetic_images_are_the_same_every_time_and_can_be_learned():
     images = make_synthetic(600, 100)
     assert torch.equal(images.pixels, make_synthetic(600, 100).pixels)
-    # No shift of the stripes changes their spectrum.
-    spectrum = torch.fft.rfft2(images.pixels[:, 0].float() - 128).abs().flatten(1)
-    means = torch.stack([spectrum[:600][images.labels[:600] == label].mean(0) for label in range(10)])
-    nearest = torch.cdist(spectrum[600:], means).argmin(1)
-    assert (nearest == images.labels[600:]).float().mean() > 0.9
+    pixels = images.pixels.flatten(1).float()
+    means = torch.stack([pixels[:600][images.labels[:600] == label].mean(0) for label in range(10)])
+    nearest = torch.cdist(pixels[600:], means).argmin(1)
+    assert (nearest == images.labels[600:]).float().mean() > 0.6  # 0.1 by chance

@@ -1,16 +1,12 @@
-"""What the families of nets are built from: base class, activations, norms, initialisation, shape probe."""
+"""What the families of nets are built from: base class, joints, layers, heads, initialisation."""
 
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 T = TypeVar("T")
 
@@ -207,55 +203,3 @@ def initialize(net: nn.Module, init: str) -> None:
             draw(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def feature_shape(features: nn.Sequential, in_channels: int, image_size: int) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) that `features` makes of one image, without computing anything.
-
-    Raises:
-        ValueError: a stage shrinks the image to nothing; the message names it and the smallest size that works.
-    """
-    try:
-        return _trace(features, in_channels, image_size)
-    except _VanishedError as vanished:
-        larger = range(image_size + 1, 1024)
-        smallest = larger[bisect_left(larger, True, key=lambda size: _works(features, in_channels, size))]
-        raise ValueError(
-            f"images of {image_size} px shrink to nothing at {vanished}; this net needs data.resize >= {smallest}"
-        ) from None
-
-
-class _VanishedError(Exception):
-    """The stage that has no output left."""
-
-
-class _ShapesOnly(TorchFunctionMode):
-    """Skips what keeps the shape; on the meta device batch norm takes most of a deep net's time."""
-
-    SKIPPED = (F.batch_norm, F.relu, F.dropout, F.local_response_norm)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in self.SKIPPED else func(*args, **(kwargs or {}))
-
-
-def _works(features: nn.Sequential, in_channels: int, image_size: int) -> bool:
-    try:
-        _trace(features, in_channels, image_size)
-    except _VanishedError:
-        return False
-    return True
-
-
-def _trace(features: nn.Sequential, in_channels: int, image_size: int) -> tuple[int, int, int]:
-    x = torch.empty(1, in_channels, image_size, image_size, device="meta")
-    for name, module in features.named_children():
-        state = {key: tensor.to("meta") for key, tensor in (*module.named_parameters(), *module.named_buffers())}
-        try:
-            with _ShapesOnly():
-                x = functional_call(module, state, (x,))
-        except RuntimeError as error:
-            # The only two complaints that mean "too small"; anything else is a bug and must be seen.
-            if "Output size is too small" in str(error) or "Kernel size can't be greater" in str(error):
-                raise _VanishedError(name) from None
-            raise
-    return tuple(x.shape[1:])  # type: ignore[return-value]

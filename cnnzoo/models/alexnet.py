@@ -4,7 +4,8 @@ import math
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, feature_shape, stage
+from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, stage
+from cnnzoo.shapes import feature_shape
 
 
 class AlexNet(ConvNet):

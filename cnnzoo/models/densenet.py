@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, feature_shape, norm_layer, pooled_head, stage
+from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, norm_layer, pooled_head, stage
+from cnnzoo.shapes import feature_shape
 
 
 class DenseNet(ConvNet):

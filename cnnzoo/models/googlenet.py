@@ -2,16 +2,8 @@
 
 from torch import nn
 
-from cnnzoo.blocks import (
-    Concat,
-    ConvNet,
-    Residual,
-    choose_stem,
-    conv_layer,
-    feature_shape,
-    pooled_head,
-    stage,
-)
+from cnnzoo.blocks import Concat, ConvNet, Residual, choose_stem, conv_layer, pooled_head, stage
+from cnnzoo.shapes import feature_shape
 
 # Table 1 of the paper: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection; None is a pooling between.
 TABLE_1: dict[str, tuple[int, int, int, int, int, int] | None] = {

@@ -2,9 +2,10 @@
 
 from torch import nn
 
-from cnnzoo.blocks import Concat, ConvNet, Residual, choose_stem, conv_layer, feature_shape, pooled_head, stage
+from cnnzoo.blocks import Concat, ConvNet, Residual, choose_stem, conv_layer, pooled_head, stage
 from cnnzoo.models.inception_v3 import averaged, classic_stem, conv, same, set_batch_norm_eps
 from cnnzoo.models.inception_v4 import reduction_a
+from cnnzoo.shapes import feature_shape
 
 
 class InceptionResNetV1(ConvNet):

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from cnnzoo.blocks import Concat, ConvNet, choose_stem, conv_layer, feature_shape, pooled_head, stage
+from cnnzoo.blocks import Concat, ConvNet, choose_stem, conv_layer, pooled_head, stage
+from cnnzoo.shapes import feature_shape
 
 BATCH_NORM_EPS = 1e-3  # of the Inception papers' code; torch's default is 1e-5
 

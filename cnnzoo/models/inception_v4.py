@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from cnnzoo.blocks import Concat, ConvNet, choose_stem, feature_shape, pooled_head, stage
+from cnnzoo.blocks import Concat, ConvNet, choose_stem, pooled_head, stage
 from cnnzoo.models.inception_v3 import averaged, conv, same, set_batch_norm_eps
+from cnnzoo.shapes import feature_shape
 
 
 class InceptionV4(ConvNet):

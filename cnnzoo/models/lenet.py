@@ -4,7 +4,8 @@ import math
 
 from torch import nn
 
-from cnnzoo.blocks import POOLINGS, ConvNet, activation_layer, choose, feature_shape, norm_layer, stage
+from cnnzoo.blocks import POOLINGS, ConvNet, activation_layer, choose, norm_layer, stage
+from cnnzoo.shapes import feature_shape
 
 
 class LeNet(ConvNet):

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from cnnzoo.blocks import ConvNet, feature_shape, stage
+from cnnzoo.blocks import ConvNet, stage
+from cnnzoo.shapes import feature_shape
 
 SIDE = 32  # pixels; smaller images are padded to it
 

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, feature_shape, stage
+from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, stage
+from cnnzoo.shapes import feature_shape
 
 
 class NiN(ConvNet):

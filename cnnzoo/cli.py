@@ -19,11 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import check_config, keys, nearest
 from cnnzoo.config import compose_config, groups, options, resolve
-from cnnzoo.errors import UserError
+from cnnzoo.errors import INTERRUPTED, UserError
 from cnnzoo.record import holds_run
 
-USER_ERROR = 2  # exit codes
-INTERRUPTED = 130
+USER_ERROR = 2  # exit code
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = ("cfg", "config-dir", "config-name", "config-path", "experimental-rerun", "info", "package")
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"

@@ -1,4 +1,6 @@
-"""The one exception that is shown to the user without a traceback."""
+"""What ends a command early: the one exception that is shown without a traceback, and an exit code."""
+
+INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 class UserError(ValueError):

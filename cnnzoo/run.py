@@ -25,7 +25,7 @@ from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.blocks import ConvNet, initialize
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
-from cnnzoo.errors import UserError
+from cnnzoo.errors import INTERRUPTED, UserError
 from cnnzoo.record import git_state, holds_run, package_versions, write_record
 from cnnzoo.training.checkpoints import BEST, FOLDER, AtomicCheckpointIO, checkpoint_callbacks, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -33,8 +33,6 @@ from cnnzoo.training.device import choose_device, describe_device, peak_bytes, r
 from cnnzoo.training.display import Display, print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.tensorboard import RunLogger
-
-INTERRUPTED = 130  # exit code
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from cnnzoo.scratch import BatchNorm
 
 T = TypeVar("T")
 
@@ -15,7 +18,9 @@ POOLINGS: dict[str, Callable[..., nn.Module]] = {"avg": nn.AvgPool2d, "max": nn.
 NORMS: dict[str, dict[int, Callable[[int], nn.Module]] | None] = {
     "none": None,
     "batch": {1: nn.BatchNorm1d, 2: nn.BatchNorm2d},
+    "scratch": {1: partial(BatchNorm, dims=1), 2: partial(BatchNorm, dims=2)},
 }
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNorm)
 INITS: dict[str, Callable[[Tensor], object] | None] = {
     "default": None,  # what torch.nn's own layers do: uniform, bounded by 1 / sqrt(fan_in)
     "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010, eq. 16

@@ -19,10 +19,9 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
-from torch import nn
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
-from cnnzoo.blocks import ConvNet, initialize
+from cnnzoo.blocks import BATCH_NORMS, ConvNet, initialize
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import INTERRUPTED, UserError
@@ -85,9 +84,7 @@ def check(config: RunConfig) -> Facts:
         optimizer = build(config.values["optimizer"])(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
         build_data(config).check_limits(options["limit_train_batches"], options["limit_val_batches"])
-        if data["batch_size"] == 1 and any(
-            isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in net.modules()
-        ):
+        if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error

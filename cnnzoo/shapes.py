@@ -30,8 +30,8 @@ class _VanishedError(Exception):
     """The stage that has no output left."""
 
 
-class _ShapesOnly(TorchFunctionMode):
-    """Skips what keeps the shape; on the meta device batch norm takes most of a deep net's time."""
+class ShapesOnly(TorchFunctionMode):
+    """Skips what keeps the shape, place by place; on the meta device batch norm takes most of a deep net's time."""
 
     SKIPPED = (F.batch_norm, F.relu, F.dropout, F.local_response_norm)
 
@@ -52,7 +52,7 @@ def _trace(features: nn.Sequential, in_channels: int, image_size: int) -> tuple[
     for name, module in features.named_children():
         state = {key: tensor.to("meta") for key, tensor in (*module.named_parameters(), *module.named_buffers())}
         try:
-            with _ShapesOnly():
+            with ShapesOnly():
                 x = functional_call(module, state, (x,))
         except RuntimeError as error:
             # The only two complaints that mean "too small"; anything else is a bug and must be seen.

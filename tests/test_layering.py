@@ -11,14 +11,15 @@ from tests.conftest import ROOT
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "record": (set(), set()),
-    "blocks": (set(), {"torch"}),
+    "scratch": (set(), {"torch"}),
+    "blocks": ({"scratch"}, {"torch"}),
     "shapes": (set(), {"torch"}),
     "config": ({"errors"}, {"hydra", "omegaconf"}),
     "checks": ({"config", "errors"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
     "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock"}),
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
-    "analysis": (set(), {"torch"}),
+    "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
     "run": (
         {"analysis", "blocks", "config", "data", "errors", "models", "record", "training"},

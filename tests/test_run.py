@@ -287,3 +287,12 @@ def test_every_experiment_builds(name):
     config = compose_config([f"experiment={name}"])
     check_config(config)
     run.check(config)
+
+
+def test_batch_norm_from_scratch_trains_as_that_of_torch_does(tmp_path):
+    figures = [
+        smoke(tmp_path / norm, "model=lenet_bn", f"model.norm={norm}", "trainer.precision=32-true")["metrics"]
+        for norm in ("batch", "scratch")
+    ]
+    assert figures[1] == pytest.approx(figures[0], abs=1e-3)
+    assert figures[1] != figures[0]  # another implementation rounds otherwise

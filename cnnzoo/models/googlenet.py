@@ -40,7 +40,7 @@ class GoogLeNet(ConvNet):
         num_classes: number of logits.
         image_size: S, in pixels.
         stem: auto, paper or small.
-        norm: none, or batch after every convolution.
+        norm: none, or batch or scratch (`cnnzoo.scratch.BatchNorm`) after every convolution.
         factorize: whether a 5x5 convolution is two 3x3 convolutions of the same reach.
         residual: whether a block adds to its input: half the width, then a linear 1x1 convolution, times 0.2.
         aux_heads: whether two auxiliary classifiers help training, on 4a and 4d.

@@ -25,7 +25,7 @@ class LeNet(ConvNet):
         image_size: S, in pixels.
         activation: after every hidden layer: sigmoid, relu or tanh.
         pooling: avg or max, over 2x2 windows.
-        norm: none or batch, between every hidden layer and its activation.
+        norm: none, batch or scratch (`cnnzoo.scratch.BatchNorm`), between every hidden layer and its activation.
         padding: of the first convolution, in pixels; 2 turns 28 px into the 32 px of the paper.
 
     Deviations:

@@ -29,7 +29,7 @@ class VGG(ConvNet):
         width: factor on the channels 64, 128, 256, 512, 512 of the blocks.
         hidden: units of each of the two hidden dense layers; 4096 in the paper.
         dropout: probability of dropping a hidden unit.
-        norm: none, or batch after every convolution.
+        norm: none, or batch or scratch (`cnnzoo.scratch.BatchNorm`) after every convolution.
 
     Deviations:
         * norm: paper none; batch is later practice, and torchvision's `vgg11_bn`.

@@ -1,0 +1,157 @@
+"""The layer trace beside published receptive fields, beside gradients, and beside torch's own counter."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnzoo.analysis.cost import count_macs, count_parameters
+from cnnzoo.analysis.trace import total, trace_layers
+from cnnzoo.blocks import Concat, Residual, stage
+from cnnzoo.config import compose_config, options
+from cnnzoo.run import build
+
+# Pixels that a unit at the end of a stage sees. Of the Inceptions, VGG-16 and the last stage of AlexNet: Araujo et al.,
+# Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table 1; of the others by hand.
+EXPECTED = {
+    "lenet": (28, {"stage1.pool": 6, "stage2.pool": 16}),
+    "lenet5": (28, {"s2.act": 6, "c3.act": 14, "s4.act": 16, "c5.act": 32}),
+    "alexnet": (224, {"pool1": 19, "pool2": 67, "conv5.act": 163, "pool5": 195}),
+    "alexnet_2012": (224, {"norm1": 11, "norm2": 51, "pool5": 195}),
+    "vgg11": (96, {f"block{index}.pool": pixels for index, pixels in enumerate((4, 10, 30, 70, 150), start=1)}),
+    "vgg16": (96, {"block5.pool": 212}),
+    "resnet18": (96, {f"stage{index}.block2.act": pixels for index, pixels in enumerate((43, 99, 211, 435), start=1)}),
+    "inception_v3": (96, {"mixed7c": 1311}),
+    "inception_v4": (96, {"inception_c3": 2071}),
+    "inception_resnet_v2": (96, {"last.act": 3039}),
+}
+
+
+def on_meta(name, size):
+    with torch.device("meta"):
+        return build(compose_config([f"model={name}", f"data.resize={size}"]).net_arguments)
+
+
+def by_name(net, shape):
+    return {layer.name: layer for layer in trace_layers(net, shape)}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_receptive_fields_are_the_published_ones(name):
+    size, expected = EXPECTED[name]
+    layers = by_name(on_meta(name, size), (1, size, size))
+    seen = {key: layers[f"features.{key}"].receptive_field for key in expected}
+    assert seen == {key: (pixels, pixels) for key, pixels in expected.items()}
+
+
+class Gate(nn.Module):
+    def forward(self, x):
+        return x * x.mean((2, 3), keepdim=True)
+
+
+NETS = {
+    "stride and dilation": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3, dilation=3, padding=2)),
+    "rows and columns": nn.Sequential(nn.Conv2d(1, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (3, 1), stride=(2, 1))),
+    "an even window": nn.Sequential(nn.Conv2d(1, 2, 4, padding=1), nn.AvgPool2d(2), nn.ReLU(), nn.AvgPool2d(3, 1, 1)),
+    "branches": Concat(
+        one=nn.Conv2d(1, 2, 1), five=stage(a=nn.Conv2d(1, 2, 3, padding=1), b=nn.Conv2d(2, 2, 3, padding=1))
+    ),
+    "a residual sum": nn.Sequential(
+        Residual(body=nn.Conv2d(1, 2, 3, stride=2, padding=1), shortcut=nn.Conv2d(1, 2, 1, stride=2), scale=0.2),
+        nn.BatchNorm2d(2),
+        nn.ZeroPad2d((0, 4, 2, 2)),
+        nn.AdaptiveAvgPool2d(4),
+    ),
+    "branches with different centres": Concat(
+        left=nn.Sequential(nn.ZeroPad2d((5, 0, 1, 0)), nn.AvgPool2d((2, 6), 1)),
+        right=nn.Sequential(nn.ZeroPad2d((0, 2, 0, 3)), nn.AvgPool2d((4, 3), 1)),
+    ),
+    "groups and chosen channels": nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 5, groups=2), nn.LocalResponseNorm(2)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_receptive_fields_are_where_the_gradient_is(name):
+    net = NETS[name].eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(0.1)
+    image = torch.ones(1, 1, 32, 32, requires_grad=True)
+    maps = net(image)
+    row, column = maps.shape[2] // 2, maps.shape[3] // 2
+    (gradient,) = torch.autograd.grad(maps[0, :, row, column].sum(), image)
+    rows, columns = gradient[0, 0].nonzero().T
+    extent = tuple((index.max() - index.min() + 1).item() for index in (rows, columns))
+    assert trace_layers(net, (1, 32, 32))[-1].receptive_field == extent
+    (below,) = torch.autograd.grad(net(image)[0, :, row - 1, column - 1].sum(), image)
+    moved = (rows.min() - below[0, 0].nonzero().T[0].min(), columns.min() - below[0, 0].nonzero().T[1].min())
+    assert trace_layers(net, (1, 32, 32))[-1].stride == moved
+
+
+@pytest.mark.parametrize("net", [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2)])
+def test_what_is_not_known_to_work_place_by_place_sees_everything(net):
+    (layer,) = trace_layers(net, (1, 12, 10))
+    assert (layer.receptive_field, layer.stride) == ((12, 10), (0, 0))
+
+
+def test_a_dense_layer_sees_the_pixels_that_its_inputs_see():
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, stride=3), nn.Flatten(), nn.Linear(9, 2))  # the 11th column is never read
+    assert by_name(net, (1, 11, 11))["2"].receptive_field == (9, 9)
+    padded = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Flatten(), nn.Linear(36, 2))
+    assert by_name(padded, (1, 6, 6))["2"].receptive_field == (6, 6)  # padding is no pixel
+
+
+class Functional(nn.Module):
+    """As people write nets: functions between layers, and a layer used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1, bias=False)
+        self.again = nn.Conv2d(4, 4, 3, padding=1)
+        self.scale = nn.Parameter(torch.ones(4, 1, 1))
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv(x), inplace=True), 2)
+        x = F.relu_(self.again(self.again(x))) * self.scale
+        return torch.flatten(x, 1) @ torch.ones(4 * 25, 10, device=x.device)
+
+
+def test_any_module_can_be_traced_and_stays_as_it_was():
+    net = Functional()
+    layers = trace_layers(net, (1, 10, 10))
+    assert [(layer.name, layer.params, layer.receptive_field) for layer in layers] == [
+        ("conv", 36, (3, 3)),
+        ("again", 148, (8, 8)),
+        ("again", 0, (12, 12)),
+        ("", 4, (10, 10)),  # what the module does by itself
+    ]
+    assert [layer.macs for layer in layers] == [100 * 36, 25 * 144, 25 * 144, 4 * 25 * 10]
+    assert net.training
+    assert net.again.training
+    assert all(parameter.device.type == "cpu" for parameter in net.parameters())
+    assert not net._forward_hooks
+
+
+def test_a_layer_by_hand():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 10))
+    layers = by_name(net, (3, 8, 8))
+    conv = layers["0"]
+    assert (conv.kind, conv.part, conv.output_shape, conv.stride) == ("Conv2d", "convolution", (8, 4, 4), (2, 2))
+    assert (conv.params, conv.macs, conv.activation_bytes) == (8 * 27 + 8, 16 * 8 * 27, 8 * 16 * 4)
+    assert [layer.part for layer in layers.values()] == ["convolution", "other", "other", "dense"]
+    totals = total(list(layers.values()))
+    assert (totals.params, totals.conv_params, totals.dense_params) == (224 + 16 + 1290, 224, 1290)
+    assert (totals.macs, totals.conv_macs, totals.dense_macs) == (3456 + 1280, 3456, 1280)
+    assert (totals.receptive_field, totals.activation_bytes) == (3, 4 * (128 * 3 + 10))
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_totals_are_those_of_the_counters(name):
+    net = on_meta(name, 28)
+    totals = total(trace_layers(net, (1, 28, 28)))
+    assert totals.params == count_parameters(net)
+    assert totals.macs == count_macs(net.eval(), (1, 28, 28))  # torch.utils.flop_counter / 2
+    assert 0 <= totals.params - totals.conv_params - totals.dense_params < 0.02 * totals.params
+    assert totals.conv_macs + totals.dense_macs == totals.macs

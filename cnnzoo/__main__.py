@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnzoo import cli
 from cnnzoo.checks import check_config
-from cnnzoo.config import RunConfig, compose_config
+from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 
 SHEET_COLUMNS = 12
@@ -19,16 +19,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     data = verbs.add_parser("data", help="fetch and verify the images, say what is where, draw a contact sheet")
     data.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
-    parsed = parser.parse_args(arguments)
+    info = verbs.add_parser("info", help="what every layer of a net makes, costs and sees; or several nets, a row each")
+    info.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
+    info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
+    info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md is also for the screen")
+    parsed, rest = parser.parse_known_args(arguments)
+    if flags := [each for each in rest if each.startswith("-")]:
+        parser.error(f"unrecognized arguments: {' '.join(flags)}")
+    overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
     logging.basicConfig(format="%(message)s")
     with cli.plain_errors():
-        config = compose_config(parsed.overrides)
-        check_config(config)
-        show_data(config)
+        if parsed.verb == "info":
+            from cnnzoo.info import describe
+
+            print(describe(overrides, every=parsed.all, style=parsed.format), end="")
+        else:
+            show_data(overrides)
 
 
-def show_data(config: RunConfig) -> None:
+def show_data(overrides: Sequence[str]) -> None:
     """Fetch and verify the configured images, print what is where, and write a contact sheet."""
+    config = compose_config(overrides)
+    check_config(config)
     import torch
 
     from cnnzoo.report.contact_sheet import save_contact_sheet

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -53,6 +55,22 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             composed = compose("train", list(overrides), return_hydra_config=True)
     return resolve(composed, composed.hydra.runtime.choices)
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """Return every combination of overrides such as `model=lenet,nin`, each with one value; the last varies fastest.
+
+    Raises:
+        HydraException: an override cannot be parsed.
+    """
+    choices = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.is_discrete_sweep():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([str(override.input_line)])
+    return [list(combination) for combination in product(*choices)]
 
 
 def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:

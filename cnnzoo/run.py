@@ -1,7 +1,4 @@
-"""One run from a configuration: builds net, data, classifier and trainer, trains, tests, and writes the record.
-
-The only place that instantiates from a configuration.
-"""
+"""One run from a configuration: builds net, data, classifier and trainer, trains, tests, and writes the record."""
 
 import logging
 import os
@@ -15,13 +12,12 @@ from typing import Any
 import lightning
 import torch
 from filelock import FileLock, Timeout
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
-from cnnzoo.blocks import BATCH_NORMS, ConvNet, initialize
+from cnnzoo.blocks import BATCH_NORMS
+from cnnzoo.build import build, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import INTERRUPTED, UserError
@@ -92,18 +88,6 @@ def check(config: RunConfig) -> Facts:
     return Facts(precision, net.stem, count_parameters(net), count_macs(net.eval(), shape), shape)
 
 
-def build_net(config: RunConfig) -> ConvNet:
-    """Return the configured net with freshly drawn weights.
-
-    Raises:
-        ValueError: its arguments are impossible.
-    """
-    net = build(config.net_arguments)
-    assert isinstance(net, ConvNet)
-    initialize(net, config.values["model"]["init"])
-    return net
-
-
 def build_data(config: RunConfig) -> ImageDataModule:
     """Return the configured data module; it has not read anything yet."""
     facts = ("channels", "num_classes")  # stand in the configuration for the nets
@@ -111,19 +95,6 @@ def build_data(config: RunConfig) -> ImageDataModule:
     data = build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
     assert isinstance(data, ImageDataModule)
     return data
-
-
-def build(node: dict[str, Any]) -> Any:
-    """Return what `node` describes, or with `_partial_` the function that makes it.
-
-    Raises:
-        TypeError: the target does not take these arguments.
-        ValueError: the target refuses their values.
-    """
-    try:
-        return instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        raise error.__cause__ or error from None
 
 
 def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float) -> dict[str, Any]:

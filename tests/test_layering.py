@@ -21,12 +21,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
+    "build": ({"blocks", "config"}, {"hydra"}),
     "run": (
-        {"analysis", "blocks", "config", "data", "errors", "models", "record", "training"},
-        {"torch", "lightning", "hydra", "omegaconf", "filelock", "rich"},
+        {"analysis", "blocks", "build", "config", "data", "errors", "record", "training"},
+        {"torch", "lightning", "omegaconf", "filelock", "rich"},
     ),
     "cli": ({"checks", "config", "errors", "record", "run"}, {"hydra", "omegaconf"}),
-    "__main__": ({"checks", "cli", "config", "errors", "report", "run"}, {"torch"}),
+    "info": ({"analysis", "blocks", "build", "checks", "config", "errors", "report"}, {"torch"}),
+    "__main__": ({"checks", "cli", "config", "errors", "info", "report", "run"}, {"torch"}),
     "__init__": (set(), set()),
 }
 STANDARD_LIBRARY = __import__("sys").stdlib_module_names

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 
-from cnnzoo.run import build
+from cnnzoo.build import build
 from tests.models.test_zoo import arguments
 
 PAIRS = {

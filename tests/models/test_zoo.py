@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
+from cnnzoo.build import build, build_net
 from cnnzoo.config import compose_config, options
 from cnnzoo.models.googlenet import TABLE_1
-from cnnzoo.run import build, build_net
 
 NETS = options("model")
 SIZES = (28, 96, 224)

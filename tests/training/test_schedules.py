@@ -3,8 +3,8 @@ import io
 import pytest
 import torch
 
+from cnnzoo.build import build
 from cnnzoo.config import compose_config, options
-from cnnzoo.run import build
 
 STEPS = 100
 # Share of the learning rate before the steps 0, 20, 50, 75 and 99.

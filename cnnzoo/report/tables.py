@@ -1,0 +1,74 @@
+"""Tables for the screen, a notebook, a spreadsheet or a paper, from one description of their columns."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\^{}", "\\": r"\textbackslash{}"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: of the value in a row; the column's name in CSV.
+        title: for readers.
+        show: makes text of a value for readers; values that are None stay blank.
+        left: whether the text is aligned to the left, as words are; figures are aligned to the right.
+    """
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = str
+    left: bool = False
+
+
+def to_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return the plain values with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.key for column in columns])
+    writer.writerows([row.get(column.key) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return a table for Markdown whose columns are aligned on the screen, too."""
+    texts = [[column.title for column in columns], *_texts(columns, rows)]
+    texts = [[text.replace("|", "\\|") for text in line] for line in texts]
+    widths = [max(3, *map(len, cells)) for cells in zip(*texts, strict=True)]
+    rule = [
+        "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(columns, widths, strict=True)
+    ]
+    lines = [
+        [
+            f"{text:{'<' if column.left else '>'}{width}}"
+            for column, text, width in zip(columns, line, widths, strict=True)
+        ]
+        for line in texts
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
+
+
+def to_latex(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return a `tabular` for LaTeX with the rules of the package booktabs."""
+    lines = [[column.title for column in columns], *_texts(columns, rows)]
+    head, *body = (" & ".join("".join(LATEX.get(sign, sign) for sign in text) for text in line) for line in lines)
+    alignment = "".join("l" if column.left else "r" for column in columns)
+    inner = [r"\toprule", rf"{head} \\", r"\midrule", *(rf"{line} \\" for line in body), r"\bottomrule"]
+    return "\n".join([rf"\begin{{tabular}}{{{alignment}}}", *inner, r"\end{tabular}", ""])
+
+
+def _texts(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[str]]:
+    return [["" if row.get(column.key) is None else column.show(row[column.key]) for column in columns] for row in rows]
+
+
+FORMATS: dict[str, Callable[[Sequence[Column], Sequence[Row]], str]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "latex": to_latex,
+}

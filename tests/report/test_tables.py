@@ -1,0 +1,39 @@
+import csv
+import io
+
+from cnnzoo.report.tables import Column, to_csv, to_latex, to_markdown
+
+COLUMNS = (
+    Column("net", "net", left=True),
+    Column("params", "parameters", "{:,}".format),
+    Column("note", "100% & more"),
+)
+ROWS = [{"net": "le_net|5", "params": 61706, "note": None}, {"net": "mlp, deep", "params": 0, "note": "a^b~c\\d{e}#$"}]
+
+
+def test_csv_reads_back_as_plain_values():
+    header, *rows = csv.reader(io.StringIO(to_csv(COLUMNS, ROWS)))
+    assert header == ["net", "params", "note"]
+    assert rows == [["le_net|5", "61706", ""], ["mlp, deep", "0", "a^b~c\\d{e}#$"]]
+
+
+def test_markdown_is_aligned_for_the_eye_too():
+    assert to_markdown(COLUMNS, ROWS).splitlines() == [
+        "| net       | parameters |  100% & more |",
+        "| --------- | ---------: | -----------: |",
+        "| le_net\\|5 |     61,706 |              |",
+        "| mlp, deep |          0 | a^b~c\\d{e}#$ |",
+    ]
+
+
+def test_latex_is_escaped_and_has_booktabs_rules():
+    lines = to_latex(COLUMNS, ROWS).splitlines()
+    assert lines[:4] == [r"\begin{tabular}{lrr}", r"\toprule", r"net & parameters & 100\% \& more \\", r"\midrule"]
+    assert lines[4] == r"le\_net|5 & 61,706 &  \\"
+    assert lines[5] == r"mlp, deep & 0 & a\^{}b\textasciitilde{}c\textbackslash{}d\{e\}\#\$ \\"
+    assert lines[6:] == [r"\bottomrule", r"\end{tabular}"]
+
+
+def test_a_table_without_rows_has_a_header():
+    assert to_csv(COLUMNS, []) == "net,params,note\n"
+    assert len(to_markdown(COLUMNS, []).splitlines()) == 2

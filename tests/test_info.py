@@ -1,0 +1,106 @@
+import csv
+import io
+
+import pytest
+
+from cnnzoo.__main__ import main
+from cnnzoo.config import expand, options
+from tests.models.test_zoo import EXPECTED
+
+
+def info(capsys, *arguments):
+    main(["info", *arguments])
+    return capsys.readouterr().out
+
+
+def table(capsys, *arguments):
+    return list(csv.DictReader(io.StringIO(info(capsys, *arguments, "--format", "csv"))))
+
+
+def test_overrides_with_several_values_become_every_combination():
+    assert expand(["model=lenet,nin", "seed=0", "data.resize=28,96", "model.blocks=[1,2]"]) == [
+        [f"model={model}", "seed=0", f"data.resize={px}", "model.blocks=[1,2]"]
+        for model in ("lenet", "nin")
+        for px in (28, 96)
+    ]
+    assert expand([]) == [[]]
+
+
+def test_the_layers_of_a_net_add_up(capsys):
+    text = info(capsys, "model=vgg11", "data.resize=96")
+    assert text.startswith("vgg11 at 96 px, paper stem, 1 channel, 10 classes")
+    assert "44,920,074 parameters: 20.5% in convolutions, 79.5% in dense layers" in text
+    rows = table(capsys, "model=vgg11", "data.resize=96")
+    assert sum(int(row["params"]) for row in rows) == 44_920_074
+    assert sum(float(row["macs_share"]) for row in rows) == pytest.approx(1)
+    block3 = next(row for row in rows if row["name"] == "features.block3.pool")
+    assert (block3["kind"], block3["output_shape"]) == ("MaxPool2d", "256x12x12")
+    assert (block3["receptive_field"], block3["stride"], block3["activation_bytes"]) == ("30", "8", str(4 * 256 * 144))
+
+
+def test_all_nets_have_a_row_for_every_size(capsys):
+    rows = table(capsys, "--all")
+    assert list(rows[0]) == [
+        "model",
+        "px",
+        "stem",
+        "params",
+        "conv_params",
+        "dense_params",
+        "macs",
+        "receptive_field",
+        "min_size",
+    ]
+    assert [(row["model"], int(row["px"])) for row in rows] == [
+        (net, px) for net in options("model") for px in (28, 96, 224)
+    ]
+    expected = [params for net in options("model") for params in EXPECTED[net][:3]]
+    assert [int(row["params"]) for row in rows] == expected
+    assert all(int(row["macs"]) > 0 and int(row["receptive_field"]) > 0 for row in rows)
+
+
+def test_a_net_that_is_too_large_for_the_images_says_so_and_the_others_go_on(capsys):
+    rows = table(capsys, "model=lenet,mlp", "data.resize=11,12")
+    assert [(row["model"], row["px"], row["stem"], row["params"] != "") for row in rows] == [
+        ("lenet", "11", "too small", False),
+        ("lenet", "12", "paper", True),
+        ("mlp", "11", "paper", True),
+        ("mlp", "12", "paper", True),
+    ]
+
+
+def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
+    rows = table(capsys, "model=alexnet", "model.stem=paper", "model.padding=0,1", "data.resize=67")
+    assert [(row["model"], row["min_size"]) for row in rows] == [
+        ("alexnet stem=paper padding=0", "67"),
+        ("alexnet stem=paper padding=1", "65"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model=vgg"], "unknown model 'vgg'; did you mean vgg1"),
+        (["model=lenet,nni"], "unknown model 'nni'; did you mean nin?"),
+        (["model=lenet", "data.resize=28,0"], "data.resize must be a whole number of pixels"),
+        (
+            ["model=alexnet", "model.stem=paper"],
+            "images of 28 px shrink to nothing at pool2; this net needs data.resize >= 67",
+        ),
+        (["model=alexnet,nin", "model.stem=large"], "model.stem must be one of auto, paper, small"),
+        (["--all", "model=lenet"], "--all means all nets"),
+        (["model=lenet", "--fast"], "unrecognized arguments: --fast"),
+        (["model=lenet", "--format", "xls"], "invalid choice: 'xls'"),
+    ],
+)
+def test_mistakes_are_answered_in_words(arguments, words, capsys):
+    with pytest.raises(SystemExit) as exited:
+        main(["info", *arguments])
+    assert exited.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_options_may_stand_anywhere(capsys):
+    assert info(capsys, "model=lenet", "--format", "csv", "data.resize=32") == info(
+        capsys, "--format", "csv", "data.resize=32", "model=lenet"
+    )

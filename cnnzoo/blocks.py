@@ -165,9 +165,15 @@ def conv_layer(
     )
 
 
-def dense_head(in_features: int, num_classes: int, *, hidden: Sequence[int], dropout: float) -> nn.Sequential:
-    """Return hidden dense layers with ReLU and dropout, and the output layer, all on the flattened features."""
-    layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+def dense_head(
+    in_features: int, num_classes: int, *, hidden: Sequence[int], dropout: float, global_pool: bool = False
+) -> nn.Sequential:
+    """Return hidden dense layers with ReLU and dropout, and the output layer, all on the flattened features.
+
+    With `global_pool` each map is averaged to one value first, and `in_features` is the number of maps.
+    """
+    layers: dict[str, nn.Module] = {"pool": nn.AdaptiveAvgPool2d(1)} if global_pool else {}
+    layers["flatten"] = nn.Flatten()
     for index, (before, units) in enumerate(pairwise([in_features, *hidden]), start=1):
         layers[f"dense{index}"] = stage(linear=nn.Linear(before, units), act=nn.ReLU(), dropout=nn.Dropout(dropout))
     return stage(**layers, output=nn.Linear([in_features, *hidden][-1], num_classes))

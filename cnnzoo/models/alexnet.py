@@ -1,11 +1,14 @@
 """AlexNet: deep, wide, ReLU and dropout; the net that began it all in 2012."""
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
 from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, stage
 from cnnzoo.shapes import feature_shape
+
+CHANNELS = (96, 256, 384, 384, 256)
 
 
 class AlexNet(ConvNet):
@@ -26,7 +29,9 @@ class AlexNet(ConvNet):
         image_size: S, in pixels.
         stem: auto, paper (11x11, stride 4) or small.
         padding: of the first convolution of the paper's stem, in pixels.
-        width: factor on the channels 96, 256, 384, 384, 256 of the convolutions.
+        width: factor on the convolutions' channels 96, 256, 384, 384, 256.
+        num_convs: how many of these five convolutions there are, counted from the image; at least 2.
+        global_pool: whether each map is averaged to one value before the dense layers (Lin et al. 2014, section 3.2).
         hidden: units of each hidden dense layer.
         num_hidden: hidden dense layers; 2 in the paper, 0 leaves the output layer alone.
         dropout: probability of dropping a hidden unit.
@@ -38,7 +43,7 @@ class AlexNet(ConvNet):
         * two towers: paper on two GPUs; here groups, which compute the same.
 
     Raises:
-        ValueError: an option is unknown, or image_size is too small.
+        ValueError: an option is unknown, num_convs is not 2 to 5, or image_size is too small.
     """
 
     def __init__(
@@ -50,6 +55,8 @@ class AlexNet(ConvNet):
         stem: str,
         padding: int,
         width: float,
+        num_convs: int,
+        global_pool: bool,
         hidden: int,
         num_hidden: int,
         dropout: float,
@@ -58,7 +65,9 @@ class AlexNet(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=67)
-        c1, c2, c3, c4, c5 = (round(channels * width) for channels in (96, 256, 384, 384, 256))
+        if not 2 <= num_convs <= len(CHANNELS):
+            raise ValueError(f"model.num_convs must be 2 to {len(CHANNELS)} (got {num_convs})")
+        c1, c2, *more = (max(1, round(channels * width)) for channels in CHANNELS[:num_convs])
         if self.stem == "paper":
             conv1 = conv_layer(in_channels, c1, 11, stride=4, padding=padding)
         else:
@@ -74,10 +83,16 @@ class AlexNet(ConvNet):
             conv2=conv_layer(c1, c2, 5, padding=2, groups=groups),
             norm2=norm(),
             pool2=nn.MaxPool2d(3, stride=2),
-            conv3=conv_layer(c2, c3, 3, padding=1),
-            conv4=conv_layer(c3, c4, 3, padding=1, groups=groups),
-            conv5=conv_layer(c4, c5, 3, padding=1, groups=groups),
-            pool5=nn.MaxPool2d(3, stride=2),
         )
-        in_features = math.prod(feature_shape(self.features, in_channels, image_size))
-        self.head = dense_head(in_features, num_classes, hidden=[hidden] * num_hidden, dropout=dropout)
+        for index, (before, after) in enumerate(pairwise([c2, *more]), start=3):
+            conv = conv_layer(before, after, 3, padding=1, groups=1 if index == 3 else groups)
+            self.features.add_module(f"conv{index}", conv)
+        self.features.add_module("pool5", nn.MaxPool2d(3, stride=2))
+        shape = feature_shape(self.features, in_channels, image_size)
+        self.head = dense_head(
+            shape[0] if global_pool else math.prod(shape),
+            num_classes,
+            hidden=[hidden] * num_hidden,
+            dropout=dropout,
+            global_pool=global_pool,
+        )

@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 import torch
 from filelock import FileLock, Timeout
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -21,12 +22,21 @@ from cnnzoo.build import build, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import INTERRUPTED, UserError
-from cnnzoo.record import git_state, holds_run, package_versions, write_record
-from cnnzoo.training.checkpoints import BEST, FOLDER, AtomicCheckpointIO, checkpoint_callbacks, load_weights
+from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
+from cnnzoo.training.checkpoints import (
+    BEST,
+    FOLDER,
+    LAST,
+    AtomicCheckpointIO,
+    checkpoint_callbacks,
+    load_weights,
+    step_of,
+)
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
 from cnnzoo.training.display import Display, print_summary
 from cnnzoo.training.history import History
+from cnnzoo.training.seeding import EpochSeed
 from cnnzoo.training.tensorboard import RunLogger
 
 
@@ -49,8 +59,10 @@ class Facts:
     input_shape: tuple[int, int, int]
 
 
-def train(config: RunConfig, run_dir: Path) -> dict[str, Any]:
+def train(config: RunConfig, run_dir: Path, *, resume: bool = False) -> dict[str, Any]:
     """Train, validate and test one net; write everything into `run_dir` and return the record.
+
+    With `resume`, a run that is there already goes on after its last finished epoch, and a completed one is left alone.
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.
@@ -61,7 +73,7 @@ def train(config: RunConfig, run_dir: Path) -> dict[str, Any]:
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(run_dir / ".lock", blocking=False):
-            return _recorded_run(config, facts, run_dir, start)
+            return _recorded_run(config, facts, run_dir, start, resume)
     except Timeout:
         raise UserError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
 
@@ -97,9 +109,16 @@ def build_data(config: RunConfig) -> ImageDataModule:
     return data
 
 
-def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float) -> dict[str, Any]:
+def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool) -> dict[str, Any]:
     if holds_run(run_dir):
-        raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+        if not resume:
+            raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+        if (done := read_record(run_dir))["status"] == "completed":
+            return done
+    last = run_dir / FOLDER / f"{LAST}.ckpt"
+    checkpoint = last if resume and last.exists() else None
+    history = History(run_dir, resume_step=step_of(checkpoint) if checkpoint else 0)
+    before = sum(row["seconds"] for row in history.rows)
     device = choose_device(config.values["trainer"]["accelerator"])
     record: dict[str, Any] = {
         "status": "running",
@@ -123,9 +142,9 @@ def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float) 
     }
     write_record(run_dir, record)
     (run_dir / "config.yaml").write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
-    console, history, data = Console(), History(run_dir), build_data(config)
+    console, data = Console(), build_data(config)
     try:
-        record["metrics"] = _fit_and_test(config, facts, device, data, history, console, run_dir)
+        record["metrics"] = _fit_and_test(config, facts, device, data, history, console, run_dir, checkpoint)
         record["status"] = "completed"
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt | SystemExit)  # Lightning turns Ctrl-C into SystemExit(1)
@@ -136,7 +155,7 @@ def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float) 
         raise
     finally:
         setup = round(history.started - start, 3) if history.started else None
-        total = round(time.perf_counter() - start, 3)
+        total = round(before + time.perf_counter() - start, 3)
         record |= {
             "epochs": len(history.rows),
             "seconds": {"setup": setup, "per_epoch": history.median("seconds"), "total": total},
@@ -157,6 +176,7 @@ def _fit_and_test(
     history: History,
     console: Console,
     run_dir: Path,
+    checkpoint: Path | None,
 ) -> dict[str, float]:
     values, holdout = config.values, config.values["protocol"] == "holdout"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # below, it lists the devices that it does not use
@@ -175,13 +195,14 @@ def _fit_and_test(
         validated_as="val" if holdout else "test",
     )
     checkpoints = checkpoint_callbacks(run_dir, monitor="val/acc" if holdout else None)
-    logger = RunLogger(run_dir, name="", version="")
+    resumed = {"purge_step": history.rows[-1]["step"] + 1} if history.rows else {}
+    logger = RunLogger(run_dir, name="", version="", **resumed)
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     trainer = lightning.Trainer(
         **values["trainer"] | {"accelerator": device.type, "precision": facts.precision},
         devices=1,
-        callbacks=[history, Display(history, console), *checkpoints],
-        plugins=[AtomicCheckpointIO()],
+        callbacks=[EpochSeed(values["seed"]), history, Display(history, console), *checkpoints],
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
         logger=logger,
         default_root_dir=run_dir,
         enable_model_summary=False,
@@ -192,9 +213,11 @@ def _fit_and_test(
     with warnings.catch_warnings():
         # The images are in memory: a worker process would only copy them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        if checkpoint:
+            warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         # Lightning 2.6.6 asks torch 2.14 in a way that is about to change: lightning/pytorch/utilities/_pytree.py.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
-        trainer.fit(classifier, datamodule=data)
+        trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         if holdout:
             classifier.load_state_dict(load_weights(run_dir / FOLDER / f"{BEST}.ckpt"))
         trainer.test(classifier, datamodule=data, verbose=False)

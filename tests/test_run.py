@@ -300,3 +300,58 @@ def test_batch_norm_from_scratch_trains_as_that_of_torch_does(tmp_path):
     layers = {type(module) for module in build_net(compose_config([*plain, "model.norm=scratch"])).modules()}
     assert BatchNorm in layers
     assert not layers & {nn.BatchNorm1d, nn.BatchNorm2d}
+
+
+@pytest.mark.parametrize("killed_in", ["training", "saving the last", "testing"])
+def test_a_run_that_is_resumed_ends_as_if_it_had_never_stopped(killed_in, tmp_path, monkeypatch):
+    # With dropout, augmentation, momentum, a schedule and batch norm: all that has a state.
+    overrides = ["model=vgg11", "model.width=0.125", "model.hidden=64", "model.norm=batch", "data.augment=strong"]
+    overrides += ["trainer.max_epochs=4", "optimizer=sgd", "data.batch_size=16"]
+    whole = smoke(tmp_path / "whole", *overrides)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*arguments, **options):
+        raise Killed
+
+    config = compose_config([*SMOKE, *overrides])
+    with monkeypatch.context() as patch:
+        if killed_in == "training":
+            step = run.ImageClassifier.training_step
+            patch.setattr(
+                run.ImageClassifier,
+                "training_step",
+                lambda module, batch, index: (
+                    kill() if module.trainer.current_epoch == 2 and index == 2 else step(module, batch, index)
+                ),
+            )
+        elif killed_in == "saving the last":
+            save = run.AtomicCheckpointIO.save_checkpoint
+            patch.setattr(
+                run.AtomicCheckpointIO,
+                "save_checkpoint",
+                lambda io, state, path, **options: (
+                    kill() if state["epoch"] == 1 and "last" in str(path) else save(io, state, path, **options)
+                ),
+            )
+        else:
+            patch.setattr(run.lightning.Trainer, "test", kill)
+        with pytest.raises(Killed):
+            train(config, tmp_path / "cut")
+    resumed = train(config, tmp_path / "cut", resume=True)
+    assert resumed["metrics"] == whole["metrics"]
+    assert resumed["epochs"] == 4
+    for first, second in zip(rows(tmp_path / "whole"), rows(tmp_path / "cut"), strict=True):
+        timing = ("seconds", "images_per_second")
+        assert {key: first[key] for key in first if key not in timing} == {
+            key: second[key] for key in second if key not in timing
+        }
+    for name in ("best", "last"):
+        a, b = (load_weights(tmp_path / folder / "checkpoints" / f"{name}.ckpt") for folder in ("whole", "cut"))
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    finished = (tmp_path / "cut" / "run.json").read_bytes()
+    assert train(config, tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]  # nothing is left to do
+    assert (tmp_path / "cut" / "run.json").read_bytes() == finished
+    with pytest.raises(UserError, match="already holds a run"):
+        train(config, tmp_path / "cut")

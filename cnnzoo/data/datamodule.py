@@ -113,7 +113,9 @@ class ImageDataModule(lightning.LightningDataModule):
 
     def _loader(self, subset: Subset, *, seed: int | None = None) -> DataLoader[Any]:
         # batch_size=None: the sampler's tensors of positions go to the subset as they are, one gather a batch.
-        return DataLoader(subset, batch_size=None, sampler=BatchSampler(len(subset), self.batch_size, seed=seed))
+        # A generator of its own: a DataLoader draws from it whenever it is iterated, and would shift all later chance.
+        sampler = BatchSampler(len(subset), self.batch_size, seed=seed)
+        return DataLoader(subset, batch_size=None, sampler=sampler, generator=torch.Generator())
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Turn the stored bytes into what the net sees; Lightning calls this once the batch is on the device."""

@@ -69,12 +69,14 @@ class BatchSampler(Sampler[Tensor]):
         return full + (rest > 0 and self.seed is None)
 
     def __iter__(self) -> Iterator[Tensor]:
+        # A generator, so that the order is drawn with the first batch: Lightning resumes a run by asking for the
+        # iterator first and choosing the epoch then.
         if self.seed is None:
             order = torch.arange(self.num_images)
         else:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(self.num_images, generator=generator)
-        return iter(torch.split(order, self.batch_size)[: len(self)])
+        yield from torch.split(order, self.batch_size)[: len(self)]
 
 
 def stratified_split(labels: Tensor, num_held_out: int, *, seed: int) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,13 @@ def checkpoint_callbacks(run_dir: Path, *, monitor: str | None) -> list[ModelChe
     options = {"dirpath": run_dir / FOLDER, "save_top_k": 1, "enable_version_counter": False}
     last = ModelCheckpoint(filename=LAST, monitor=None, **options)  # type: ignore[arg-type]
     best = ModelCheckpoint(filename=BEST, monitor=monitor, mode="max", **options)  # type: ignore[arg-type]
-    return [last, best] if monitor else [last]
+    # The best first: whoever resumes from the last one finds the best up to there.
+    return [best, last] if monitor else [last]
+
+
+def step_of(path: Path) -> int:
+    """Return the optimizer step of the checkpoint at `path`."""
+    return int(torch.load(path, map_location="meta", weights_only=True)["global_step"])
 
 
 def load_weights(path: Path) -> dict[str, Any]:

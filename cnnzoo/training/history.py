@@ -1,6 +1,7 @@
 """What a run leaves behind epoch by epoch: a row in `metrics.csv`, scalars in TensorBoard, and the time it took."""
 
 import csv
+import io
 import statistics
 import time
 from pathlib import Path
@@ -9,27 +10,30 @@ from typing import Any
 import lightning
 import torch
 
+from cnnzoo.record import atomic_file
 from cnnzoo.training.classifier import ImageClassifier
 
 FILE_NAME = "metrics.csv"
 
 
 class History(lightning.Callback):
-    """Appends one row per epoch to `metrics.csv` and logs it.
+    """Adds one row per epoch to `metrics.csv` and logs it.
 
     Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, then `val/loss` and `val/acc`
     (under the course's protocol `test/loss` and `test/acc`), `lr` (at the end of the epoch), `seconds` (of the epoch,
     its evaluation included, writing checkpoints not) and `images_per_second` (of training alone).
 
     Attributes:
-        rows: one dict per epoch, with the columns as keys.
+        rows: one dict per epoch, with the columns as keys; from the start those up to the step where a run is resumed.
         started: when training began, by `time.perf_counter`, or None.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, *, resume_step: int = 0) -> None:
         self.path = run_dir / FILE_NAME
-        self.rows: list[dict[str, Any]] = []
+        self.rows = [row for row in read_history(run_dir) if row["step"] <= resume_step]
         self.started: float | None = None
+        if self.path.exists():
+            self._write()
 
     def median(self, column: str) -> float | None:
         """Return the median of a column over the epochs, or None before the first has ended."""
@@ -76,11 +80,29 @@ class History(lightning.Callback):
         }
         pl_module.log_dict({**train, "lr": row["lr"], "images_per_second": speed})
         self.rows.append(row)
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if file.tell() == 0:
+        self._write()
+
+    def _write(self) -> None:
+        # Whole, and in a few microseconds: a run has hundreds of epochs at most.
+        with atomic_file(self.path) as file:
+            if self.rows:
+                text = io.StringIO()
+                writer = csv.DictWriter(text, fieldnames=list(self.rows[-1]), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow(row)
+                writer.writerows(self.rows)
+                file.write(text.getvalue().encode())
+
+
+def read_history(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the rows of the run in `run_dir`, one dict per epoch, with numbers for text; none if it has none yet."""
+    path = run_dir / FILE_NAME
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
 
 def _finish_device_work() -> None:

@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     info.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
     info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
     info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md is also for the screen")
+    cell = verbs.add_parser("cell", help="run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
+    cell.add_argument("overrides", nargs=1, metavar="FOLDER", help="the cell's folder")
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
@@ -33,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from cnnzoo.info import describe
 
             print(describe(overrides, every=parsed.all, style=parsed.format), end="")
+        elif parsed.verb == "cell":
+            from cnnzoo.sweep.cell import run_planned
+
+            run_planned(Path(overrides[0]))
         else:
             show_data(overrides)
 

@@ -5,6 +5,7 @@ one that stands there. `RULES` adds what the kind does not tell.
 """
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,17 +25,23 @@ class Rule:
     allows: Callable[[Any], bool]
 
 
-def check_config(config: RunConfig) -> None:
-    """Check everything that can be checked without building the net.
+def check_config(config: RunConfig, *, size: bool = True) -> None:
+    """Check everything that can be checked without building the net; with `size`, that the images are large enough.
 
     Raises:
         UserError: the message names the faults and what to type.
     """
-    schema = compose_config([f"{group}={option}" for group, option in config.choices.items() if group != "experiment"])
+    schema = _schema(tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment"))
     faults = [*_faults(config.values, schema.values, ""), *_derived_faults(config.values)]
-    faults = faults or list(_size_fault(config, schema))
+    if size and not faults:
+        faults = list(_size_fault(config, schema))
     if faults:
         raise UserError("\n".join(faults[:MAX_FAULTS]))
+
+
+@functools.cache
+def _schema(choices: tuple[str, ...]) -> RunConfig:
+    return compose_config(choices)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -19,10 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import check_config, keys, nearest
 from cnnzoo.config import compose_config, groups, options, resolve
-from cnnzoo.errors import INTERRUPTED, UserError
+from cnnzoo.errors import INTERRUPTED, BusyError, UserError
 from cnnzoo.record import holds_run
 
-USER_ERROR = 2  # exit code
+USER_ERROR = 2  # exit codes
+BUSY = 3
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = ("cfg", "config-dir", "config-name", "config-path", "experimental-rerun", "info", "package")
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
@@ -54,7 +55,7 @@ def plain_errors() -> Iterator[None]:
         if SHOW_TRACEBACKS:
             raise
         print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(BUSY if isinstance(error, BusyError) else USER_ERROR)
 
 
 def explain(error: Exception) -> str:
@@ -71,7 +72,7 @@ def explain(error: Exception) -> str:
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
-        return f"'{ambiguous[1]}' is several values, and this is one run\ntype one value"
+        return f"'{ambiguous[1]}' is several values, and this is one run\ntype python sweep.py for several"
     if unknown := re.match(r"Could not override '(.*?)'", text):
         known = [*groups(), *keys(compose_config([]).values)]
         return f"unknown key '{unknown[1]}'{nearest(unknown[1], known)}\nall keys: python train.py --help"
@@ -84,8 +85,11 @@ class Preflight(Callback):
     reached = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse several runs in one command, of which Hydra would check none."""
-        print("error: train.py is one run\ntype it without -m and with one value for each key", file=sys.stderr)
+        """Refuse several runs in one command, unless it is `sweep.py`, which checks each of them."""
+        Preflight.reached = True
+        if "sweep" in config:
+            return
+        print("error: train.py is one run\ntype python sweep.py for several", file=sys.stderr)
         sys.exit(USER_ERROR)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -1,5 +1,7 @@
 """Configurations: composed by Hydra from `conf/` and resolved to plain values. Nothing here imports torch."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -15,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
+SWEEP_KEYS = ("sweep", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not about a run
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 
 
@@ -35,6 +38,12 @@ class RunConfig:
         """What the run is called in folders and tables, such as `lenet-28-adamw-s0`."""
         model, optimizer = self.choices["model"], self.choices["optimizer"]
         return f"{model}-{self.values['data']['resize']}-{optimizer}-s{self.values['seed']}"
+
+    @property
+    def hash8(self) -> str:
+        """Eight letters that are the same for runs that would give the same figures, wherever their data are."""
+        values = self.values | {"data": {key: value for key, value in self.values["data"].items() if key != "root"}}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def net_arguments(self) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfi
     Raises:
         UserError: a value refers to a key that does not exist.
     """
-    values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key not in ("hydra", *SWEEP_KEYS)])
     try:
         plain = OmegaConf.to_container(values, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -8,3 +8,7 @@ class UserError(ValueError):
 
     The command lines print it and exit with code 2.
     """
+
+
+class BusyError(UserError):
+    """Another process is at work in the folder; the command lines exit with code 3."""

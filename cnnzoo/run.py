@@ -21,7 +21,7 @@ from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
-from cnnzoo.errors import INTERRUPTED, UserError
+from cnnzoo.errors import INTERRUPTED, BusyError, UserError
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.training.checkpoints import (
     BEST,
@@ -59,10 +59,11 @@ class Facts:
     input_shape: tuple[int, int, int]
 
 
-def train(config: RunConfig, run_dir: Path, *, resume: bool = False) -> dict[str, Any]:
+def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int = 1) -> dict[str, Any]:
     """Train, validate and test one net; write everything into `run_dir` and return the record.
 
     With `resume`, a run that is there already goes on after its last finished epoch, and a completed one is left alone.
+    `slots` is how many runs share the machine, for the record: their timings are not those of one alone.
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.
@@ -73,9 +74,9 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False) -> dict[str
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(run_dir / ".lock", blocking=False):
-            return _recorded_run(config, facts, run_dir, start, resume)
+            return _recorded_run(config, facts, run_dir, start, resume, slots)
     except Timeout:
-        raise UserError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
+        raise BusyError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
 
 
 def check(config: RunConfig) -> Facts:
@@ -109,7 +110,9 @@ def build_data(config: RunConfig) -> ImageDataModule:
     return data
 
 
-def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool) -> dict[str, Any]:
+def _recorded_run(
+    config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int
+) -> dict[str, Any]:
     if holds_run(run_dir):
         if not resume:
             raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
@@ -135,6 +138,7 @@ def _recorded_run(config: RunConfig, facts: Facts, run_dir: Path, start: float, 
         "peak_bytes": None,
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
+        "slots": slots,
         "versions": package_versions(),
         "git": git_state(CONF.parent),
         "data": None,

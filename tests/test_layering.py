@@ -26,9 +26,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"analysis", "blocks", "build", "config", "data", "errors", "record", "training"},
         {"torch", "lightning", "omegaconf", "filelock", "rich"},
     ),
+    "sweep": (
+        {"checks", "cli", "config", "errors", "record", "report", "run", "training"},
+        {"torch", "hydra", "omegaconf", "filelock", "rich"},
+    ),
     "cli": ({"checks", "config", "errors", "record", "run"}, {"hydra", "omegaconf"}),
     "info": ({"analysis", "blocks", "build", "checks", "config", "errors", "report"}, {"torch"}),
-    "__main__": ({"checks", "cli", "config", "errors", "info", "report", "run"}, {"torch"}),
+    "__main__": ({"checks", "cli", "config", "errors", "info", "report", "run", "sweep"}, {"torch"}),
     "__init__": (set(), set()),
 }
 STANDARD_LIBRARY = __import__("sys").stdlib_module_names

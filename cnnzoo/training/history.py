@@ -37,7 +37,7 @@ class History(lightning.Callback):
 
     def median(self, column: str) -> float | None:
         """Return the median of a column over the epochs, or None before the first has ended."""
-        return statistics.median(row[column] for row in self.rows) if self.rows else None
+        return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins."""

@@ -1,0 +1,186 @@
+"""A sweep from the command line to the table."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.plugins.launcher import Launcher as HydraLauncher
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cnnzoo.errors import INTERRUPTED, UserError
+from cnnzoo.record import atomic_file
+from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.sweep.folder import LOG, SweepFolder
+from cnnzoo.sweep.grid import Cell, make_cells
+from cnnzoo.sweep.launcher import Launcher
+from cnnzoo.sweep.plan import PLAN_COLUMNS, plan_rows
+from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
+from cnnzoo.sweep.summary import columns, pool
+from cnnzoo.training.device import choose_device, describe_device
+
+ENDED_BADLY = ("failed", "stuck", "diverged", "unsupported")  # run again only when asked to
+FAILED = 1  # exit code
+
+
+def sweep(
+    config: DictConfig, params: Mapping[str, Any], arguments: Sequence[str], launcher: HydraLauncher | None
+) -> None:
+    """Run the cells of a grid that are not completed yet.
+
+    Args:
+        config: what Hydra composed from `conf/sweep.yaml`.
+        params: values to sweep over, from `hydra.sweeper.params`; `arguments` with the same key count instead.
+        arguments: of the command line.
+        launcher: one of Hydra's, or None for processes on this machine.
+
+    Raises:
+        UserError: the grid is wrong, or another sweep is at work in its folder.
+        SystemExit: some cells are not completed, or Ctrl-C was pressed.
+    """
+    settings = read_settings(config)
+    overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    cells, notes = make_cells(overrides, exclude=settings.exclude, per_model=settings.per_model)
+    _refuse_the_impossible(cells, settings)
+    folder = SweepFolder(choose_folder(config, overrides))
+    console = Console()
+    for note in notes:
+        console.print(f"note: {note}", highlight=False)
+    if settings.plan:
+        print_plan(cells, folder, console)
+    elif settings.emit:
+        emit(cells, folder, settings, console)
+    else:
+        with folder.locked():
+            folder.add(cells)
+            interrupted = _run(cells, folder, settings, launcher, console)
+        _finish(cells, folder, interrupted, console)
+
+
+def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
+    """Return the cells that are neither completed nor impossible, nor ended badly unless `retry`."""
+    not_again = ("completed", *(() if retry else ENDED_BADLY))
+    return [cell for cell in cells if not cell.problem and folder.status(cell.name) not in not_again]
+
+
+def print_plan(cells: Sequence[Cell], folder: SweepFolder, console: Console) -> None:
+    """Print all cells, what each costs and what is known of it."""
+    folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
+    device = choose_device(cells[0].config.values["trainer"]["accelerator"])
+    rows = plan_rows(cells, folder, describe_device(device))
+    print(to_markdown(PLAN_COLUMNS, rows))
+    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed"))]
+    known = [each for each in minutes if each is not None]
+    print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")
+    if known:
+        counted = f"{len(known)} of the {len(minutes)} cells to do"
+        print(f"about {sum(known):,.1f} minutes for {counted}, one at a time, by the runs that were finished here")
+
+
+def emit(cells: Sequence[Cell], folder: SweepFolder, settings: Settings, console: Console) -> None:
+    """Write one shell line for each cell that is to do, which runs it in the folder of this sweep.
+
+    Raises:
+        UserError: the file is there already.
+    """
+    assert settings.emit is not None
+    if settings.emit.exists():
+        raise UserError(f"{settings.emit} is there already\ntype emit=FILE with a new file")
+    folder.add(cells)
+    folder.write_summary()
+    to_do = cells_to_do(cells, folder, retry=settings.retry)
+    here = shlex.quote(str(Path.cwd()))
+    lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
+    with atomic_file(settings.emit) as file:
+        file.write("".join(lines).encode())
+    console.print(f"{len(lines)} lines in {settings.emit}, one for each cell that is to do", highlight=False)
+
+
+def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
+    problems = [f"{cell.config.name}: {cell.problem}" for cell in cells if cell.problem]
+    if not cells:
+        raise UserError("the grid has no cells\ntype python sweep.py model=lenet,lenet_bn")
+    if problems and (settings.strict or len(problems) == len(cells)):
+        more = f"\nand {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError("\n".join(dict.fromkeys(problems[:3])) + more)
+    for problem in problems:
+        print(f"n/a: {problem}")
+
+
+def _run(
+    cells: Sequence[Cell],
+    folder: SweepFolder,
+    settings: Settings,
+    launcher: HydraLauncher | None,
+    console: Console,
+) -> bool:
+    """Run what is to do; say whether Ctrl-C was pressed."""
+    to_do = cells_to_do(cells, folder, retry=settings.retry)
+    rows = folder.write_summary()
+    console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do", highlight=False)
+    if launcher:
+        where = [f"hydra.sweep.dir={folder.path.absolute()}"]
+        launcher.launch([[*cell.overrides, *where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)
+        return False
+    gpus = list(range(torch.cuda.device_count())) if cells[0].config.values["trainer"]["accelerator"] != "cpu" else []
+    slots = settings.slots or max(1, len(gpus))
+    if gpus and slots > len(gpus):
+        raise UserError(f"sweep.slots={slots} is more than the {len(gpus)} GPUs that there are\ntype sweep.slots=auto")
+    with Live(_table(rows), console=console, auto_refresh=False, transient=True) as live:
+        ended = 0
+
+        def show(cell: Cell) -> None:
+            nonlocal ended
+            ended += 1
+            console.print(f"{ended}/{len(to_do)}  {_outcome(cell, folder)}", highlight=False, soft_wrap=True)
+            rows = folder.write_summary()
+            if console.is_terminal:
+                live.update(_table(rows), refresh=True)
+
+        runner = Launcher(folder, slots=slots, gpus=gpus, timeout=settings.timeout, on_change=show)
+        runner.run(to_do)
+    return runner.interrupts > 0
+
+
+def _finish(cells: Sequence[Cell], folder: SweepFolder, interrupted: bool, console: Console) -> None:
+    rows = folder.write_summary()
+    print()
+    print(to_markdown(columns(rows), pool(rows)))
+    statuses = [folder.status(cell.name) for cell in cells]
+    print(f"{_counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
+    if interrupted:
+        print(f"to go on:  {shlex.join(['python', *sys.argv])}")
+        sys.exit(INTERRUPTED)
+    if set(statuses) - {"completed", "n/a"}:
+        if set(statuses) & set(ENDED_BADLY):
+            print(f"to run the failed ones again:  {shlex.join(['python', *sys.argv])} retry=failed")
+        sys.exit(FAILED)
+
+
+def _outcome(cell: Cell, folder: SweepFolder) -> str:
+    record = folder.record(cell.name) or {}
+    status = folder.status(cell.name)
+    if status == "completed":
+        return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
+    reason = str(record.get("error") or "").strip().splitlines()
+    return f"{cell.name}  {status}: {reason[-1] if reason else ''}\n      log: {folder.path / cell.name / LOG}"
+
+
+def _counts(statuses: Any) -> str:
+    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).items())
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    shown: list[Column] = columns(rows)
+    table = Table(box=None)
+    for column in shown:
+        table.add_column(column.title, justify="left" if column.left else "right")
+    for row in pool(rows):
+        table.add_row(*("" if row[column.key] is None else column.show(row[column.key]) for column in shown))
+    return table

@@ -1,0 +1,186 @@
+"""What a sweep leaves behind: a folder with a folder for each cell, `sweep.json`, and the two summaries."""
+
+import csv
+import io
+import json
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cnnzoo.errors import BusyError
+from cnnzoo.record import atomic_file, read_record, write_record
+from cnnzoo.report.tables import to_markdown
+from cnnzoo.sweep.grid import Cell
+from cnnzoo.sweep.summary import columns, pool
+
+PLAN = "sweep.json"
+LOG = "log.txt"
+IMPOSSIBLE = "n/a"
+TO_DO = "to do"
+IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
+COLUMNS = [
+    "model",
+    "px",
+    "optimizer",
+    "seed",
+    "stem",
+    "params",
+    "macs",
+    "val_acc",
+    "test_acc",
+    "seconds_per_epoch",
+    "images_per_second",
+    "peak_bytes",
+    "status",
+    "folder",
+]
+
+
+class SweepFolder:
+    """The folder of a sweep.
+
+    Attributes:
+        path: where it is.
+        cells: for each cell's folder name what is known of it beforehand; those of all grids that were run here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cells: dict[str, dict[str, Any]] = {}
+        if (path / PLAN).exists():
+            self.cells = json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"]
+
+    def add(self, cells: Sequence[Cell]) -> None:
+        """Note down the cells of a grid."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for cell in cells:
+            values = cell.config.values
+            self.cells[cell.name] = {
+                "overrides": list(cell.overrides),
+                "group": cell.group,
+                "model": cell.config.choices["model"],
+                "px": values["data"]["resize"],
+                "optimizer": cell.config.choices["optimizer"],
+                "seed": values["seed"],
+                "problem": cell.problem,
+                **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
+            }
+        _replace(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one sweep.
+
+        Raises:
+            BusyError: another sweep holds it; the message says which.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        owner = self.path / ".owner"
+        try:
+            with FileLock(self.path / ".lock", blocking=False):
+                owner.write_text(f"pid {os.getpid()} on {socket.gethostname()}")
+                yield
+        except Timeout:
+            who = owner.read_text() if owner.exists() else "of unknown owner"
+            raise BusyError(
+                f"another sweep ({who}) is at work in {self.path}\n"
+                "wait for it, or type sweep.name=NAME for another folder"
+            ) from None
+
+    def record(self, name: str) -> dict[str, Any] | None:
+        """Return the record of a cell, or None if it has none that can be read."""
+        try:
+            return read_record(self.path / name)
+        except (OSError, ValueError):
+            return None
+
+    def status(self, name: str) -> str:
+        """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible."""
+        if self.cells[name]["problem"]:
+            return IMPOSSIBLE
+        record = self.record(name)
+        return str(record["status"]) if record else TO_DO
+
+    def fail(self, name: str, cell: Cell, reason: str) -> None:
+        """Note down that a cell's process ended without saying so itself."""
+        folder = self.path / name
+        record = self.record(name)
+        if record is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            if (damaged := folder / "run.json").exists():
+                damaged.replace(folder / "run.json.damaged")
+            record = {
+                "name": cell.config.name,
+                "choices": cell.config.choices,
+                "config": cell.config.values,
+                **cell.facts,
+            }
+            record |= {"seed": cell.config.values["seed"], "epochs": 0, "metrics": {}}
+        write_record(folder, record | {"status": "failed", "error": reason})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row for each cell, in the order in which they were asked for.
+
+        Keys: `COLUMNS`, `group`, the same for cells that differ in nothing but their seed, and `settings`.
+        """
+        rows = []
+        settings = self._settings()
+        for name, cell in self.cells.items():
+            record = self.record(name) or {}
+            metrics = record.get("metrics", {})
+            rows.append(
+                {key: cell[key] for key in ("model", "px", "optimizer", "seed", "stem", "params", "macs")}
+                | {
+                    "val_acc": metrics.get("val/acc"),
+                    "test_acc": metrics.get("test/acc"),
+                    "seconds_per_epoch": record.get("seconds", {}).get("per_epoch"),
+                    "images_per_second": record.get("images_per_second"),
+                    "peak_bytes": record.get("peak_bytes"),
+                    "status": self.status(name),
+                    "folder": name,
+                    "group": cell["group"],
+                    "settings": settings[name],
+                }
+            )
+        return rows
+
+    def _settings(self) -> dict[str, str]:
+        """Return for each cell the overrides that are not the same for all cells and have no column of their own."""
+        own = {
+            name: [each for each in cell["overrides"] if each.partition("=")[0] not in IN_COLUMNS]
+            for name, cell in self.cells.items()
+        }
+        common = set.intersection(*map(set, own.values())) if own else set()
+        return {name: " ".join(each for each in overrides if each not in common) for name, overrides in own.items()}
+
+    def write_summary(self) -> list[dict[str, Any]]:
+        """Replace `summary.csv` and `summary.md`, and return the rows of the first."""
+        rows = self.rows()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        _replace(self.path / "summary.csv", text.getvalue())
+        _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
+        return rows
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Say whether a process is at work in the folder of a run."""
+    if not run_dir.exists():
+        return False
+    try:
+        with FileLock(run_dir / ".lock", blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+def _replace(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode())

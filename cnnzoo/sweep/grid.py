@@ -1,0 +1,135 @@
+"""Which runs a grid is made of, each checked before the first one starts."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from cnnzoo.checks import MAX_FAULTS, check_config, nearest
+from cnnzoo.cli import explain
+from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, expand, options
+from cnnzoo.errors import UserError
+from cnnzoo.run import check
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a grid.
+
+    Attributes:
+        overrides: what `train.py` would be given.
+        config: what it would run.
+        facts: what is known before any data are read, as `cnnzoo.run.Facts`; empty if the cell is impossible.
+        problem: why it is impossible, or None.
+    """
+
+    overrides: tuple[str, ...]
+    config: RunConfig
+    facts: dict[str, Any]
+    problem: str | None
+
+    @property
+    def name(self) -> str:
+        """The name of the cell's folder, such as `lenet-28-adamw-s0-1a2b3c4d`."""
+        return f"{self.config.name}-{self.config.hash8}"
+
+    @property
+    def group(self) -> str:
+        """Eight letters that are the same for cells that differ in nothing but their seed."""
+        return replace(self.config, values=self.config.values | {"seed": 0}).hash8
+
+
+def make_cells(
+    overrides: Sequence[str], *, exclude: Sequence[Mapping[str, Any]] = (), per_model: Mapping[str, Any] | None = None
+) -> tuple[list[Cell], list[str]]:
+    """Return the cells of a grid, and notes on those that were dropped.
+
+    Args:
+        overrides: as for `train.py`, but with several values where the grid has several; the last of two with the same
+            key counts. Those about the grid itself and Hydra's own are left out.
+        exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}.
+        per_model: further overrides for the cells of a model, which do not count against `overrides`.
+
+    Raises:
+        UserError: an override is wrong; all that are wrong are named, up to a few.
+    """
+    last = {override.partition("=")[0]: override for override in overrides if _is_of_runs(override)}
+    _check_models(last.get("model", ""), list(per_model or {}))
+    cells: dict[str, Cell] = {}
+    faults: dict[str, None] = {}  # in order, each once
+    dropped: Counter[str] = Counter()
+    known: dict[str, tuple[dict[str, Any], str | None]] = {}
+    for combination in expand(list(last.values())):
+        try:
+            config, cell_overrides = _compose(combination, per_model or {})
+            if any(_matches(config, values) for values in exclude):
+                dropped["excluded"] += 1
+                continue
+            check_config(config, size=False)
+        except (UserError, HydraException, OmegaConfBaseException) as error:
+            faults[explain(error)] = None
+            continue
+        cell = Cell(tuple(cell_overrides), config, *_facts(config, known))
+        dropped["identical to another"] += cell.name in cells
+        cells.setdefault(cell.name, cell)
+    if faults:
+        raise UserError("\n".join(list(faults)[:MAX_FAULTS]))
+    return list(cells.values()), [
+        f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count
+    ]
+
+
+def _is_of_runs(override: str) -> bool:
+    return override.lstrip("+~").partition("=")[0].partition(".")[0] not in (*SWEEP_KEYS, "hydra")
+
+
+def _check_models(override: str, others: list[str]) -> None:
+    names = [name for combination in expand([override] if override else []) for name in combination]
+    for name in [*(name.partition("=")[2] for name in names), *others]:
+        if name not in options("model"):
+            unknown = [each for each in (n.partition("=")[2] for n in names) if each not in options("model")] or [name]
+            raise UserError(
+                "\n".join(f"unknown model {each!r}{nearest(each, options('model'))}" for each in unknown[:MAX_FAULTS])
+                + "\nall of them: python train.py --help"
+            )
+
+
+def _compose(combination: list[str], per_model: Mapping[str, Any]) -> tuple[RunConfig, list[str]]:
+    config = compose_config(combination)
+    given = {override.partition("=")[0] for override in combination}
+    more = [
+        f"{key}={json.dumps(value) if isinstance(value, list | bool) or value is None else value}"
+        for key, value in (per_model.get(config.choices["model"]) or {}).items()
+        if key not in given
+    ]
+    return (compose_config([*combination, *more]) if more else config), [*combination, *more]
+
+
+def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
+    return all(_value(config, key) == value for key, value in values.items())
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    if key in config.choices:
+        return config.choices[key]
+    value: Any = config.values
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise UserError(f"sweep.exclude: unknown key {key!r}\nall keys: python train.py --help")
+        value = value[part]
+    return value
+
+
+def _facts(config: RunConfig, known: dict[str, tuple[dict[str, Any], str | None]]) -> tuple[dict[str, Any], str | None]:
+    """Return the facts and the problem of a cell, which are the same for all seeds; kept in `known`."""
+    key = json.dumps(config.values | {"seed": 0}, sort_keys=True)
+    if key not in known:
+        try:
+            known[key] = asdict(check(config)), None
+        except UserError as error:
+            known[key] = {}, " ".join(str(error).split("\n")[:1])
+    return known[key]

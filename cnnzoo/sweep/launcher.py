@@ -1,0 +1,136 @@
+"""Cells in processes of their own, some at a time: what one of them does to itself happens to no other."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Any
+
+from cnnzoo.sweep import cell as cell_process
+from cnnzoo.sweep.folder import SweepFolder, is_locked
+from cnnzoo.sweep.grid import Cell
+
+PRELOADED = ["cnnzoo.run", "cnnzoo.models"]  # torch and lightning with them; a process then starts in a moment
+GRACE = 20.0  # seconds from asking a process to stop to killing it
+POLL = 2.0  # seconds between looks at a cell that another process is running
+
+
+@dataclass
+class Running:
+    """A cell's process, and when it is to be stopped."""
+
+    cell: Cell
+    process: Any
+    slot: int
+    deadline: float
+    reason: str | None = None  # why it was asked to stop
+
+    def stop(self, reason: str) -> None:
+        """Ask the process to stop, and after a while make it."""
+        if self.reason is None:
+            self.reason, self.deadline = reason, time.monotonic() + GRACE
+            self.process.terminate()
+        else:
+            self.process.kill()
+
+
+class Launcher:
+    """Runs cells, `slots` at a time.
+
+    Args:
+        folder: where they write.
+        slots: how many at a time.
+        gpus: the GPU of each slot; empty on a CPU.
+        timeout: seconds for one cell, or None.
+        on_change: called with each cell when it has ended and is on record.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        *,
+        slots: int,
+        gpus: Sequence[int],
+        timeout: float | None,
+        on_change: Callable[[Cell], None],
+    ) -> None:
+        self.folder, self.slots, self.gpus, self.on_change = folder, slots, gpus, on_change
+        self.timeout = float("inf") if timeout is None else timeout
+        self.interrupts = 0
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(PRELOADED)
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        """Run the cells in order and return when all have ended, or after Ctrl-C when those that ran have stopped."""
+        if self.slots > 1:
+            # Threads that wait for work would otherwise spin on the cores that another cell needs.
+            os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        to_do = deque(cells)
+        running: list[Running] = []
+        not_before = 0.0
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(each, lambda *_: self._interrupt(running)) for each in signals]
+        try:
+            while running or (to_do and not self.interrupts):
+                if to_do and not self.interrupts and len(running) < self.slots and time.monotonic() >= not_before:
+                    if is_locked(self.folder.path / to_do[0].name):
+                        to_do.rotate(-1)
+                        not_before = time.monotonic() + POLL
+                    else:
+                        running.append(self._start(to_do.popleft(), running))
+                    continue
+                wait([each.process.sentinel for each in running], timeout=self._patience(running, bool(to_do)))
+                for each in list(running):
+                    if each.process.exitcode is None:
+                        if time.monotonic() > each.deadline:
+                            each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
+                        continue
+                    running.remove(each)
+                    if each.process.exitcode == cell_process.BUSY:  # another process is at it: look again
+                        to_do.append(each.cell)
+                        not_before = time.monotonic() + POLL
+                    else:
+                        self._end(each)
+        finally:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
+
+    def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
+        slot = min(set(range(self.slots)) - {each.slot for each in running})
+        gpu = self.gpus[slot] if self.gpus else None
+        arguments = (cell.config, (self.folder.path / cell.name).absolute(), self.slots, gpu)
+        process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
+        process.start()
+        return Running(cell, process, slot, time.monotonic() + self.timeout)
+
+    def _patience(self, running: Sequence[Running], waiting: bool) -> float | None:
+        now = time.monotonic()
+        until = min((each.deadline - now for each in running), default=POLL)
+        return max(0.05, min(until, POLL if waiting or not running else until, 3600))
+
+    def _end(self, ended: Running) -> None:
+        name, code = ended.cell.name, ended.process.exitcode
+        record = self.folder.record(name)
+        status = record["status"] if record else None
+        if self.interrupts:  # the cell goes on next time
+            return
+        if status in (None, "running") or (ended.reason and status == "preempted"):
+            self.folder.fail(name, ended.cell, ended.reason or f"the process {_ending(code)}")
+        self.on_change(ended.cell)
+
+    def _interrupt(self, running: Sequence[Running]) -> None:
+        self.interrupts += 1
+        for each in running:
+            each.stop("interrupted")
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code} before the run was completed"
+    return f"was killed by {signal.Signals(-code).name}" + (
+        ", as by a system that has run out of memory" if code == -signal.SIGKILL else ""
+    )

@@ -1,0 +1,74 @@
+"""What a sweep would do, and how long that would take."""
+
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.report.tables import Column
+from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.grid import Cell
+
+PASSES = 3  # the work of a training image in forward passes: one forward, two backward
+
+PLAN_COLUMNS = (
+    Column("model", "model", left=True),
+    Column("px", "px"),
+    Column("optimizer", "optimizer", left=True),
+    Column("seed", "seed"),
+    Column("stem", "stem", left=True),
+    Column("params", "parameters", "{:,}".format),
+    Column("macs", "multiply-adds (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("minutes", "minutes", "{:,.1f}".format),
+    Column("status", "status", left=True),
+)
+
+
+def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str) -> list[dict[str, Any]]:
+    """Return one row a cell; `minutes` is None where no finished run on this device tells how fast it is."""
+    finished = list(_finished(folder.path.parent, device))
+    rows = []
+    for cell in cells:
+        values = cell.config.values
+        rows.append(
+            {
+                "model": cell.config.choices["model"],
+                "px": values["data"]["resize"],
+                "optimizer": cell.config.choices["optimizer"],
+                "seed": values["seed"],
+                **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
+                "minutes": None if cell.problem else _minutes(cell, finished),
+                "status": f"n/a: {cell.problem}" if cell.problem else folder.status(cell.name),
+            }
+        )
+    return rows
+
+
+def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
+    """Return the minutes that a cell takes by its multiply-adds and the speed of the nets most like it."""
+    like = [run for run in finished if run["choices"]["model"] == cell.config.choices["model"]] or finished
+    same = [run for run in like if run["macs"] == cell.facts["macs"]] or like
+    if not same:
+        return None
+    macs_per_second = statistics.median(run["images_per_second"] * run["macs"] * PASSES for run in same)
+    return float(_images(cell) * cell.facts["macs"] * PASSES / macs_per_second / 60)
+
+
+def _images(cell: Cell) -> float:
+    """Return how many images all epochs train on."""
+    values = cell.config.values
+    whole = values["data"].get("num_train", 60_000) * (11 / 12 if values["protocol"] == "holdout" else 1)
+    limit, batch_size = values["trainer"]["limit_train_batches"], values["data"]["batch_size"]
+    epoch = whole * limit if isinstance(limit, float) else min(whole, limit * batch_size)
+    return float(epoch * values["trainer"]["max_epochs"])
+
+
+def _finished(outputs: Path, device: str) -> Iterator[dict[str, Any]]:
+    for path in outputs.glob("*/*/run.json"):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if record.get("status") == "completed" and record.get("device") == device and record.get("slots", 1) == 1:
+            yield record

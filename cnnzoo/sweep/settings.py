@@ -1,0 +1,116 @@
+"""What is asked of a sweep as a whole: the keys of `conf/sweep.yaml`."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cnnzoo.config import SWEEP_KEYS
+from cnnzoo.errors import UserError
+from cnnzoo.sweep.grid import is_of_runs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of `conf/sweep.yaml`.
+
+    Attributes:
+        plan: whether to print what would be run, and run nothing.
+        emit: file for one shell line a cell, or None.
+        retry: whether failed cells are run again.
+        slots: how many cells at a time, or auto.
+        timeout: seconds for one cell, or None.
+        strict: whether one impossible cell refuses the grid.
+        exclude: values of the cells to leave out.
+        per_model: further overrides for the cells of a model.
+    """
+
+    plan: bool
+    emit: Path | None
+    retry: bool
+    slots: int | None
+    timeout: float | None
+    strict: bool
+    exclude: list[dict[str, Any]]
+    per_model: dict[str, dict[str, Any]]
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Return the checked settings.
+
+    Raises:
+        UserError: one of them is not what it must be; the message says what to type.
+    """
+    keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(SWEEP_KEYS)), resolve=True)
+    keys = keys | keys.pop("sweep")
+
+    def must(key: str, words: str, allowed: bool, example: str) -> None:
+        if not allowed:
+            raise UserError(
+                f"{key} must be {words} (got {keys[key.removeprefix('sweep.')]!r})\ntype for example {key}={example}"
+            )
+
+    slots, timeout, emit = keys["slots"], keys["timeout"], keys["emit"]
+    must("plan", "true or false", isinstance(keys["plan"], bool), "true")
+    must("fresh", "true or false", isinstance(keys["fresh"], bool), "true")
+    must("retry", "none or failed", keys["retry"] in ("none", "failed"), "failed")
+    must("emit", "the name of a file", emit is None or (isinstance(emit, str) and emit != ""), "jobs.txt")
+    must("sweep.name", "a word", keys["name"] is None or _is_name(keys["name"]), "weekend")
+    must(
+        "sweep.slots", "auto or a whole number, at least 1", slots == "auto" or (type(slots) is int and slots >= 1), "2"
+    )
+    is_time = isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0
+    must("sweep.timeout", "a number of minutes above 0", timeout is None or is_time, "60")
+    must("sweep.invalid", "skip or error", keys["invalid"] in ("skip", "error"), "skip")
+    exclude, per_model = keys["exclude"], keys["per_model"]
+    listed = isinstance(exclude, list) and all(isinstance(each, dict) and each for each in exclude)
+    must("sweep.exclude", "a list of values of cells", listed, "'[{model: vgg11, data.resize: 28}]'")
+    mapped = isinstance(per_model, dict) and all(isinstance(each, dict) for each in per_model.values())
+    must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
+    unknown = config.sweep.keys() - {"name", "slots", "timeout", "invalid", "exclude", "per_model"}
+    if unknown:
+        raise UserError(f"unknown key 'sweep.{min(map(str, unknown))}'\nall keys: python sweep.py --help")
+    return Settings(
+        plan=keys["plan"],
+        emit=None if emit is None else Path(emit),
+        retry=keys["retry"] == "failed",
+        slots=None if slots == "auto" else slots,
+        timeout=None if timeout is None else 60 * timeout,
+        strict=keys["invalid"] == "error",
+        exclude=[_flat(each) for each in exclude],
+        per_model={model: _flat(values) for model, values in per_model.items()},
+    )
+
+
+def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
+    """Return the sweep's folder: that of all commands that ask for the same grid, or with `fresh` a new one."""
+    if config.sweep.name is None:
+        overrides = [each for each in overrides if is_of_runs(each)]
+        experiment = next((each.partition("=")[2] for each in overrides if each.startswith("experiment=")), "sweep")
+        others = sorted(each for each in overrides if not each.startswith("experiment="))
+        digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
+        name = experiment.replace("/", "-") + (f"-{digest}" if others or experiment == "sweep" else "")
+        OmegaConf.update(config, "sweep.name", name)
+    folder = Path(str(config.hydra.sweep.dir))
+    if config.fresh is True:
+        number = 2
+        fresh = folder
+        while fresh.exists():
+            fresh, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+        return fresh
+    return folder
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != "" and "/" not in value and not value.startswith(".")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"data.resize": 28} for {"data": {"resize": 28}}, which is how the command line reads a dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,69 @@
+"""The table of a sweep, with the seeds of a cell pooled."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnnzoo.report.tables import Column
+
+Row = Mapping[str, Any]
+
+
+def _accuracy(value: tuple[float, float | None]) -> str:
+    mean, deviation = value
+    return f"{mean:.2%}" if deviation is None else f"{mean:.2%} ± {100 * deviation:.2f}"
+
+
+_COLUMNS = (
+    Column("model", "model", left=True),
+    Column("px", "px"),
+    Column("optimizer", "optimizer", left=True),
+    Column("settings", "settings", left=True),
+    Column("seeds", "seeds"),
+    Column("stem", "stem", left=True),
+    Column("params", "parameters", "{:,}".format),
+    Column("macs", "multiply-adds (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("test_acc", "test accuracy", _accuracy),
+    Column("seconds_per_epoch", "s an epoch", "{:,.1f}".format),
+    Column("images_per_second", "images/s", "{:,.0f}".format),
+    Column("peak_bytes", "peak memory (MiB)", lambda count: f"{count / 2**20:,.0f}"),
+    Column("status", "status", left=True),
+)
+
+
+def columns(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns of the pooled table; that of the settings only where there are some."""
+    return [column for column in _COLUMNS if column.key != "settings" or any(row["settings"] for row in rows)]
+
+
+def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
+
+    `seeds` is how many of them are completed, `status` what is to be said of the others.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    pooled = []
+    for group in groups.values():
+        done = [row for row in group if row["status"] == "completed"]
+        counts = [row["status"] for row in group if row["status"] != "completed"]
+        words = [f"{counts.count(status)} {status}" for status in dict.fromkeys(counts)]
+        pooled.append(
+            {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
+            | {"seeds": f"{len(done)}/{len(group)}", "status": ", ".join(words) or "completed"}
+            | {key: _mean(done, key) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
+            | {"test_acc": _spread([row["test_acc"] for row in done])}
+        )
+    return pooled
+
+
+def _mean(rows: Sequence[Row], key: str) -> float | None:
+    values = [row[key] for row in rows if row[key] is not None]
+    return statistics.fmean(values) if values else None
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float | None] | None:
+    if not values:
+        return None
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None

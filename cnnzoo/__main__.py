@@ -3,6 +3,7 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cnnzoo import cli
@@ -30,11 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
     overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
     logging.basicConfig(format="%(message)s")
-    with cli.plain_errors():
+    with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output may have seen enough
         if parsed.verb == "info":
             from cnnzoo.info import describe
 
-            print(describe(overrides, every=parsed.all, style=parsed.format), end="")
+            print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
         elif parsed.verb == "cell":
             from cnnzoo.sweep.cell import run_planned
 

@@ -161,6 +161,7 @@ RULES = {
     "scheduler.warmup": FRACTION,
     "scheduler.gamma": POSITIVE,
     "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
+    "model.width": POSITIVE,
     "trainer.max_epochs": _whole_from(1),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
     "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -51,7 +51,7 @@ def plain_errors() -> Iterator[None]:
     """Print an error that the user can mend in plain words and exit with code 2."""
     try:
         yield
-    except (UserError, CompactHydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException) as error:
         if SHOW_TRACEBACKS:
             raise
         print(f"error: {explain(error)}", file=sys.stderr)

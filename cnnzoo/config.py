@@ -11,6 +11,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -71,12 +72,16 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
     Raises:
         HydraException: an override cannot be parsed.
+        UserError: an override has values that cannot be counted.
     """
     choices = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.is_discrete_sweep():
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            key, value = override.get_key_element(), override.value()
+            values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
+            choices.append([f"{key}={each}" for each in values])
+        elif override.is_sweep_override():
+            raise UserError(f"'{override.input_line}' has no list of values\ntype them, such as seed=0,1,2")
         else:
             choices.append([str(override.input_line)])
     return [list(combination) for combination in product(*choices)]

@@ -1,7 +1,10 @@
 """python -m cnnzoo info: what the layers of a net make, cost and see, or one row for each of several nets."""
 
+import functools
+import json
+import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,14 +13,13 @@ import torch
 from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build
-from cnnzoo.checks import check_config
+from cnnzoo.checks import MAX_FAULTS, check_config
 from cnnzoo.config import RunConfig, compose_config, expand, options
 from cnnzoo.errors import UserError
 from cnnzoo.report.tables import FORMATS, Column
 
 SIZES = (28, 96, 224)  # px, of several nets
 LARGEST = 1024  # px
-SIZE = "data.resize="
 
 
 def _pair(pair: tuple[int, int]) -> str:
@@ -66,34 +68,44 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         style: md, csv or latex.
 
     Raises:
-        UserError: an override is wrong, or the net cannot be built.
+        UserError: an override is wrong, or no net can be built for any size.
     """
+    last = {each.partition("=")[0].lstrip("+"): each for each in overrides}  # of two with the same key, as train.py
+    if every and "model" in last:
+        raise UserError("--all means all nets\ntype either --all or model=...")
     if every:
-        if any(each.startswith("model=") for each in overrides):
-            raise UserError("--all means all nets\ntype either --all or model=...")
-        overrides = [*overrides, f"model={','.join(options('model'))}"]
-    sizes = [one[0] for one in expand([each for each in overrides if each.startswith(SIZE)]) if one]
-    nets = expand([each for each in overrides if not each.startswith(SIZE)])
-    if len(nets) == 1 and len(sizes) < 2:
-        return _layer_table(_composed([*nets[0], *sizes]), style)
-    # A net that takes images of any size, so that the sizes themselves are checked and not what a net needs.
-    pixels = [_composed(["model=mlp", size]).values["data"]["resize"] for size in sizes] or SIZES
-    rows = [row for net in nets for row in _net_rows(net, pixels)]
-    return FORMATS[style](NET_COLUMNS, rows)
+        last = {"model": f"model={','.join(options('model'))}"} | last
+    if len(expand(list(last.values()))) == 1:
+        return _layer_table(_composed(list(last.values())), style)
+    if not {"data.resize", "experiment"} & set(last):
+        last["data.resize"] = f"data.resize={','.join(map(str, SIZES))}"
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for combination in expand(list(last.values())):
+        config = _composed(combination, size=False)
+        arguments = [
+            each.lstrip("+").removeprefix("model.") for each in combination if "model." in each.partition("=")[0]
+        ]
+        key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
+        if key not in rows:  # what is no matter of the net, such as its seed, makes no other row
+            rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)
+    problems = [problem for row in rows.values() if (problem := row.pop("problem", None))]
+    if len(problems) == len(rows):
+        raise UserError("\n".join(dict.fromkeys(problems[:MAX_FAULTS])))
+    for (name, px), row in rows.items():
+        if row.get("params") is None:
+            print(f"n/a: {name} at {px} px", file=sys.stderr)
+    return FORMATS[style](NET_COLUMNS, list(rows.values()))
 
 
-def _composed(overrides: Sequence[str]) -> RunConfig:
+def _composed(overrides: Sequence[str], *, size: bool = True) -> RunConfig:
     config = compose_config(overrides)
-    check_config(config)
+    check_config(config, size=size)
     return config
 
 
 def _layer_table(config: RunConfig, style: str) -> str:
     data = config.values["data"]
-    try:
-        net = _on_meta(config, data["resize"])
-    except (TypeError, ValueError) as error:
-        raise UserError(str(error)) from error
+    net = _on_meta(config)
     layers = trace_layers(net, (data["channels"], data["resize"], data["resize"]))
     totals = total(layers)
     rows: list[dict[str, Any]] = [
@@ -126,47 +138,57 @@ def _split(totals: Totals) -> str:
     def shares(whole: int, conv: int, dense: int) -> str:
         return f"{conv / whole:.1%} in convolutions, {dense / whole:.1%} in dense layers"
 
-    return (
-        f"{totals.params:,} parameters: {shares(totals.params, totals.conv_params, totals.dense_params)}\n"
-        f"{totals.macs:,} multiply-adds: {shares(totals.macs, totals.conv_macs, totals.dense_macs)}\n"
-        f"{totals.activation_bytes / 2**20:,.1f} MiB of activations in float32\n"
-        f"{totals.receptive_field:,} px: the largest receptive field of a feature map"
-    )
+    lines = [
+        f"{totals.params:,} parameters: {shares(totals.params, totals.conv_params, totals.dense_params)}",
+        f"{totals.macs:,} multiply-adds: {shares(totals.macs, totals.conv_macs, totals.dense_macs)}",
+        f"{totals.activation_bytes / 2**20:,.1f} MiB of activations in float32",
+    ]
+    if totals.receptive_field:
+        lines.append(f"{totals.receptive_field:,} px: the largest receptive field of a feature map")
+    return "\n".join(lines)
 
 
-def _net_rows(overrides: Sequence[str], pixels: Sequence[int]) -> Iterator[dict[str, Any]]:
-    config = _composed([*overrides, f"{SIZE}{max(SIZES)}"])  # composed once, built for each size
-    arguments = [each.removeprefix("model.") for each in overrides if each.startswith("model.")]
-    smallest = _smallest(config) if arguments else config.values["model"]["min_size"]
-    for px in pixels:
-        row = {"model": " ".join([config.choices["model"], *arguments]), "px": px, "min_size": smallest}
-        if px < smallest:
-            yield row | {"stem": "too small"}
-            continue
-        net = _on_meta(config, px)
-        totals = asdict(total(trace_layers(net, (config.values["data"]["channels"], px, px))))
-        yield row | {"stem": net.stem} | totals
+def _net_row(config: RunConfig) -> dict[str, Any]:
+    data = config.values["data"]
+    smallest = _smallest(json.dumps(config.net_arguments | {"image_size": 0}), config.choices["model"])
+    try:
+        net = _on_meta(config)
+    except UserError as error:
+        return {"min_size": smallest, "problem": str(error)}
+    totals = total(trace_layers(net, (data["channels"], data["resize"], data["resize"])))
+    # A net without feature maps sees the whole image.
+    seen = {"receptive_field": totals.receptive_field or data["resize"]}
+    return {"min_size": smallest, "stem": net.stem} | asdict(totals) | seen
 
 
-def _smallest(config: RunConfig) -> int:
-    """Return the smallest size for which the configured net can be built."""
+@functools.cache
+def _smallest(arguments: str, model: str) -> int | None:
+    """Return the smallest size for which a net can be built with these arguments, as JSON; None if there is none."""
+    default = compose_config([f"model={model}"])
+    if arguments == json.dumps(default.net_arguments | {"image_size": 0}):
+        return int(default.values["model"]["min_size"])
 
     def works(px: int) -> bool:
         try:
-            _on_meta(config, px)
-        except ValueError:
+            with torch.device("meta"):
+                build(json.loads(arguments) | {"image_size": px})
+        except (TypeError, ValueError, RuntimeError):
             return False
         return True
 
+    return 1 + bisect_left(range(1, LARGEST), True, key=works) if works(LARGEST) else None
+
+
+def _on_meta(config: RunConfig) -> ConvNet:
+    """Return the configured net without its weights.
+
+    Raises:
+        UserError: it cannot be built.
+    """
     try:
-        _on_meta(config, LARGEST)
-    except (TypeError, ValueError) as error:
-        raise UserError(str(error)) from error
-    return 1 + bisect_left(range(1, LARGEST), True, key=works)
-
-
-def _on_meta(config: RunConfig, px: int) -> ConvNet:
-    with torch.device("meta"):
-        net = build(config.net_arguments | {"image_size": px})
+        with torch.device("meta"):
+            net = build(config.net_arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{config.choices['model']}: {str(error).splitlines()[0]}") from error
     assert isinstance(net, ConvNet)
     return net

@@ -19,11 +19,10 @@ def feature_shape(features: nn.Sequential, in_channels: int, image_size: int) ->
     try:
         return _trace(features, in_channels, image_size)
     except _VanishedError as vanished:
-        larger = range(image_size + 1, 1024)
-        smallest = larger[bisect_left(larger, True, key=lambda size: _works(features, in_channels, size))]
-        raise ValueError(
-            f"images of {image_size} px shrink to nothing at {vanished}; this net needs data.resize >= {smallest}"
-        ) from None
+        larger = range(image_size + 1, 1025)
+        index = bisect_left(larger, True, key=lambda size: _works(features, in_channels, size))
+        needs = f"data.resize >= {larger[index]}" if index < len(larger) else "larger ones than there can be"
+        raise ValueError(f"images of {image_size} px shrink to nothing at {vanished}; this net needs {needs}") from None
 
 
 class _VanishedError(Exception):

@@ -56,7 +56,7 @@ def test_several_nets_have_a_row_for_every_size(capsys):
 def test_a_net_that_is_too_large_for_the_images_says_so_and_the_others_go_on(capsys):
     rows = table(capsys, "model=lenet,mlp", "data.resize=11,12")
     assert [(row["model"], row["px"], row["stem"], row["params"] != "") for row in rows] == [
-        ("lenet", "11", "too small", False),
+        ("lenet", "11", "", False),
         ("lenet", "12", "paper", True),
         ("mlp", "11", "paper", True),
         ("mlp", "12", "paper", True),
@@ -83,6 +83,9 @@ def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
         ),
         (["model=alexnet,nin", "model.stem=large"], "model.stem must be one of auto, paper, small"),
         (["--all", "model=lenet"], "--all means all nets"),
+        (["model=lenet,mlp", "seed=interval(0,1)"], "'seed=interval(0,1)' has no list of values"),
+        (["model=alexnet", "model.hidden=99999999999999"], "alexnet: "),
+        (["model=densenet", "model.blocks=[9,9,9,9,9,9,9,9,9,9,9,9]"], "this net needs larger ones than there can be"),
         (["model=lenet", "--fast"], "unrecognized arguments: --fast"),
         (["model=lenet", "--format", "xls"], "invalid choice: 'xls'"),
     ],
@@ -98,3 +101,19 @@ def test_options_may_stand_anywhere(capsys):
     assert info(capsys, "model=lenet", "--format", "csv", "data.resize=32") == info(
         capsys, "--format", "csv", "data.resize=32", "model=lenet"
     )
+
+
+def test_what_is_no_matter_of_the_net_makes_no_other_row(capsys):
+    assert len(table(capsys, "model=lenet", "seed=0,1", "data.resize=28,32")) == 2
+    assert [row["px"] for row in table(capsys, "model=lenet,mlp", "data.resize=28,32", "++data.resize=30")] == [
+        "30"
+    ] * 2
+
+
+def test_nets_may_be_chosen_by_a_pattern(capsys):
+    assert {row["model"] for row in table(capsys, "model=glob(lenet*)")} == {"lenet", "lenet5", "lenet_bn"}
+
+
+def test_the_smallest_size_follows_arguments_however_they_are_given(capsys):
+    (row,) = table(capsys, "model=alexnet,nin", "++model.stem=paper", "data.resize=28,67")[1:2]
+    assert (row["px"], row["min_size"]) == ("67", "67")

@@ -1,20 +1,24 @@
 """What every layer of a net makes, costs and sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from cnnzoo.analysis.receptive_field import Field, Interval, image_field, output_field
+from cnnzoo.analysis.receptive_field import Field, image_field, output_field, union
 from cnnzoo.shapes import ShapesOnly
 
 Part = Literal["convolution", "dense", "other"]
 BYTES = 4  # of an activation in float32
+CONVOLUTIONS = (nn.modules.conv._ConvNd,)
+COPIES = (nn.Flatten, nn.Dropout)  # make no new values in evaluation
+CONTAINERS = (nn.Sequential, nn.Identity)  # are no layers, even if they are empty
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,17 @@ class Layer:
     """One call of one layer, for one image.
 
     Attributes:
-        name: the module's place in the net, such as `features.stage1.conv`.
+        name: the module's place in the net, such as `features.stage1.conv`; empty for the net itself.
         kind: its class, such as `Conv2d`.
-        part: whether its parameters and multiply-adds are those of a convolution or of a dense layer.
-        output_shape: without the batch, such as (6, 28, 28).
+        part: whether it is a convolution or a dense layer, by its class or by what multiplies in it.
+        output_shape: of its (first) output, without the batch, such as (6, 28, 28); empty if it was not called.
         params: learned values of its own; 0 in a second call of the same module.
         macs: multiply-adds.
         receptive_field: (rows, columns) of the image that one unit of the output sees. The field of a map's unit near a
-            border reaches into the padding and is not cut there. None if the output does not depend on the image.
+            border reaches into the padding and is not cut there; of what sees the whole image only pixels count. None
+            if the output does not depend on the image.
         stride: (rows, columns) of the image between neighbouring units; 0 where all units see the same.
-        activation_bytes: of the output in float32.
+        activation_bytes: of the output in float32; 0 where it is only the input in another form.
     """
 
     name: str
@@ -44,6 +49,11 @@ class Layer:
     stride: tuple[int, int]
     activation_bytes: int
 
+    @property
+    def is_map(self) -> bool:
+        """Whether the output has places in the image."""
+        return len(self.output_shape) == 3 and (any(self.stride) or max(self.output_shape[1:]) > 1)
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -52,8 +62,7 @@ class Totals:
     Attributes:
         params: learned values; `conv_params` and `dense_params` are those of convolutions and dense layers.
         macs: multiply-adds; `conv_macs` and `dense_macs` likewise.
-        receptive_field: the largest of a feature map's unit, in pixels; of a net without feature maps what its output
-            sees.
+        receptive_field: the largest of a feature map's unit, in pixels; 0 if there are no feature maps.
         activation_bytes: of all layers' outputs in float32.
     """
 
@@ -67,28 +76,40 @@ class Totals:
     activation_bytes: int
 
 
+@torch.inference_mode(mode=False)  # in which torch would take other ways, unseen
 def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Layer]:
     """Return the layers of `net` in the order in which an image of shape (C, H, W) passes them in evaluation mode.
 
-    A layer is a module without children, or one that by itself has parameters, multiplies or concatenates. Nothing is
-    computed: shapes are followed on the meta device, wherever the net is, and the net stays as it was.
+    A layer is a module without children, or one that by itself has parameters, multiplies or concatenates. Modules with
+    parameters that the image does not pass, such as auxiliary heads, come last. Nothing is computed: shapes are
+    followed on the meta device, wherever the net is, and the net stays as it was. So nets that look at values
+    (`.item()`, branches on data), keep tensors that are neither parameters nor buffers, or are scripted or quantised
+    cannot be traced.
+
+    Raises:
+        ValueError: the net has lazy parameters that no image has passed yet.
     """
+    if any(is_lazy(parameter) for parameter in net.parameters()):
+        raise ValueError("the net has lazy layers, whose shapes are not known before it has seen an image")
     tracer = _Tracer(net, input_shape)
     state = {name: tensor.to("meta") for name, tensor in (*net.named_parameters(), *net.named_buffers())}
     modes = {module: module.training for module in net.modules()}
     handles = []
     for name, module in net.named_modules():
-        handles.append(module.register_forward_pre_hook(lambda *_, name=name: tracer.enter(name)))
-        handles.append(module.register_forward_hook(lambda module, _, output: tracer.leave(module, output)))
+        enter = module.register_forward_pre_hook(lambda *_, name=name: tracer.enter(name), prepend=True)
+        leave = module.register_forward_hook(lambda module, _, output: tracer.leave(module, output))
+        handles += [enter, leave]
     try:
         net.eval()
-        with torch.no_grad(), ShapesOnly(), tracer:
+        with torch.no_grad(), torch.device("meta"), ShapesOnly(), tracer:
             functional_call(net, state, (tracer.image,))
     finally:
         for handle in handles:
             handle.remove()
         for module, training in modes.items():
             module.training = training
+    for name, module in net.named_modules():
+        tracer.leave_out(name, module)
     return tracer.layers
 
 
@@ -98,8 +119,6 @@ def total(layers: Sequence[Layer]) -> Totals:
     def add(field: str, *parts: Part) -> int:
         return sum(getattr(layer, field) for layer in layers if not parts or layer.part in parts)
 
-    seen = [max(layer.receptive_field or (0, 0)) for layer in layers]
-    maps = [size for size, layer in zip(seen, layers, strict=True) if any(layer.stride)]
     return Totals(
         params=add("params"),
         conv_params=add("params", "convolution"),
@@ -107,7 +126,7 @@ def total(layers: Sequence[Layer]) -> Totals:
         macs=add("macs"),
         conv_macs=add("macs", "convolution"),
         dense_macs=add("macs", "dense"),
-        receptive_field=max(maps or seen),
+        receptive_field=max((max(layer.receptive_field or (0, 0)) for layer in layers if layer.is_map), default=0),
         activation_bytes=add("activation_bytes"),
     )
 
@@ -116,6 +135,7 @@ def total(layers: Sequence[Layer]) -> Totals:
 class _Running:
     name: str
     macs: int = 0
+    part: Part = "other"
     joins: bool = False
 
 
@@ -124,11 +144,15 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, net: nn.Module, input_shape: tuple[int, int, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.image = torch.empty(1, *input_shape, device="meta")
+        dtypes = [parameter.dtype for parameter in net.parameters() if parameter.is_floating_point()]
+        self.image = torch.empty(1, *input_shape, device="meta", dtype=dtypes[0] if dtypes else None)
         self.layers: list[Layer] = []
-        self._running: list[_Running] = []  # the modules that have begun, the innermost last
-        self._counted: set[nn.Module] = set()
-        self._fields: dict[int, tuple[Tensor, Field]] = {id(self.image): (self.image, image_field())}
+        self._running = [_Running("")]  # the modules that have begun, the innermost last
+        # Taken down before the pass, in which others stand in for them; shared ones count where they are used first.
+        self._own = {module: list(module.parameters(recurse=False)) for module in net.modules()}
+        self._counted: set[int] = set()
+        self._fields: dict[int, tuple[Tensor, Field]] = {id(self.image): (self.image, image_field(*input_shape[1:]))}
+        self._written: dict[int, tuple[Tensor, Field]] = {}  # by storage: what was written into a part of it
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
@@ -137,46 +161,71 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         running.joins |= op is torch.ops.aten.cat
         if op in flop_registry:
             running.macs += flop_registry[op](*args, **(kwargs or {}), out_val=output) // 2
-        flat = [each for arg in args for each in (arg if isinstance(arg, list | tuple) else [arg])]
-        inputs = [self._fields[id(each)] for each in flat if id(each) in self._fields]
+            running.part = "convolution" if op is torch.ops.aten.convolution else "dense"
+        inputs = [(each, field) for each in _tensors(args) if (field := self._field(each))]
         if inputs:
-            for each in output if isinstance(output, list | tuple) else [output]:
+            for each in _tensors(output):
                 if field := output_field(op, args, inputs, each):
                     self._fields[id(each)] = (each, field)  # the tensor too, so that its id stays its own
+                    if func._schema.is_mutable and each.numel() < each.untyped_storage().nbytes() // each.itemsize:
+                        self._written[each.untyped_storage()._cdata] = (each, field.everything)
         return output
+
+    def _field(self, tensor: Tensor) -> Field | None:
+        known = [self._fields[id(tensor)][1]] if id(tensor) in self._fields else []
+        if self._written and (storage := tensor.untyped_storage()._cdata) in self._written:
+            known.append(self._written[storage][1])
+        return union(known) if known else None
 
     def enter(self, name: str) -> None:
         self._running.append(_Running(name))
 
     def leave(self, module: nn.Module, output: Any) -> None:
         running = self._running.pop()
-        own = [] if module in self._counted else list(module.parameters(recurse=False))
-        self._counted.add(module)
-        leaf = not list(module.children()) and not isinstance(module, nn.Identity)
-        if not (running.macs or running.joins or own or leaf) or not isinstance(output, Tensor):
+        params = self._count(module)
+        leaf = not list(module.children()) and not isinstance(module, CONTAINERS)
+        if not (leaf or running.macs or running.joins or params):
             return
-        field = self._fields.get(id(output), (None, None))[1]
-        convolution = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+        first = next(_tensors(output), None)
+        field = None if first is None else self._field(first)
         self.layers.append(
             Layer(
                 name=running.name,
                 kind=type(module).__name__,
-                part="convolution" if convolution else "dense" if isinstance(module, nn.Linear) else "other",
-                output_shape=tuple(output.shape[1:]),
-                params=sum(parameter.numel() for parameter in own),
+                part=_part(module, running.part),
+                output_shape=() if first is None else tuple(first.shape[1:]),
+                params=params,
                 macs=running.macs,
-                receptive_field=self._seen(field) if field else None,
-                stride=(field.rows.stride, field.columns.stride) if field else (0, 0),
-                activation_bytes=BYTES * output.numel(),
+                receptive_field=(field.rows.size, field.columns.size) if field else None,
+                stride=field.stride if field else (0, 0),
+                activation_bytes=0 if first is None or isinstance(module, COPIES) else BYTES * first.numel(),
             )
         )
 
-    def _seen(self, field: Field) -> tuple[int, int]:
-        height, width = self.image.shape[2:]
-        return _pixels(field.rows, height), _pixels(field.columns, width)
+    def leave_out(self, name: str, module: nn.Module) -> None:
+        if params := self._count(module):
+            kind, part = type(module).__name__, _part(module, "other")
+            self.layers.append(Layer(name, kind, part, (), params, 0, None, (0, 0), 0))
+
+    def _count(self, module: nn.Module) -> int:
+        new = [parameter for parameter in self._own[module] if id(parameter) not in self._counted]
+        self._counted.update(map(id, new))
+        return sum(parameter.numel() for parameter in new)
 
 
-def _pixels(interval: Interval, length: int) -> int:
-    if interval.stride:
-        return interval.size
-    return min(interval.last, length - 1) - max(interval.first, 0) + 1  # what has no place: the pixels that there are
+def _part(module: nn.Module, otherwise: Part) -> Part:
+    if isinstance(module, CONVOLUTIONS):
+        return "convolution"
+    return "dense" if isinstance(module, nn.Linear) else otherwise
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """Yield the tensors in an argument or a result, in order."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, dict):
+        for each in values.values():
+            yield from _tensors(each)
+    elif isinstance(values, list | tuple):
+        for each in values:
+            yield from _tensors(each)

@@ -30,7 +30,7 @@ class AlexNet(ConvNet):
         stem: auto, paper (11x11, stride 4) or small.
         padding: of the first convolution of the paper's stem, in pixels.
         width: factor on the convolutions' channels 96, 256, 384, 384, 256.
-        num_convs: how many of these five convolutions there are, counted from the image; at least 2.
+        num_convs: how many of these five convolutions there are, counted from the image: 3 to 5. The poolings stay.
         global_pool: whether each map is averaged to one value before the dense layers (Lin et al. 2014, section 3.2).
         hidden: units of each hidden dense layer.
         num_hidden: hidden dense layers; 2 in the paper, 0 leaves the output layer alone.
@@ -43,7 +43,7 @@ class AlexNet(ConvNet):
         * two towers: paper on two GPUs; here groups, which compute the same.
 
     Raises:
-        ValueError: an option is unknown, num_convs is not 2 to 5, or image_size is too small.
+        ValueError: an option is unknown, num_convs is not 3 to 5, or image_size is too small.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class AlexNet(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=67)
-        if not 2 <= num_convs <= len(CHANNELS):
-            raise ValueError(f"model.num_convs must be 2 to {len(CHANNELS)} (got {num_convs})")
+        if not 3 <= num_convs <= len(CHANNELS):
+            raise ValueError(f"model.num_convs must be 3 to {len(CHANNELS)} (got {num_convs})\ntype model.num_convs=5")
         c1, c2, *more = (max(1, round(channels * width)) for channels in CHANNELS[:num_convs])
         if self.stem == "paper":
             conv1 = conv_layer(in_channels, c1, 11, stride=4, padding=padding)

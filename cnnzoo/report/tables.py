@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = Mapping[str, Any]
-LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\^{}", "\\": r"\textbackslash{}"}
+LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\^{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ def to_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return a table for Markdown whose columns are aligned on the screen, too."""
     texts = [[column.title for column in columns], *_texts(columns, rows)]
-    texts = [[text.replace("|", "\\|") for text in line] for line in texts]
+    texts = [[" ".join(text.replace("|", "\\|").split("\n")) for text in line] for line in texts]
     widths = [max(3, *map(len, cells)) for cells in zip(*texts, strict=True)]
     rule = [
         "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(columns, widths, strict=True)

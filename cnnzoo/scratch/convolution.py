@@ -16,9 +16,11 @@ def slide(x: Tensor, window: tuple[int, int], stride: int, reduce: Callable[[Ten
         Output: (..., (H - h) // stride + 1, (W - w) // stride + 1), where `reduce` takes (..., h, w) to (...).
 
     Raises:
-        ValueError: the window is larger than the image.
+        ValueError: the window is larger than the image, or stands still.
     """
     (height, width), (h, w) = x.shape[-2:], window
+    if stride < 1:
+        raise ValueError(f"stride must be at least 1 (got {stride})")
     if h > height or w > width:
         raise ValueError(f"a window of {h}x{w} does not fit into an image of {height}x{width}")
     rows = []
@@ -36,6 +38,9 @@ def corr2d(x: Tensor, kernel: Tensor) -> Tensor:
     Shape:
         Input:  (H, W) and (h, w).
         Output: (H - h + 1, W - w + 1).
+
+    Raises:
+        ValueError: the kernel is larger than the map.
     """
     h, w = kernel.shape
     return slide(x, (h, w), 1, lambda window: (window * kernel).sum(dim=(-2, -1)))
@@ -60,6 +65,9 @@ class Conv2d(nn.Module):
 
     Deviations:
         None: weights have torch's names, shapes and initial distribution.
+
+    Raises:
+        ValueError: (when called) the kernel is larger than the padded image, or the stride is below 1.
     """
 
     def __init__(

@@ -25,10 +25,10 @@ class BatchNorm(nn.Module):
 
     Deviations:
         * running estimates: paper averages over many batches after training; here, as in torch, an exponential average
-          during training.
+          during training. torch also counts the batches.
 
     Raises:
-        ValueError: the input has other dimensions, or a training batch has only one value per channel.
+        ValueError: the input has other dimensions or channels, or a training batch has only one value per channel.
     """
 
     running_mean: Tensor
@@ -45,8 +45,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised batch, in the number format that it came in."""
-        if x.dim() != len(self.shape):
-            raise ValueError(f"expected a batch of {len(self.shape)} dimensions (got {tuple(x.shape)})")
+        if x.dim() != len(self.shape) or x.shape[1] != self.shape[1]:
+            raise ValueError(f"expected a batch of {len(self.shape)} dimensions and {self.shape[1]} channels")
         values = x.to(torch.promote_types(x.dtype, torch.float32))  # 16 bits are too few for a sum over a batch
         if self.training:
             mean, var = self._statistics(values)
@@ -63,6 +63,7 @@ class BatchNorm(nn.Module):
         mean = values.mean(dim=others)
         var = ((values - mean.view(self.shape)) ** 2).mean(dim=others)
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var * count / (count - 1), self.momentum)  # the unbiased estimate
+            unbiased = var * count / (count - 1)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         return mean, var

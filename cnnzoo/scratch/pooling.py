@@ -25,10 +25,12 @@ def pool2d(
         padding: rows and columns on every side: of minus infinity for max, of zeros (which count in the mean) for avg.
 
     Raises:
-        ValueError: `mode` is unknown, or the window is larger than the padded image.
+        ValueError: `mode` is unknown, the window is larger than the padded image, or the padding more than half of it.
     """
     if mode not in ("max", "avg"):
         raise ValueError(f"mode must be max or avg (got {mode!r})")
+    if not 0 <= padding <= min(window) // 2:
+        raise ValueError(f"padding must be 0 to half of the window (got {padding})")
     padded = F.pad(x, (padding,) * 4, value=-float("inf") if mode == "max" else 0.0)
     return slide(
         padded,

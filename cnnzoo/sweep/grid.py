@@ -57,7 +57,7 @@ def make_cells(
     Raises:
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
-    last = {override.partition("=")[0]: override for override in overrides if _is_of_runs(override)}
+    last = {override.partition("=")[0]: override for override in overrides if is_of_runs(override)}
     _check_models(last.get("model", ""), list(per_model or {}))
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
@@ -78,12 +78,12 @@ def make_cells(
         cells.setdefault(cell.name, cell)
     if faults:
         raise UserError("\n".join(list(faults)[:MAX_FAULTS]))
-    return list(cells.values()), [
-        f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count
-    ]
+    notes = [f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count]
+    return list(cells.values()), notes
 
 
-def _is_of_runs(override: str) -> bool:
+def is_of_runs(override: str) -> bool:
+    """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
     return override.lstrip("+~").partition("=")[0].partition(".")[0] not in (*SWEEP_KEYS, "hydra")
 
 

@@ -49,6 +49,32 @@ class Gate(nn.Module):
         return x * x.mean((2, 3), keepdim=True)
 
 
+class EveryOther(nn.Module):
+    def forward(self, x):
+        return x[:, :, ::2, 1::2]
+
+
+class Rows(nn.Module):
+    """Reads a row at a time, as a recurrent net would."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(10, 10)
+
+    def forward(self, x):
+        return self.linear(x.flatten(0, 1))
+
+
+class Piecewise(nn.Module):
+    """Writes its output pixel by pixel, as the course's first convolution does."""
+
+    def forward(self, x):
+        y = x.new_zeros(x.shape)
+        for row in range(x.shape[2]):
+            y[:, :, row] = x[:, :, row] + 1
+        return y
+
+
 NETS = {
     "stride and dilation": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3, dilation=3, padding=2)),
     "rows and columns": nn.Sequential(nn.Conv2d(1, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (3, 1), stride=(2, 1))),
@@ -66,6 +92,7 @@ NETS = {
         left=nn.Sequential(nn.ZeroPad2d((5, 0, 1, 0)), nn.AvgPool2d((2, 6), 1)),
         right=nn.Sequential(nn.ZeroPad2d((0, 2, 0, 3)), nn.AvgPool2d((4, 3), 1)),
     ),
+    "every other pixel": nn.Sequential(nn.AvgPool2d(3, 1, 1), EveryOther(), nn.Conv2d(1, 1, 3), nn.PReLU()),
     "groups and chosen channels": nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 5, groups=2), nn.LocalResponseNorm(2)
     ),
@@ -90,15 +117,27 @@ def test_receptive_fields_are_where_the_gradient_is(name):
     assert trace_layers(net, (1, 32, 32))[-1].stride == moved
 
 
-@pytest.mark.parametrize("net", [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2)])
+WHOLE = [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2), Rows(), Piecewise()]
+WHOLE += [nn.AdaptiveAvgPool2d(7), nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]
+
+
+@pytest.mark.parametrize(
+    "net", [*WHOLE, nn.AdaptiveAvgPool2d(7), nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]
+)
 def test_what_is_not_known_to_work_place_by_place_sees_everything(net):
-    (layer,) = trace_layers(net, (1, 12, 10))
+    layer = trace_layers(net, (1, 12, 10))[-1]
     assert (layer.receptive_field, layer.stride) == ((12, 10), (0, 0))
 
 
 def test_a_dense_layer_sees_the_pixels_that_its_inputs_see():
     net = nn.Sequential(nn.Conv2d(1, 1, 3, stride=3), nn.Flatten(), nn.Linear(9, 2))  # the 11th column is never read
     assert by_name(net, (1, 11, 11))["2"].receptive_field == (9, 9)
+    strided = nn.Sequential(nn.Conv2d(1, 1, 3, stride=3), nn.Conv2d(1, 1, 3, padding=1), nn.Flatten(), nn.Linear(9, 2))
+    assert by_name(strided, (1, 11, 11))["3"].receptive_field == (9, 9)  # nor where padding reaches over it
+    ceiled = nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), nn.AdaptiveAvgPool2d(1))
+    assert by_name(ceiled, (1, 10, 10))["1"].receptive_field == (10, 10)
+    sliced = nn.Sequential(EveryOther(), nn.AdaptiveAvgPool2d(1))
+    assert by_name(sliced, (1, 9, 9))["1"].receptive_field == (9, 7)  # rows 0 to 8, columns 1 to 7
     padded = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Flatten(), nn.Linear(36, 2))
     assert by_name(padded, (1, 6, 6))["2"].receptive_field == (6, 6)  # padding is no pixel
 
@@ -134,6 +173,55 @@ def test_any_module_can_be_traced_and_stays_as_it_was():
     assert not net._forward_hooks
 
 
+class Sequence(nn.Module):
+    """Layers whose output is a tuple, and one whose weight is used without a call."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 6)
+        self.attention = nn.MultiheadAttention(6, 2)
+        self.unused = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x, _ = self.lstm(x.squeeze(1))
+        return self.attention(x, x, x)[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_parameters_count_once_however_they_are_used(dtype):
+    net = Sequence().to(dtype)
+    totals = total(trace_layers(net, (1, 8, 8)))
+    assert totals.params == count_parameters(net)
+    assert totals.receptive_field == 0  # it has no feature maps
+    tied = nn.Sequential(nn.Flatten(), nn.Linear(64, 64, bias=False), nn.Linear(64, 64, bias=False))
+    tied[2].weight = tied[1].weight
+    assert [layer.params for layer in trace_layers(tied, (1, 8, 8))] == [0, 64 * 64, 0]
+
+
+def test_heads_for_training_come_last():
+    with torch.device("meta"):
+        net = build(compose_config(["model=googlenet", "model.aux_heads=true"]).net_arguments)
+    layers = trace_layers(net, (1, 28, 28))
+    assert total(layers).params == count_parameters(net)
+    assert (layers[-1].name, layers[-1].output_shape) == ("aux.inception4d.output", ())
+    assert total([]).params == 0
+
+
+def test_a_net_whose_shapes_are_not_known_yet_is_refused_and_not_touched():
+    net = nn.Sequential(nn.LazyConv2d(2, 3))
+    with pytest.raises(ValueError, match="lazy layers"):
+        trace_layers(net, (1, 8, 8))
+    assert net(torch.ones(1, 1, 8, 8)).shape == (1, 2, 6, 6)
+
+
+def test_inference_mode_changes_nothing():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2))
+    with torch.inference_mode():
+        layers = trace_layers(net, (1, 8, 8))
+    assert layers == trace_layers(net, (1, 8, 8))
+    assert layers[-1].receptive_field == (4, 4)
+
+
 def test_a_layer_by_hand():
     net = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 10))
     layers = by_name(net, (3, 8, 8))
@@ -144,7 +232,7 @@ def test_a_layer_by_hand():
     totals = total(list(layers.values()))
     assert (totals.params, totals.conv_params, totals.dense_params) == (224 + 16 + 1290, 224, 1290)
     assert (totals.macs, totals.conv_macs, totals.dense_macs) == (3456 + 1280, 3456, 1280)
-    assert (totals.receptive_field, totals.activation_bytes) == (3, 4 * (128 * 3 + 10))
+    assert (totals.receptive_field, totals.activation_bytes) == (3, 4 * (128 * 2 + 10))
 
 
 @pytest.mark.parametrize("name", options("model"))

@@ -29,7 +29,7 @@ def test_markdown_is_aligned_for_the_eye_too():
 def test_latex_is_escaped_and_has_booktabs_rules():
     lines = to_latex(COLUMNS, ROWS).splitlines()
     assert lines[:4] == [r"\begin{tabular}{lrr}", r"\toprule", r"net & parameters & 100\% \& more \\", r"\midrule"]
-    assert lines[4] == r"le\_net|5 & 61,706 &  \\"
+    assert lines[4] == r"le\_net\textbar{}5 & 61,706 &  \\"
     assert lines[5] == r"mlp, deep & 0 & a\^{}b\textasciitilde{}c\textbackslash{}d\{e\}\#\$ \\"
     assert lines[6:] == [r"\bottomrule", r"\end{tabular}"]
 

@@ -1,4 +1,4 @@
-"""Every layer of cnnzoo.scratch beside its counterpart in torch."""
+"""Every layer of cnnzoo.scratch beside its counterpart in torch, in double precision."""
 
 import pytest
 import torch
@@ -6,6 +6,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnzoo.scratch import BatchNorm, Conv2d, corr2d, edge_detection, pointwise, pool2d
+
+
+@pytest.fixture(autouse=True)
+def _in_double_precision():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def same_outputs_and_gradients(ours, theirs, x):
@@ -19,7 +26,7 @@ def same_outputs_and_gradients(ours, theirs, x):
         gradients = torch.autograd.grad((y * torch.randn_like(y)).sum(), [leaf, *parameters])
         results.append([y, *gradients])
     for a, b in zip(*results, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
 def test_corr2d_by_hand():
@@ -94,10 +101,11 @@ def test_batch_norm_over_two_training_steps(dims, shape, layer):
 def test_batch_norm_keeps_its_statistics_in_32_bits_and_the_format_of_the_batch():
     norm = BatchNorm(3, dims=2)
     x = (100 + torch.randn(64, 3, 8, 8)).bfloat16()
+    norm, expected = norm.float(), nn.BatchNorm2d(3).float()
     assert norm(x).dtype == torch.bfloat16
-    expected = nn.BatchNorm2d(3)
     expected(x.float())
     torch.testing.assert_close(norm.running_var, expected.running_var)
+    assert BatchNorm(3, dims=2).bfloat16()(x).isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -105,6 +113,9 @@ def test_batch_norm_keeps_its_statistics_in_32_bits_and_the_format_of_the_batch(
     [
         (lambda: corr2d(torch.ones(2, 2), torch.ones(3, 3)), "window of 3x3 does not fit into an image of 2x2"),
         (lambda: pool2d(torch.ones(4, 4), (2, 2), mode="min"), "mode must be max or avg"),
+        (lambda: pool2d(torch.ones(4, 4), (2, 2), padding=2), "padding must be 0 to half of the window"),
+        (lambda: pool2d(torch.ones(4, 4), (2, 2), stride=0), "stride must be at least 1"),
+        (lambda: BatchNorm(3, dims=2).eval()(torch.ones(4, 1, 2, 2)), "and 3 channels"),
         (lambda: BatchNorm(3, dims=1)(torch.ones(1, 3)), "cannot learn from one value per channel"),
         (lambda: BatchNorm(3, dims=2)(torch.ones(4, 3)), "expected a batch of 4 dimensions"),
     ],
@@ -116,6 +127,7 @@ def test_what_cannot_be_computed_is_refused(call, message):
 
 @pytest.mark.parametrize("example", [edge_detection, pointwise])
 def test_examples_run_and_their_claims_hold(example, capsys):
+    torch.set_default_dtype(torch.float32)
     example.main()
     assert capsys.readouterr().out
 

@@ -9,7 +9,7 @@ from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
 
-BUSY, USER_ERROR = 3, 2  # exit codes, as those of the command lines
+BUSY, USER_ERROR = 75, 2  # exit codes: EX_TEMPFAIL of sysexits.h, and that of the command lines
 
 
 def run_cell(config: RunConfig, folder: Path, *, slots: int = 1) -> None:

@@ -77,11 +77,14 @@ class Launcher:
         try:
             while running or (to_do and not self.interrupts):
                 if to_do and not self.interrupts and len(running) < self.slots and time.monotonic() >= not_before:
-                    if is_locked(self.folder.path / to_do[0].name):
-                        to_do.rotate(-1)
+                    cell = to_do.popleft()
+                    if is_locked(self.folder.path / cell.name):  # another process is at it: look again
+                        to_do.append(cell)
                         not_before = time.monotonic() + POLL
+                    elif self.folder.status(cell.name) == "completed":  # by another process, meanwhile
+                        self.on_change(cell)
                     else:
-                        running.append(self._start(to_do.popleft(), running))
+                        running.append(self._start(cell, running))
                     continue
                 wait([each.process.sentinel for each in running], timeout=self._patience(running, bool(to_do)))
                 for each in list(running):
@@ -90,7 +93,7 @@ class Launcher:
                             each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
                         continue
                     running.remove(each)
-                    if each.process.exitcode == cell_process.BUSY:  # another process is at it: look again
+                    if each.process.exitcode == cell_process.BUSY and not each.reason:  # another is at it: look again
                         to_do.append(each.cell)
                         not_before = time.monotonic() + POLL
                     else:

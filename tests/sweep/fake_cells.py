@@ -1,0 +1,58 @@
+"""Cells that only seem to train, and one of which misbehaves; they are run in the launcher's processes."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cnnzoo.record import write_record
+from cnnzoo.sweep.cell import BUSY
+
+FAULTY = 1  # the seed of the cell that misbehaves
+
+
+def main(config, folder: Path, slots, gpu) -> None:
+    """Stand in for `cnnzoo.sweep.cell.main`: do what the file `fault` beside the cells says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", blocking=False):
+            with (folder.parent / "starts").open("a") as file:
+                file.write(f"{folder.name}\n")
+            _run(config, folder)
+    except Timeout:
+        sys.exit(BUSY)
+
+
+def _run(config, folder: Path) -> None:
+    record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
+    write_record(folder, record)
+    told = folder.parent / "fault"
+    fault = told.read_text() if told.exists() and config.values["seed"] == FAULTY else "none"
+    time.sleep(float(fault.removeprefix("sleep ")) if fault.startswith("sleep") else 0)
+    match fault:
+        case "raise":
+            raise RuntimeError("broken")
+        case "exit 0":
+            os._exit(0)
+        case "exit 3":
+            sys.exit(3)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "term":
+            os.kill(os.getpid(), signal.SIGTERM)
+        case "segfault":
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "interrupt":
+            raise KeyboardInterrupt
+        case "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(3600)
+        case "garbage":
+            (folder / "run.json").write_text('{"status": "comp')
+            os._exit(1)
+    seconds = {"per_epoch": 0.1, "total": 0.2}
+    write_record(folder, record | {"status": "completed", "metrics": {"test/acc": 0.5}, "seconds": seconds})

@@ -1,0 +1,92 @@
+import pytest
+
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.sweep.grid import make_cells
+
+SMALL = ["data=synthetic", "trainer=smoke"]
+
+
+def names(*overrides, **options):
+    cells, _ = make_cells([*SMALL, *overrides], **options)
+    return [cell.config.name for cell in cells]
+
+
+def test_every_combination_is_a_cell_in_the_order_of_the_command():
+    expected = [f"{model}-28-adamw-s{seed}" for model in ("mlp", "lenet") for seed in (0, 1)]
+    assert names("model=mlp,lenet", "seed=0,1") == expected
+
+
+def test_a_cell_is_what_train_py_runs():
+    about_the_grid = ["sweep.slots=2", "plan=true", "hydra.verbose=true"]
+    cells, _ = make_cells([*SMALL, "model=lenet,mlp", "data.resize=32", *about_the_grid])
+    for cell, model in zip(cells, ("lenet", "mlp"), strict=True):
+        assert cell.overrides == (*SMALL, f"model={model}", "data.resize=32")
+        assert cell.config == compose_config(cell.overrides)
+
+
+def test_a_cell_is_known_by_what_decides_its_figures():
+    def hash8(*overrides):
+        return compose_config(["model=lenet", *overrides]).hash8
+
+    assert hash8() == hash8("data.root=/elsewhere") == hash8("seed=0") == hash8("optimizer=adamw")
+    others = [hash8(), hash8("seed=1"), hash8("model.norm=batch"), hash8("optimizer.lr=0.1"), hash8("trainer=smoke")]
+    assert len(set(others)) == len(others)
+
+
+def test_seeds_are_one_group_and_other_settings_are_not():
+    cells, _ = make_cells([*SMALL, "model=mlp", "seed=0,1", "optimizer.lr=0.1,0.2"])
+    assert len({cell.name for cell in cells}) == 4
+    assert len({cell.group for cell in cells}) == 2
+
+
+def test_identical_cells_are_run_once():
+    cells, notes = make_cells([*SMALL, "model=lenet,lenet", "optimizer.lr=0.1,1e-1"])
+    assert len(cells) == 1
+    assert notes == ["3 cells are identical to another"]
+
+
+def test_the_last_of_two_with_the_same_key_counts():
+    assert names("model=lenet", "seed=0,1", "model=mlp", "seed=3") == ["mlp-28-adamw-s3"]
+
+
+def test_cells_can_be_left_out_and_models_can_have_values_of_their_own():
+    grid = ["model=mlp,vgg11", "data.resize=28,32", "model.init=kaiming"]
+    assert names(*grid, exclude=[{"model": "vgg11", "data.resize": 28}]) == [
+        *("mlp-28-adamw-s0", "mlp-32-adamw-s0", "vgg11-32-adamw-s0")
+    ]
+    per_model = {"vgg11": {"model.width": 0.25, "model.blocks": [1, 1, 1, 1, 1], "data.resize": 64}}
+    cells, _ = make_cells([*SMALL, *grid], per_model=per_model)
+    widths = [cell.config.values["model"].get("width") for cell in cells]
+    assert widths == [None, None, 0.25, 0.25]
+    assert cells[2].config.values["model"]["blocks"] == [1, 1, 1, 1, 1]
+    assert cells[2].config.values["data"]["resize"] == 28  # the command line counts
+
+
+def test_an_impossible_cell_is_named_and_the_others_are_kept():
+    cells, _ = make_cells([*SMALL, "model=alexnet", "model.stem=paper", "data.resize=28,67"])
+    assert [(cell.problem or "")[:46] for cell in cells] == ["images of 28 px shrink to nothing at pool2; th", ""]
+    assert cells[1].facts["stem"] == "paper"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "words"),
+    [
+        (
+            ["model=vgg99,nni,lenet"],
+            {},
+            ["unknown model 'vgg99'; did", "unknown model 'nni'; did you mean nin?"],
+        ),
+        (["model=lenet", "data.resize=abc,0,28"], {}, ["(got 'abc')", "(got 0)"]),
+        (["model=lenet", "optimizer=sgdd"], {}, ["unknown optimizer 'sgdd'"]),
+        (["modle=lenet"], {}, ["unknown key 'modle'"]),
+        (["model=lenet"], {"exclude": [{"model.widht": 1}]}, ["sweep.exclude: unknown key 'model.widht'"]),
+        (["model=lenet"], {"per_model": {"vgg": {}}}, ["unknown model 'vgg'"]),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(overrides, options, words):
+    with pytest.raises(UserError) as refused:
+        make_cells([*SMALL, *overrides], **options)
+    for word in words:
+        assert word in str(refused.value)
+    assert len(str(refused.value).splitlines()) <= 6

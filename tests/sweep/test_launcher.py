@@ -1,0 +1,150 @@
+"""The launcher with cells that misbehave (RELIABILITY T11): each costs itself, and no other."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from filelock import FileLock
+
+from cnnzoo.sweep import cell as cell_process
+from cnnzoo.sweep import launcher
+from cnnzoo.sweep.driver import cells_to_do
+from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.grid import make_cells
+from cnnzoo.sweep.launcher import Launcher
+from tests.conftest import ROOT
+from tests.sweep import fake_cells
+
+FAULTS = {
+    "raise": "ended with exit code 1",
+    "exit 0": "ended with exit code 0 before the run was completed",
+    "exit 3": "ended with exit code 3",
+    "kill": "was killed by SIGKILL, as by a system that has run out of memory",
+    "term": "was killed by SIGTERM",
+    "segfault": "was killed by SIGSEGV",
+    "interrupt": "ended with exit code 1",
+    "hang": "stopped after 0.01 minutes (sweep.timeout)",
+    "garbage": "ended with exit code 1",
+}
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    monkeypatch.setattr(cell_process, "main", fake_cells.main)
+    monkeypatch.setattr(launcher, "GRACE", 0.3)
+    monkeypatch.setattr(launcher, "POLL", 0.1)
+    cells, _ = make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])
+    folder = SweepFolder(tmp_path / "sweep")
+    folder.add(cells)
+    return cells, folder
+
+
+def run(cells, folder, *, retry=False, slots=1, timeout=None):
+    ended = []
+    runner = Launcher(folder, slots=slots, gpus=[], timeout=timeout, on_change=lambda cell: ended.append(cell.name))
+    runner.run(cells_to_do(cells, folder, retry=retry))
+    return ended
+
+
+def starts(folder):
+    return (folder.path / "starts").read_text().split()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_costs_one_cell_and_is_named(fault, grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text(fault)
+    run(cells, folder, timeout=0.6 if fault == "hang" else None)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "failed", "completed"]
+    assert FAULTS[fault] in folder.record(cells[1].name)["error"]
+    assert run(cells, folder) == []  # a failed cell is not repeated unasked
+    (folder.path / "fault").unlink()
+    assert run(cells, folder, retry=True) == [cells[1].name]
+    assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+    assert len(starts(folder)) == 4
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+def test_cells_run_side_by_side(slots, grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("sleep 2")
+    ended = run(cells, folder, slots=slots)
+    assert set(ended) == {cell.name for cell in cells}
+    assert ended[-1] == cells[1].name
+
+
+def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):
+    cells, folder = grid
+    held = folder.path / cells[0].name
+    held.mkdir()
+    lock = FileLock(held / ".lock", thread_local=False)
+    lock.acquire()
+
+    def finish():
+        fake_cells.write_record(held, {"status": "completed", "metrics": {"test/acc": 1.0}, "seconds": {"total": 1}})
+        lock.release()
+
+    threading.Timer(1, finish).start()
+    ended = run(cells, folder)
+    assert set(ended) == {cell.name for cell in cells}
+    assert cells[0].name not in starts(folder)
+
+
+def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("sleep 30")
+
+    def interrupt():
+        while folder.status(cells[1].name) != "running":
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    run(cells, folder)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "running", "to do"]
+    (folder.path / "fault").unlink()
+    assert run(cells, folder) == [cells[1].name, cells[2].name]
+
+
+pytestmark = pytest.mark.timeout(60)
+DRIVER = """
+import sys
+from pathlib import Path
+from cnnzoo.sweep import cell, launcher
+from cnnzoo.sweep.driver import cells_to_do
+from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.grid import make_cells
+from tests.sweep import fake_cells
+if __name__ == "__main__":
+    cell.main, launcher.POLL = fake_cells.main, 0.1
+    cells, _ = make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])
+    folder = SweepFolder(Path(sys.argv[1]))
+    with folder.locked():
+        folder.add(cells)
+        show = lambda cell: print(cell.name, flush=True)
+        runner = launcher.Launcher(folder, slots=1, gpus=[], timeout=None, on_change=show)
+        runner.run(cells_to_do(cells, folder, retry=False))
+"""
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tmp_path):
+    cells, folder = grid
+    (folder.path / "fault").write_text("sleep 3")
+    command = [sys.executable, "-c", DRIVER, str(folder.path)]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, **options) as first:
+        assert first.stdout.readline().strip() == cells[0].name
+        while folder.status(cells[1].name) != "running":
+            time.sleep(0.05)
+        (os.killpg if whole_group else os.kill)(first.pid, signal.SIGKILL)
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+    assert cells[0].name not in second.stdout
+    # A child that lives on without its driver finishes its cell; one that was killed with it leaves it to be run.
+    assert starts(folder).count(cells[1].name) == (2 if whole_group else 1)
+    assert starts(folder).count(cells[2].name) == 1

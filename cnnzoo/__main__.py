@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
     overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
     logging.basicConfig(format="%(message)s")
-    with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output may have seen enough
+    with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
             from cnnzoo.info import describe
 

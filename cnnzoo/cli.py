@@ -41,6 +41,8 @@ def run(main: Callable[[], Any]) -> None:
             main()
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:
             # Until Hydra has composed the configuration, whatever it raises is about the command line.
             raise error if Preflight.reached else UserError(explain(error)) from error
@@ -98,6 +100,9 @@ class Preflight(Callback):
         try:
             with plain_errors():
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
+                if config.hydra.sweeper.get("params"):
+                    experiment = config.hydra.runtime.choices.experiment
+                    raise UserError(f"{experiment} is a grid of runs\ntype python sweep.py experiment={experiment}")
                 warn_of_repeats(config.hydra.overrides.task)
                 run_config = resolve(config, config.hydra.runtime.choices)
                 check_config(run_config)

@@ -48,7 +48,7 @@ def sweep(
     overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     cells, notes = make_cells(overrides, exclude=settings.exclude, per_model=settings.per_model)
     _refuse_the_impossible(cells, settings)
-    folder = SweepFolder(choose_folder(config, overrides))
+    folder = SweepFolder(choose_folder(config, arguments))
     console = Console()
     for note in notes:
         console.print(f"note: {note}", highlight=False)

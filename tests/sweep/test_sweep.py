@@ -1,0 +1,176 @@
+"""Sweeps as users see them: the command, the folder, the table, the exit code."""
+
+import csv
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+
+from cnnzoo.config import CONF, compose_config
+from cnnzoo.errors import BusyError, UserError
+from cnnzoo.record import read_record
+from cnnzoo.run import train
+from cnnzoo.sweep import sweep
+from cnnzoo.sweep.folder import COLUMNS
+from tests.conftest import ROOT
+
+SMALL = ["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=lenet,mlp", "seed=0,1"]
+TIMING = ("seconds_per_epoch", "images_per_second", "peak_bytes")
+
+
+def run(*arguments):
+    """Do what `python sweep.py <arguments>` does, in this process; return the exit code."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = [each for each in arguments if "," not in each]
+        config = compose("sweep", plain, return_hydra_config=True)
+    params = config.hydra.sweeper.params
+    try:
+        sweep(config, params, arguments, None)
+    except SystemExit as exited:
+        return exited.code
+    return 0
+
+
+def summary(folder):
+    with (folder / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(*SMALL, "sweep.name=small") == 0
+    return folder / "outputs" / "small"
+
+
+def test_the_summary_has_a_row_for_each_cell(finished):
+    rows = summary(finished)
+    assert list(rows[0]) == list(COLUMNS)
+    assert [(row["model"], row["seed"], row["status"]) for row in rows] == [
+        (model, seed, "completed") for model in ("lenet", "mlp") for seed in ("0", "1")
+    ]
+    for row in rows:
+        record = read_record(finished / row["folder"])
+        assert float(row["test_acc"]) == record["metrics"]["test/acc"]
+        assert (int(row["params"]), record["slots"]) == (record["params"], 1)
+    assert "2/2" in (finished / "summary.md").read_text()
+
+
+def test_a_cell_has_the_figures_of_the_run_alone(finished, tmp_path):
+    row = summary(finished)[1]
+    overrides = [each for each in SMALL if "," not in each]
+    alone = train(compose_config([*overrides, "model=lenet", "seed=1"]), tmp_path)
+    assert alone["metrics"] == read_record(finished / row["folder"])["metrics"]
+
+
+def test_the_same_command_again_does_nothing_and_another_grid_adds_to_the_table(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.parents[1])
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("run.json")}
+    assert run(*SMALL, "sweep.name=small") == 0
+    assert "4 cells in outputs/small: 0 to do" in capsys.readouterr().out
+    assert run(*SMALL[:-2], "model=mlp", "seed=1,2", "sweep.name=small") == 0
+    assert len(summary(finished)) == 5
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.parents[1])
+    assert run(*SMALL[:-1], "seed=1,7", "sweep.name=small", "plan=true") == 0
+    text = capsys.readouterr().out
+    assert "4 cells in outputs/small: 2 completed, 2 to do" in text
+    assert "for 2 of the 2 cells to do" in text
+    assert run(*SMALL, "plan=true") == 0
+    assert [path.name for path in finished.parent.iterdir()] == ["small"]
+
+
+def test_lines_for_another_scheduler_fill_the_same_table(in_tmp):
+    grid = ["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=mlp", "seed=0,1"]
+    assert run(*grid, "sweep.name=jobs", "emit=jobs.txt") == 0
+    lines = (in_tmp / "jobs.txt").read_text().splitlines()
+    assert len(lines) == 2
+    lines = [line.replace("python", f"PYTHONPATH={shlex.quote(str(ROOT))} {sys.executable}", 1) for line in lines]
+    with subprocess.Popen(lines[0], shell=True) as first, subprocess.Popen(lines[1], shell=True) as second:
+        assert (first.wait(), second.wait()) == (0, 0)
+    assert [row["status"] for row in summary(in_tmp / "outputs" / "jobs")] == ["completed"] * 2
+    assert run(*grid, "sweep.name=jobs") == 0
+    with pytest.raises(UserError, match="is there already"):
+        run(*grid, "sweep.name=jobs", "emit=jobs.txt")
+
+
+def test_one_sweep_at_a_time_in_a_folder(in_tmp):
+    folder = in_tmp / "outputs" / "small"
+    folder.mkdir(parents=True)
+    (folder / ".owner").write_text("pid 4711 on elsewhere")
+    with (
+        FileLock(folder / ".lock"),
+        pytest.raises(BusyError, match=r"another sweep \(pid 4711 on elsewhere\) is at work"),
+    ):
+        run(*SMALL, "sweep.name=small")
+    assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
+
+
+def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
+    def name(*arguments):
+        run(*SMALL, *arguments, "plan=true")
+        return capsys.readouterr().out.split("cells in ")[1].split(":")[0]
+
+    assert name() == name("sweep.slots=2") == name("retry=failed")
+    assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
+    run("experiment=small_grid", "data=synthetic", "plan=true")
+    assert "cells in outputs/small_grid-" in capsys.readouterr().out
+
+
+def test_fresh_is_a_folder_beside_the_one_that_is_there(in_tmp, capsys):
+    (in_tmp / "outputs" / "small").mkdir(parents=True)
+    run(*SMALL, "sweep.name=small", "fresh=true", "plan=true")
+    assert "cells in outputs/small-2:" in capsys.readouterr().out
+
+
+def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
+    grid = ["data=synthetic", "trainer=smoke", "model=alexnet", "model.stem=paper", "data.resize=28,67"]
+    assert run(*grid, "plan=true") == 0
+    assert "n/a: alexnet-28-adamw-s0: images of 28 px shrink to nothing" in capsys.readouterr().out
+    with pytest.raises(UserError, match="images of 28 px shrink to nothing"):
+        run(*grid, "sweep.invalid=error")
+    with pytest.raises(UserError, match="images of 28 px shrink to nothing"):
+        run(*grid[:-1])
+    assert list(in_tmp.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sweep.slots=0", "sweep.slots must be auto or a whole number"),
+        ("sweep.timeout=-1", "sweep.timeout must be a number of minutes"),
+        ("sweep.invalid=maybe", "sweep.invalid must be skip or error"),
+        ("sweep.name=a/b", "sweep.name must be a word"),
+        ("retry=all", "retry must be none or failed"),
+        ("plan=1", "plan must be true or false"),
+        ("+sweep.slot=1", "unknown key 'sweep.slot'"),
+        ("sweep.exclude=3", "sweep.exclude must be a list"),
+    ],
+)
+def test_mistakes_are_answered_in_words(override, words, in_tmp):
+    with pytest.raises(UserError, match=words):
+        run(*SMALL, override)
+    assert list(in_tmp.iterdir()) == []
+
+
+def test_the_command_itself(in_tmp):
+    def command(*arguments):
+        return subprocess.run([sys.executable, str(ROOT / "sweep.py"), *arguments], capture_output=True, text=True)
+
+    done = command("-m", "model=mlp", "data=synthetic", "trainer=smoke", "data.num_train=600", "sweep.name=one")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 completed; outputs/one/summary.csv, summary.md" in done.stdout
+    assert json.loads((in_tmp / "outputs" / "one" / "sweep.json").read_text())["cells"]
+    assert {path.name for path in in_tmp.iterdir()} == {"outputs"}
+    wrong = command("model=lenet,nni")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("error: unknown model 'nni'; did you mean nin?")

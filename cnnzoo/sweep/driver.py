@@ -1,5 +1,6 @@
 """A sweep from the command line to the table."""
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from cnnzoo.config import CONF
 from cnnzoo.errors import INTERRUPTED, UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.report.tables import Column, to_markdown
@@ -48,6 +50,7 @@ def sweep(
     overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     cells, notes = make_cells(overrides, exclude=settings.exclude, per_model=settings.per_model)
     _refuse_the_impossible(cells, settings)
+    gpus, slots = _choose_slots(cells, settings)
     folder = SweepFolder(choose_folder(config, arguments))
     console = Console()
     for note in notes:
@@ -59,7 +62,11 @@ def sweep(
     else:
         with folder.locked():
             folder.add(cells)
-            interrupted = _run(cells, folder, settings, launcher, console)
+            to_do = cells_to_do(cells, folder, retry=settings.retry)
+            console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do", highlight=False)
+            if launcher and to_do:
+                _hand_over(to_do, folder, launcher)
+            interrupted = not launcher and _run(to_do, folder, gpus, slots, settings.timeout, console)
         _finish(cells, folder, interrupted, console)
 
 
@@ -113,26 +120,32 @@ def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
         print(f"n/a: {problem}")
 
 
-def _run(
-    cells: Sequence[Cell],
-    folder: SweepFolder,
-    settings: Settings,
-    launcher: HydraLauncher | None,
-    console: Console,
-) -> bool:
-    """Run what is to do; say whether Ctrl-C was pressed."""
-    to_do = cells_to_do(cells, folder, retry=settings.retry)
-    rows = folder.write_summary()
-    console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do", highlight=False)
-    if launcher:
-        where = [f"hydra.sweep.dir={folder.path.absolute()}"]
-        launcher.launch([[*cell.overrides, *where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)
-        return False
-    gpus = list(range(torch.cuda.device_count())) if cells[0].config.values["trainer"]["accelerator"] != "cpu" else []
+def _choose_slots(cells: Sequence[Cell], settings: Settings) -> tuple[list[int], int]:
+    """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
+    on_cpu = cells[0].config.values["trainer"]["accelerator"] == "cpu"
+    gpus = [] if on_cpu else list(range(torch.cuda.device_count()))
     slots = settings.slots or max(1, len(gpus))
     if gpus and slots > len(gpus):
         raise UserError(f"sweep.slots={slots} is more than the {len(gpus)} GPUs that there are\ntype sweep.slots=auto")
-    with Live(_table(rows), console=console, auto_refresh=False, transient=True) as live:
+    return gpus, slots
+
+
+def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:
+    """Have one of Hydra's launchers run the cells; what becomes of them is on record in their folders."""
+    # Its jobs start anywhere, and have to find the plugin that they were made in.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(CONF.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    where = f"hydra.sweep.dir={folder.path.absolute()}"
+    try:
+        launcher.launch([[*cell.overrides, where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)
+    except Exception as error:
+        print(f"{type(launcher).__name__}: {error}", file=sys.stderr)
+
+
+def _run(
+    to_do: Sequence[Cell], folder: SweepFolder, gpus: list[int], slots: int, timeout: float | None, console: Console
+) -> bool:
+    """Run what is to do; say whether Ctrl-C was pressed."""
+    with Live(_table(folder.write_summary()), console=console, auto_refresh=False, transient=True) as live:
         ended = 0
 
         def show(cell: Cell) -> None:
@@ -143,7 +156,7 @@ def _run(
             if console.is_terminal:
                 live.update(_table(rows), refresh=True)
 
-        runner = Launcher(folder, slots=slots, gpus=gpus, timeout=settings.timeout, on_change=show)
+        runner = Launcher(folder, slots=slots, gpus=gpus, timeout=timeout, on_change=show)
         runner.run(to_do)
     return runner.interrupts > 0
 

@@ -174,3 +174,15 @@ def test_the_command_itself(in_tmp):
     wrong = command("model=lenet,nni")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("error: unknown model 'nni'; did you mean nin?")
+
+
+@pytest.mark.slow
+def test_a_launcher_of_hydra_fills_the_same_folder(in_tmp):
+    grid = ["data=synthetic", "trainer=smoke", "data.num_train=600", "model=mlp", "seed=0,1", "sweep.name=jobs"]
+    command = [sys.executable, str(ROOT / "sweep.py"), *grid]
+    launched = [*command, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]
+    done = subprocess.run(launched, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["status"] for row in summary(in_tmp / "outputs" / "jobs")] == ["completed"] * 2
+    again = subprocess.run(launched, capture_output=True, text=True)
+    assert "2 cells in outputs/jobs: 0 to do" in again.stdout

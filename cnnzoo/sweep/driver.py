@@ -52,9 +52,9 @@ def sweep(
     _refuse_the_impossible(cells, settings)
     gpus, slots = _choose_slots(cells, settings)
     folder = SweepFolder(choose_folder(config, arguments))
-    console = Console()
+    console = Console(markup=False, highlight=False)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}")
     if settings.plan:
         print_plan(cells, folder, console)
     elif settings.emit:
@@ -63,7 +63,7 @@ def sweep(
         with folder.locked():
             folder.add(cells)
             to_do = cells_to_do(cells, folder, retry=settings.retry)
-            console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do", highlight=False)
+            console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do")
             if launcher and to_do:
                 _hand_over(to_do, folder, launcher)
             interrupted = not launcher and _run(to_do, folder, gpus, slots, settings.timeout, console)
@@ -106,7 +106,7 @@ def emit(cells: Sequence[Cell], folder: SweepFolder, settings: Settings, console
     lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
     with atomic_file(settings.emit) as file:
         file.write("".join(lines).encode())
-    console.print(f"{len(lines)} lines in {settings.emit}, one for each cell that is to do", highlight=False)
+    console.print(f"{len(lines)} lines in {settings.emit}, one for each cell that is to do")
 
 
 def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
@@ -151,7 +151,7 @@ def _run(
         def show(cell: Cell) -> None:
             nonlocal ended
             ended += 1
-            console.print(f"{ended}/{len(to_do)}  {_outcome(cell, folder)}", highlight=False, soft_wrap=True)
+            console.print(f"{ended}/{len(to_do)}  {_outcome(cell, folder)}", soft_wrap=True)
             rows = folder.write_summary()
             if console.is_terminal:
                 live.update(_table(rows), refresh=True)
@@ -163,8 +163,11 @@ def _run(
 
 def _finish(cells: Sequence[Cell], folder: SweepFolder, interrupted: bool, console: Console) -> None:
     rows = folder.write_summary()
-    print()
-    print(to_markdown(columns(rows), pool(rows)))
+    console.print()
+    if console.is_terminal:
+        console.print(_table(rows))
+    else:
+        print(to_markdown(columns(rows), pool(rows)))
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{_counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
     if interrupted:
@@ -191,9 +194,9 @@ def _counts(statuses: Any) -> str:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     shown: list[Column] = columns(rows)
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for column in shown:
-        table.add_column(column.title, justify="left" if column.left else "right")
+        table.add_column(column.title, justify="left" if column.left else "right", no_wrap=column.left)
     for row in pool(rows):
         table.add_row(*("" if row[column.key] is None else column.show(row[column.key]) for column in shown))
     return table

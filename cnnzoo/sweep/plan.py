@@ -19,7 +19,7 @@ PLAN_COLUMNS = (
     Column("seed", "seed"),
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
-    Column("macs", "multiply-adds (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("macs", "MACs (M)", lambda count: f"{count / 1e6:,.1f}"),
     Column("minutes", "minutes", "{:,.1f}".format),
     Column("status", "status", left=True),
 )

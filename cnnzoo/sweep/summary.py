@@ -22,11 +22,11 @@ _COLUMNS = (
     Column("seeds", "seeds"),
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
-    Column("macs", "multiply-adds (M)", lambda count: f"{count / 1e6:,.1f}"),
-    Column("test_acc", "test accuracy", _accuracy),
-    Column("seconds_per_epoch", "s an epoch", "{:,.1f}".format),
+    Column("macs", "MACs (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("test_acc", "test acc", _accuracy),
+    Column("seconds_per_epoch", "s/epoch", "{:,.1f}".format),
     Column("images_per_second", "images/s", "{:,.0f}".format),
-    Column("peak_bytes", "peak memory (MiB)", lambda count: f"{count / 2**20:,.0f}"),
+    Column("peak_bytes", "peak MiB", lambda count: f"{count / 2**20:,.0f}"),
     Column("status", "status", left=True),
 )
 

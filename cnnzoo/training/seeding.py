@@ -15,4 +15,5 @@ class EpochSeed(lightning.Callback):
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Seed python, numpy and torch on all devices."""
-        lightning.seed_everything((self.seed * 1_000_003 + trainer.current_epoch) % 2**32, verbose=False)
+        # Not the number that the order of the images is drawn with, so that the two have nothing to do with each other.
+        lightning.seed_everything((2**31 + self.seed * 1_000_003 + trainer.current_epoch) % 2**32, verbose=False)

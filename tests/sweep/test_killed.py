@@ -17,7 +17,7 @@ GRID = [
     "data.resize=28,32",
     "seed=0,1",
     "trainer=smoke",
-    f"data.root={CONF.parent / 'data'}",
+    f"data.root={ROOT / 'data'}",
 ]
 TIMING = ("seconds_per_epoch", "images_per_second", "peak_bytes")
 TRIALS = int(os.environ.get("CNNZOO_TRIALS", "2"))

@@ -14,9 +14,13 @@ from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
 
-PRELOADED = ["cnnzoo.run", "cnnzoo.models"]  # torch and lightning with them; a process then starts in a moment
+PRELOADED = [
+    "__main__",
+    "cnnzoo.run",
+    "cnnzoo.models",
+]  # torch and lightning with them; a process then starts in a moment
 GRACE = 20.0  # seconds from asking a process to stop to killing it
-POLL = 2.0  # seconds between looks at a cell that another process is running
+POLL = 2.0  # seconds between looks at what runs
 
 
 @dataclass
@@ -86,7 +90,7 @@ class Launcher:
                     else:
                         running.append(self._start(cell, running))
                     continue
-                wait([each.process.sentinel for each in running], timeout=self._patience(running, bool(to_do)))
+                wait([each.process.sentinel for each in running], timeout=POLL)
                 for each in list(running):
                     if each.process.exitcode is None:
                         if time.monotonic() > each.deadline:
@@ -109,11 +113,6 @@ class Launcher:
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()
         return Running(cell, process, slot, time.monotonic() + self.timeout)
-
-    def _patience(self, running: Sequence[Running], waiting: bool) -> float | None:
-        now = time.monotonic()
-        until = min((each.deadline - now for each in running), default=POLL)
-        return max(0.05, min(until, POLL if waiting or not running else until, 3600))
 
     def _end(self, ended: Running) -> None:
         name, code = ended.cell.name, ended.process.exitcode

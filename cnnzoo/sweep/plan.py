@@ -10,8 +10,6 @@ from cnnzoo.report.tables import Column
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import Cell
 
-PASSES = 3  # the work of a training image in forward passes: one forward, two backward
-
 PLAN_COLUMNS = (
     Column("model", "model", left=True),
     Column("px", "px"),
@@ -51,8 +49,8 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
     same = [run for run in like if run["macs"] == cell.facts["macs"]] or like
     if not same:
         return None
-    macs_per_second = statistics.median(run["images_per_second"] * run["macs"] * PASSES for run in same)
-    return float(_images(cell) * cell.facts["macs"] * PASSES / macs_per_second / 60)
+    macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in same)
+    return float(_images(cell) * cell.facts["macs"] / macs_per_second / 60)
 
 
 def _images(cell: Cell) -> float:

@@ -1,5 +1,6 @@
 """A sweep from the command line to the table."""
 
+import json
 import os
 import shlex
 import sys
@@ -19,6 +20,7 @@ from cnnzoo.config import CONF
 from cnnzoo.errors import INTERRUPTED, UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.run import build_data
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, make_cells
 from cnnzoo.sweep.launcher import Launcher
@@ -60,6 +62,7 @@ def sweep(
     elif settings.emit:
         emit(cells, folder, settings, console)
     else:
+        _fetch_data(cells)
         with folder.locked():
             folder.add(cells)
             to_do = cells_to_do(cells, folder, retry=settings.retry)
@@ -118,6 +121,15 @@ def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
         raise UserError("\n".join(dict.fromkeys(problems[:3])) + more)
     for problem in problems:
         print(f"n/a: {problem}")
+
+
+def _fetch_data(cells: Sequence[Cell]) -> None:
+    """Have the images in place and verified, once, before many processes look for them."""
+    sources = {
+        json.dumps([cell.config.choices["data"], cell.config.values["data"].get("root")]): cell for cell in cells
+    }
+    for cell in sources.values():
+        build_data(cell.config).load()
 
 
 def _choose_slots(cells: Sequence[Cell], settings: Settings) -> tuple[list[int], int]:

@@ -132,6 +132,16 @@ def test_fresh_is_a_folder_beside_the_one_that_is_there(in_tmp, capsys):
     assert "cells in outputs/small-2:" in capsys.readouterr().out
 
 
+def test_missing_data_are_said_once_and_before_anything_is_written(in_tmp, monkeypatch):
+    def missing(root):
+        raise UserError(f"Fashion-MNIST is not in {root}")
+
+    monkeypatch.setattr("cnnzoo.data.datamodule.load_fashion_mnist", missing)
+    with pytest.raises(UserError, match="Fashion-MNIST is not in nowhere"):
+        run("model=lenet,mlp", "data.root=nowhere")
+    assert list(in_tmp.iterdir()) == []
+
+
 def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
     grid = ["data=synthetic", "trainer=smoke", "model=alexnet", "model.stem=paper", "data.resize=28,67"]
     assert run(*grid, "plan=true") == 0

@@ -1,6 +1,5 @@
 """A sweep from the command line to the table."""
 
-import json
 import os
 import shlex
 import sys

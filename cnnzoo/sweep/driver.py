@@ -124,9 +124,7 @@ def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
 
 def _fetch_data(cells: Sequence[Cell]) -> None:
     """Have the images in place and verified, once, before many processes look for them."""
-    sources = {
-        json.dumps([cell.config.choices["data"], cell.config.values["data"].get("root")]): cell for cell in cells
-    }
+    sources = {(cell.config.choices["data"], cell.config.values["data"].get("root")): cell for cell in cells}
     for cell in sources.values():
         build_data(cell.config).load()
 

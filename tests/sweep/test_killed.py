@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def start(folder):
     command = [sys.executable, str(ROOT / "sweep.py"), *GRID, "sweep.name=grid"]
-    log = (folder / "sweep.log").open("a")
-    return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    with (folder / "sweep.log").open("a") as log:
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
 
 
 def figures(folder):

@@ -1,10 +1,10 @@
-# make train | test | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
+# make train | test | test-slow | test-faults | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
 # PYTHON=python3.12 chooses the interpreter of a new environment (3.11 to 3.13).
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: env train test test-slow lint format
+.PHONY: env train test test-slow test-faults lint format
 
 env: .venv/.installed
 
@@ -24,6 +24,9 @@ train: env
 
 test: env
 	$(BIN)/pytest $(ARGS)
+
+test-faults: env
+	$(BIN)/pytest -m fault $(ARGS)
 
 test-slow: env
 	$(BIN)/pytest -m slow $(ARGS)

@@ -169,6 +169,9 @@ RULES = {
     "trainer.gradient_clip_val": Rule(
         "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
     ),
+    "checkpoint.every_minutes": Rule(
+        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
+    ),
     "trainer.limit_train_batches": LIMIT,
     "trainer.limit_val_batches": LIMIT,
     "trainer.limit_test_batches": LIMIT,

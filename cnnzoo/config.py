@@ -19,6 +19,7 @@ from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
 SWEEP_KEYS = ("sweep", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not about a run
+LATER_KEYS = ("checkpoint",)  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 
 
@@ -43,7 +44,8 @@ class RunConfig:
     @property
     def hash8(self) -> str:
         """Eight letters that are the same for runs that would give the same figures, wherever their data are."""
-        values = self.values | {"data": {key: value for key, value in self.values["data"].items() if key != "root"}}
+        values = {key: value for key, value in self.values.items() if key not in LATER_KEYS}
+        values["data"] = {key: value for key, value in values["data"].items() if key != "root"}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
     @property

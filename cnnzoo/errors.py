@@ -1,6 +1,7 @@
-"""What ends a command early: the one exception that is shown without a traceback, and an exit code."""
+"""What ends a command early: the exceptions that are shown without a traceback, and exit codes."""
 
-INTERRUPTED = 130  # exit code after Ctrl-C
+INTERRUPTED = 130  # exit codes after Ctrl-C and after other signals
+TERMINATED = 143
 
 
 class UserError(ValueError):

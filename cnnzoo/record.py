@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 
 SCHEMA = 1
 FILE_NAME = "run.json"
+UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 Status = Literal["running", "completed", "failed", "stuck", "diverged", "preempted", "unsupported"]
@@ -41,6 +42,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def holds_run(folder: Path) -> bool:
     """Say whether `folder` holds a run that got as far as training; one that did not may be started anew."""
+    if any((folder / "checkpoints").glob("*.ckpt")):
+        return True
     try:
         record = read_record(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -60,16 +63,33 @@ def _finite(value: Any) -> Any:
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears at `path` when the block ends, flushed to the disk, and not at all if it raises."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of the files in `folder` on the disk, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process had begun to write into `folder`; nobody else may be writing there."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        path.unlink()
 
 
 def package_versions() -> dict[str, str]:

@@ -1,18 +1,18 @@
-"""One run from a configuration: builds net, data, classifier and trainer, trains, tests, and writes the record."""
+"""One run from a configuration: checked, trained, tested, and on record."""
 
-import logging
+import errno
 import os
+import shutil
+import sys
 import time
 import traceback
-import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 from filelock import FileLock, Timeout
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -21,23 +21,17 @@ from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
-from cnnzoo.errors import INTERRUPTED, BusyError, UserError
-from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
-from cnnzoo.training.checkpoints import (
-    BEST,
-    FOLDER,
-    LAST,
-    AtomicCheckpointIO,
-    checkpoint_callbacks,
-    load_weights,
-    step_of,
-)
-from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.errors import BusyError, UserError
+from cnnzoo.fit import Job, fit_and_test
+from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
+from cnnzoo.training.checkpoint_files import BEST, FOLDER, newest_intact
+from cnnzoo.training.checkpoints import step_of
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
-from cnnzoo.training.display import Display, print_summary
-from cnnzoo.training.history import History
-from cnnzoo.training.seeding import EpochSeed
-from cnnzoo.training.tensorboard import RunLogger
+from cnnzoo.training.display import print_summary
+from cnnzoo.training.history import History, read_history
+from cnnzoo.training.signals import Stopped, StopRequest
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -67,14 +61,17 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.
-        SystemExit: Ctrl-C was pressed.
+        SystemExit: Ctrl-C was pressed, or a signal came (130, 143); the run is saved.
     """
     start = time.perf_counter()
     facts = check(config)
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(run_dir / ".lock", blocking=False):
-            return _recorded_run(config, facts, run_dir, start, resume, slots)
+        with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
+            return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
+    except Stopped as stopped:
+        print(f"{stopped}; to go on: python train.py resume={os.path.relpath(run_dir)}", file=sys.stderr)
+        raise SystemExit(stopped.exit_code) from None
     except Timeout:
         raise BusyError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
 
@@ -111,18 +108,20 @@ def build_data(config: RunConfig) -> ImageDataModule:
 
 
 def _recorded_run(
-    config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int
+    config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
 ) -> dict[str, Any]:
     if holds_run(run_dir):
         if not resume:
-            raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+            raise UserError(
+                f"{run_dir} already holds a run\n"
+                f"type hydra.run.dir=DIR with a new folder, or python train.py resume={run_dir} to go on with it"
+            )
         if (done := read_record(run_dir))["status"] == "completed":
             return done
-    last = run_dir / FOLDER / f"{LAST}.ckpt"
-    checkpoint = last if resume and last.exists() else None
+    device, console = choose_device(config.values["trainer"]["accelerator"]), Console()
+    checkpoint = _find_checkpoint(config, run_dir) if resume else None
     history = History(run_dir, resume_step=step_of(checkpoint) if checkpoint else 0)
     before = sum(row["seconds"] for row in history.rows)
-    device = choose_device(config.values["trainer"]["accelerator"])
     record: dict[str, Any] = {
         "status": "running",
         "name": config.name,
@@ -144,87 +143,64 @@ def _recorded_run(
         "data": None,
         "error": None,
     }
+    _check_space(run_dir, facts.params)
     write_record(run_dir, record)
     (run_dir / "config.yaml").write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
-    console, data = Console(), build_data(config)
-    try:
-        record["metrics"] = _fit_and_test(config, facts, device, data, history, console, run_dir, checkpoint)
-        record["status"] = "completed"
-    except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)  # Lightning turns Ctrl-C into SystemExit(1)
-        record["status"] = "preempted" if interrupted else "failed"
-        record["error"] = str(error) if isinstance(error, UserError) else traceback.format_exc()
-        if interrupted:
-            raise SystemExit(INTERRUPTED) from error
-        raise
-    finally:
+    data = build_data(config)
+
+    def finish(status: str, error: str | None = None) -> None:
         setup = round(history.started - start, 3) if history.started else None
         total = round(before + time.perf_counter() - start, 3)
-        record |= {
-            "epochs": len(history.rows),
-            "seconds": {"setup": setup, "per_epoch": history.median("seconds"), "total": total},
-            "images_per_second": history.median("images_per_second"),
-            "peak_bytes": peak_bytes(device),
-            "data": data.facts,
-        }
+        record.update(
+            status=status,
+            error=error,
+            epochs=len(history.rows),
+            seconds={"setup": setup, "per_epoch": history.median("seconds"), "total": total},
+            images_per_second=history.median("images_per_second"),
+            peak_bytes=peak_bytes(device),
+            data=data.facts,
+        )
         write_record(run_dir, record)
+
+    try:
+        job = Job(config, run_dir, device, facts.precision, data, history, checkpoint, stop, console)
+        record["metrics"] = fit_and_test(job)
+    except BaseException as error:
+        stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
+        words = str(error) if isinstance(error, UserError | Stopped) else traceback.format_exc()
+        with suppress(OSError):  # where the disk is full, the record stays as it is
+            finish("preempted" if stopped else "failed", words)
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise UserError(
+                f"cannot write to {run_dir}: {error.strerror}; its last checkpoint is intact\n"
+                f"make room, then type python train.py resume={run_dir}"
+            ) from error
+        raise
+    finish("completed")
     print_summary(record, os.path.relpath(run_dir), console)
     return record
 
 
-def _fit_and_test(
-    config: RunConfig,
-    facts: Facts,
-    device: torch.device,
-    data: ImageDataModule,
-    history: History,
-    console: Console,
-    run_dir: Path,
-    checkpoint: Path | None,
-) -> dict[str, float]:
-    values, holdout = config.values, config.values["protocol"] == "holdout"
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # below, it lists the devices that it does not use
-    # Deterministic mode fills new tensors with NaN, to help debugging; that costs time in every step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    lightning.seed_everything(values["seed"], workers=True, verbose=False)
-    net = build_net(config).to(memory_format=torch.channels_last)
-    if values["compile"]:
-        net.compile()
-    classifier = ImageClassifier(
-        net,
-        make_optimizer=build(values["optimizer"]),
-        make_scheduler=build(values["scheduler"]),
-        num_classes=values["data"]["num_classes"],
-        label_smoothing=values["label_smoothing"],
-        validated_as="val" if holdout else "test",
-    )
-    checkpoints = checkpoint_callbacks(run_dir, monitor="val/acc" if holdout else None)
-    resumed = {"purge_step": history.rows[-1]["step"] + 1} if history.rows else {}
-    logger = RunLogger(run_dir, name="", version="", **resumed)
-    logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
-    trainer = lightning.Trainer(
-        **values["trainer"] | {"accelerator": device.type, "precision": facts.precision},
-        devices=1,
-        callbacks=[EpochSeed(values["seed"]), history, Display(history, console), *checkpoints],
-        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
-        logger=logger,
-        default_root_dir=run_dir,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-    )
-    with warnings.catch_warnings():
-        # The images are in memory: a worker process would only copy them.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        if checkpoint:
-            warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-        # Lightning 2.6.6 asks torch 2.14 in a way that is about to change: lightning/pytorch/utilities/_pytree.py.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
-        trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        if holdout:
-            classifier.load_state_dict(load_weights(run_dir / FOLDER / f"{BEST}.ckpt"))
-        trainer.test(classifier, datamodule=data, verbose=False)
-    reported = max(history.rows, key=lambda row: row["val/acc"]) if holdout else history.rows[-1]
-    figures = {name: reported[name] for name in ("epoch", *classifier.metrics) if name in reported}
-    return figures | {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
+def _find_checkpoint(config: RunConfig, run_dir: Path) -> Path | None:
+    """Return where the run in `run_dir` goes on, or None if it starts anew; say what was found damaged."""
+    remove_unfinished(run_dir)
+    checkpoint, notes = newest_intact(run_dir / FOLDER)
+    if checkpoint and config.values["protocol"] == "holdout" and not (run_dir / FOLDER / BEST).exists():
+        # Without the weights of the best epoch, it is only as good as new while no epoch has ended.
+        checkpoint = checkpoint if not read_history(run_dir) else None
+    if notes:
+        notes.append(f"going on from {checkpoint}" if checkpoint else "starting from the beginning")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return checkpoint
+
+
+def _check_space(run_dir: Path, params: int) -> None:
+    """Check that checkpoints fit on the disk: the last, the previous, the best and one that is being written."""
+    needed = 4 * 3 * 4 * params  # float32 weights with up to two values of the optimizer for each
+    free = shutil.disk_usage(run_dir).free
+    if free < needed:
+        raise UserError(
+            f"checkpoints may take {needed / 2**30:.1f} GiB, and {run_dir} has {free / 2**30:.1f} GiB left\n"
+            "make room, or type hydra.run.dir=DIR with a folder on another disk"
+        )

@@ -17,14 +17,15 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "config": ({"errors"}, {"hydra", "omegaconf"}),
     "checks": ({"config", "errors"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
-    "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock"}),
+    "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy"}),
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
     "build": ({"blocks", "config"}, {"hydra"}),
+    "fit": ({"build", "config", "data", "training"}, {"torch", "lightning", "omegaconf", "rich"}),
     "run": (
-        {"analysis", "blocks", "build", "config", "data", "errors", "record", "training"},
-        {"torch", "lightning", "omegaconf", "filelock", "rich"},
+        {"analysis", "blocks", "build", "config", "data", "errors", "fit", "record", "training"},
+        {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (
         {"checks", "cli", "config", "errors", "record", "report", "run", "training"},

@@ -14,7 +14,8 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import build_data, train
 from cnnzoo.scratch import BatchNorm
-from cnnzoo.training.checkpoints import load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
+from cnnzoo.training.classifier import ImageClassifier
 from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
@@ -87,7 +88,7 @@ def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finishe
     weights = load_weights(finished / "checkpoints" / "best.ckpt")
     load_weights(finished / "checkpoints" / "last.ckpt")
     net = build_net(config).eval()
-    net.load_state_dict({name.removeprefix("net."): tensor for name, tensor in weights.items()})
+    net.load_state_dict(weights)
     data = build_data(config)
     data.setup()
     correct = count = 0
@@ -101,13 +102,13 @@ def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finishe
 
 def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_of_the_best(tmp_path, monkeypatch):
     accuracies = iter([0.3, 0.5, 0.4, 0.5, 0.2])
-    figures = run.ImageClassifier.epoch_metrics
+    figures = ImageClassifier.epoch_metrics
 
     def falling(classifier, stage):
         replaced = {"val/acc": torch.tensor(next(accuracies))} if stage == "val" else {}
         return figures(classifier, stage) | replaced
 
-    monkeypatch.setattr(run.ImageClassifier, "epoch_metrics", falling)
+    monkeypatch.setattr(ImageClassifier, "epoch_metrics", falling)
     record = smoke(tmp_path, "trainer.max_epochs=5")
     assert record["metrics"]["epoch"] == 2
     steps = [
@@ -119,13 +120,13 @@ def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_of_the_best(tmp_p
 
 def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
     seen = []
-    step = run.ImageClassifier.training_step
+    step = ImageClassifier.training_step
 
     def remember(classifier, batch, batch_idx):
         seen.append((classifier.current_epoch, tuple(batch[1].tolist())))
         return step(classifier, batch, batch_idx)
 
-    monkeypatch.setattr(run.ImageClassifier, "training_step", remember)
+    monkeypatch.setattr(ImageClassifier, "training_step", remember)
     smoke(tmp_path)
     orders = [tuple(labels for at, labels in seen if at == epoch) for epoch in (0, 1)]
     assert orders[0] != orders[1]
@@ -139,7 +140,8 @@ def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
 def test_the_folder_holds_what_the_documentation_lists(finished):
     names = {path.relative_to(finished).as_posix().split(".tfevents")[0] for path in finished.rglob("*")}
     expected = {"run.json", "metrics.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
-    assert names == expected | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+    files = ("best.ckpt", "last.ckpt", "previous.ckpt", "SHA256SUMS")
+    assert names == expected | {f"checkpoints/{name}" for name in files}
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not(finished, tmp_path):
@@ -184,7 +186,7 @@ def test_a_failed_run_says_why(tmp_path, monkeypatch):
     def explode(*_):
         raise RuntimeError("the reason")
 
-    monkeypatch.setattr(run.ImageClassifier, "validation_step", explode)
+    monkeypatch.setattr(ImageClassifier, "validation_step", explode)
     with pytest.raises(RuntimeError, match="the reason"):
         smoke(tmp_path)
     record = read_record(tmp_path)
@@ -193,20 +195,9 @@ def test_a_failed_run_says_why(tmp_path, monkeypatch):
     assert record["data"]["train"] == 1100
 
 
-def test_an_interrupted_run_says_so_and_exits_with_130(tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(run.ImageClassifier, "validation_step", interrupt)
-    with pytest.raises(SystemExit) as stop:
-        smoke(tmp_path)
-    assert stop.value.code == 130
-    assert read_record(tmp_path)["status"] == "preempted"
-
-
 def test_a_folder_whose_run_never_began_can_be_used_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_fit_and_test", lambda *_: (_ for _ in ()).throw(UserError("no network")))
+        patch.setattr(run, "fit_and_test", lambda *_: (_ for _ in ()).throw(UserError("no network")))
         with pytest.raises(UserError):
             smoke(tmp_path)
     assert read_record(tmp_path)["error"] == "no network"
@@ -223,7 +214,7 @@ def test_a_run_is_never_overwritten(finished):
 def test_a_record_is_there_from_the_start(tmp_path, monkeypatch):
     seen = {}
     monkeypatch.setattr(
-        run, "_fit_and_test", lambda *_: seen.update(json.loads((tmp_path / "run.json").read_text())) or {}
+        run, "fit_and_test", lambda *_: seen.update(json.loads((tmp_path / "run.json").read_text())) or {}
     )
     monkeypatch.setattr(run, "print_summary", lambda *_: None)
     smoke(tmp_path)
@@ -248,12 +239,12 @@ def test_every_option_trains(tmp_path, override):
 
 @pytest.mark.parametrize("name", options("model"))
 def test_every_net_trains(tmp_path, monkeypatch, name):
-    save = run.AtomicCheckpointIO.save_checkpoint
+    save = AtomicCheckpointIO.save_checkpoint
 
     def without_optimizer(self, checkpoint, path, storage_options=None):  # most of a checkpoint, and slow to write
         save(self, checkpoint | {"optimizer_states": []}, path)
 
-    monkeypatch.setattr(run.AtomicCheckpointIO, "save_checkpoint", without_optimizer)
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", without_optimizer)
     record = one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
     assert record["status"] == "completed"
     assert record["stem"] == ("small" if "stem" in record["config"]["model"] else "paper")
@@ -282,7 +273,7 @@ def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):
 def test_a_compiled_net_trains_and_its_checkpoint_loads_into_a_plain_one(tmp_path):
     assert smoke(tmp_path, "compile=true")["status"] == "completed"
     weights = load_weights(tmp_path / "checkpoints" / "best.ckpt")
-    assert set(weights) == {f"net.{name}" for name in build_net(compose_config(SMOKE)).state_dict()}
+    assert set(weights) == set(build_net(compose_config(SMOKE)).state_dict())
 
 
 @pytest.mark.parametrize("name", options("experiment"))
@@ -300,58 +291,3 @@ def test_batch_norm_from_scratch_trains_as_that_of_torch_does(tmp_path):
     layers = {type(module) for module in build_net(compose_config([*plain, "model.norm=scratch"])).modules()}
     assert BatchNorm in layers
     assert not layers & {nn.BatchNorm1d, nn.BatchNorm2d}
-
-
-@pytest.mark.parametrize("killed_in", ["training", "saving the last", "testing"])
-def test_a_run_that_is_resumed_ends_as_if_it_had_never_stopped(killed_in, tmp_path, monkeypatch):
-    # With dropout, augmentation, momentum, a schedule and batch norm: all that has a state.
-    overrides = ["model=vgg11", "model.width=0.125", "model.hidden=64", "model.norm=batch", "data.augment=strong"]
-    overrides += ["trainer.max_epochs=4", "optimizer=sgd", "data.batch_size=16"]
-    whole = smoke(tmp_path / "whole", *overrides)
-
-    class Killed(BaseException):
-        pass
-
-    def kill(*arguments, **options):
-        raise Killed
-
-    config = compose_config([*SMOKE, *overrides])
-    with monkeypatch.context() as patch:
-        if killed_in == "training":
-            step = run.ImageClassifier.training_step
-            patch.setattr(
-                run.ImageClassifier,
-                "training_step",
-                lambda module, batch, index: (
-                    kill() if module.trainer.current_epoch == 2 and index == 2 else step(module, batch, index)
-                ),
-            )
-        elif killed_in == "saving the last":
-            save = run.AtomicCheckpointIO.save_checkpoint
-            patch.setattr(
-                run.AtomicCheckpointIO,
-                "save_checkpoint",
-                lambda io, state, path, **options: (
-                    kill() if state["epoch"] == 1 and "last" in str(path) else save(io, state, path, **options)
-                ),
-            )
-        else:
-            patch.setattr(run.lightning.Trainer, "test", kill)
-        with pytest.raises(Killed):
-            train(config, tmp_path / "cut")
-    resumed = train(config, tmp_path / "cut", resume=True)
-    assert resumed["metrics"] == whole["metrics"]
-    assert resumed["epochs"] == 4
-    for first, second in zip(rows(tmp_path / "whole"), rows(tmp_path / "cut"), strict=True):
-        timing = ("seconds", "images_per_second")
-        assert {key: first[key] for key in first if key not in timing} == {
-            key: second[key] for key in second if key not in timing
-        }
-    for name in ("best", "last"):
-        a, b = (load_weights(tmp_path / folder / "checkpoints" / f"{name}.ckpt") for folder in ("whole", "cut"))
-        assert all(torch.equal(a[key], b[key]) for key in a)
-    finished = (tmp_path / "cut" / "run.json").read_bytes()
-    assert train(config, tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]  # nothing is left to do
-    assert (tmp_path / "cut" / "run.json").read_bytes() == finished
-    with pytest.raises(UserError, match="already holds a run"):
-        train(config, tmp_path / "cut")

@@ -1,9 +1,11 @@
 """The LightningDataModules: which images are trained, validated and tested on, in which order, as the net sees them."""
 
+import random
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -44,6 +46,7 @@ class ImageDataModule(lightning.LightningDataModule):
         self.batch_size = batch_size
         self.protocol = protocol
         self.seed = seed
+        self.start = 0  # batch of its epoch at which training begins
         self.transform = BatchTransform(resize=resize, mean=self.mean, std=self.std, augment=augment)
 
     def load(self) -> Images:
@@ -99,9 +102,19 @@ class ImageDataModule(lightning.LightningDataModule):
         self.train_set, self.val_set, self.test_set = (Subset(pixels, labels, part) for part in (train, val, test))
         self.images = images
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many batches of an unfinished epoch have been trained on."""
+        assert self.trainer is not None
+        done = self.trainer.fit_loop.batch_idx + 1
+        return {"batches": done if done < self.trainer.num_training_batches else 0}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Leave out those batches in the first epoch."""
+        self.start = state_dict["batches"]
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training batches, shuffled anew every epoch."""
-        return self._loader(self.train_set, seed=self.seed)
+        return self._loader(self.train_set, seed=self.seed, start=self.start)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return what is evaluated after every epoch: held-out images, or the test set under `protocol=course`."""
@@ -111,17 +124,37 @@ class ImageDataModule(lightning.LightningDataModule):
         """Return the official test images."""
         return self._loader(self.test_set)
 
-    def _loader(self, subset: Subset, *, seed: int | None = None) -> DataLoader[Any]:
+    def _loader(self, subset: Subset, *, seed: int | None = None, start: int = 0) -> DataLoader[Any]:
         # batch_size=None: the sampler's tensors of positions go to the subset as they are, one gather a batch.
         # A generator of its own: a DataLoader draws from it whenever it is iterated, and would shift all later chance.
-        sampler = BatchSampler(len(subset), self.batch_size, seed=seed)
+        sampler = BatchSampler(len(subset), self.batch_size, seed=seed, start=start)
         return DataLoader(subset, batch_size=None, sampler=sampler, generator=torch.Generator())
+
+    def on_before_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Seed what chance does in a training step, from augmentation to dropout, by (seed, epoch, batch) alone.
+
+        It then does not depend on what came before, and a run that goes on within an epoch goes on exactly.
+        """
+        if self.trainer is not None and self.trainer.training:
+            step = (self.seed, self.trainer.current_epoch, self.trainer.fit_loop.batch_idx + 1)
+            seed_everything(step, self.trainer.strategy.root_device)
+        return batch
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Turn the stored bytes into what the net sees; Lightning calls this once the batch is on the device."""
         images, labels = batch
         training = self.trainer is not None and self.trainer.training
         return self.transform(images, training=training), labels
+
+
+def seed_everything(numbers: tuple[int, ...], device: torch.device) -> None:
+    """Seed python, numpy and torch, on the CPU and on `device`, with a mixture of `numbers`."""
+    mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+    random.seed(mixed)
+    np.random.seed(mixed % 2**32)  # noqa: NPY002 (what everybody draws from)
+    torch.default_generator.manual_seed(mixed)  # torch.manual_seed takes 130 us, to find out which devices there are
+    if device.type != "cpu":
+        getattr(torch, device.type).manual_seed(mixed)
 
 
 class FashionMNISTDataModule(ImageDataModule):

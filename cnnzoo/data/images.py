@@ -52,12 +52,19 @@ class BatchSampler(Sampler[Tensor]):
     With a seed, the order is a permutation that depends on (seed, epoch) alone, so a run that is resumed at an epoch
     sees what an uninterrupted one would, and the last incomplete batch is dropped, because batch norm learns badly from
     a handful of images. Without a seed the order is that of the data, and every image is seen.
+
+    Args:
+        num_images: how many there are.
+        batch_size: images in a batch.
+        seed: of the order, or None.
+        start: the first epoch begins with this batch, where a run goes on within an epoch.
     """
 
-    def __init__(self, num_images: int, batch_size: int, *, seed: int | None = None) -> None:
+    def __init__(self, num_images: int, batch_size: int, *, seed: int | None = None, start: int = 0) -> None:
         self.num_images = num_images
         self.batch_size = batch_size
         self.seed = seed
+        self.start = start
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -76,7 +83,8 @@ class BatchSampler(Sampler[Tensor]):
         else:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(self.num_images, generator=generator)
-        yield from torch.split(order, self.batch_size)[: len(self)]
+        start, self.start = self.start, 0
+        yield from torch.split(order, self.batch_size)[start : len(self)]
 
 
 def stratified_split(labels: Tensor, num_held_out: int, *, seed: int) -> tuple[Tensor, Tensor]:

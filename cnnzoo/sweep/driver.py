@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cnnzoo.config import CONF
-from cnnzoo.errors import INTERRUPTED, UserError
+from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.run import build_data
@@ -68,8 +69,8 @@ def sweep(
             console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do")
             if launcher and to_do:
                 _hand_over(to_do, folder, launcher)
-            interrupted = not launcher and _run(to_do, folder, gpus, slots, settings.timeout, console)
-        _finish(cells, folder, interrupted, console)
+            stopped_by = None if launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)
+        _finish(cells, folder, stopped_by, console)
 
 
 def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
@@ -152,8 +153,8 @@ def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLaunch
 
 def _run(
     to_do: Sequence[Cell], folder: SweepFolder, gpus: list[int], slots: int, timeout: float | None, console: Console
-) -> bool:
-    """Run what is to do; say whether Ctrl-C was pressed."""
+) -> int | None:
+    """Run what is to do; return the signal that stopped it, if one did."""
     with Live(_table(folder.write_summary()), console=console, auto_refresh=False, transient=True) as live:
         ended = 0
 
@@ -167,10 +168,10 @@ def _run(
 
         runner = Launcher(folder, slots=slots, gpus=gpus, timeout=timeout, on_change=show)
         runner.run(to_do)
-    return runner.interrupts > 0
+    return runner.stopped_by
 
 
-def _finish(cells: Sequence[Cell], folder: SweepFolder, interrupted: bool, console: Console) -> None:
+def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, console: Console) -> None:
     rows = folder.write_summary()
     console.print()
     if console.is_terminal:
@@ -179,9 +180,9 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, interrupted: bool, conso
         print(to_markdown(columns(rows), pool(rows)))
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{_counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
-    if interrupted:
+    if stopped_by is not None:
         print(f"to go on:  {shlex.join(['python', *sys.argv])}")
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
     if set(statuses) - {"completed", "n/a"}:
         if set(statuses) & set(ENDED_BADLY):
             print(f"to run the failed ones again:  {shlex.join(['python', *sys.argv])} retry=failed")

@@ -19,7 +19,7 @@ PRELOADED = [
     "cnnzoo.run",
     "cnnzoo.models",
 ]  # torch and lightning with them; a process then starts in a moment
-GRACE = 20.0  # seconds from asking a process to stop to killing it
+GRACE = 60.0  # seconds from asking a process to stop, which then finishes its batch and saves, to killing it
 POLL = 2.0  # seconds between looks at what runs
 
 
@@ -64,7 +64,7 @@ class Launcher:
     ) -> None:
         self.folder, self.slots, self.gpus, self.on_change = folder, slots, gpus, on_change
         self.timeout = float("inf") if timeout is None else timeout
-        self.interrupts = 0
+        self.stopped_by: int | None = None  # the signal that came
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOADED)
 
@@ -77,10 +77,10 @@ class Launcher:
         running: list[Running] = []
         not_before = 0.0
         signals = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(each, lambda *_: self._interrupt(running)) for each in signals]
+        before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in signals]
         try:
-            while running or (to_do and not self.interrupts):
-                if to_do and not self.interrupts and len(running) < self.slots and time.monotonic() >= not_before:
+            while running or (to_do and self.stopped_by is None):
+                if to_do and self.stopped_by is None and len(running) < self.slots and time.monotonic() >= not_before:
                     cell = to_do.popleft()
                     if is_locked(self.folder.path / cell.name):  # another process is at it: look again
                         to_do.append(cell)
@@ -118,14 +118,14 @@ class Launcher:
         name, code = ended.cell.name, ended.process.exitcode
         record = self.folder.record(name)
         status = record["status"] if record else None
-        if self.interrupts:  # the cell goes on next time
+        if self.stopped_by is not None:  # the cell goes on next time
             return
         if status in (None, "running") or (ended.reason and status == "preempted"):
             self.folder.fail(name, ended.cell, ended.reason or f"the process {_ending(code)}")
         self.on_change(ended.cell)
 
-    def _interrupt(self, running: Sequence[Running]) -> None:
-        self.interrupts += 1
+    def _interrupt(self, number: int, running: Sequence[Running]) -> None:
+        self.stopped_by = number
         for each in running:
             each.stop("interrupted")
 

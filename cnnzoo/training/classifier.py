@@ -56,6 +56,8 @@ class ImageClassifier(lightning.LightningModule):
                 )
             }
         )
+        for name in ("loss", "acc"):
+            self._metric("train", name).persistent(True)  # in checkpoints, because they may be made within an epoch
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch."""

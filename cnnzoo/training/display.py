@@ -29,6 +29,8 @@ class Display(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the bar."""
+        self.started = self.refreshed = time.perf_counter()
+        self.images = 0
         if self.console.is_terminal:
             columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
             self.progress = Progress(
@@ -40,17 +42,19 @@ class Display(lightning.Callback):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start counting images."""
         self.started = self.refreshed = time.perf_counter()
+        self.images = 0
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar, a few times a second."""
+        self.images += len(batch[1])
         now = time.perf_counter()
         if self.progress is None or now - self.refreshed < REFRESH_SECONDS:
             return
         assert isinstance(pl_module, ImageClassifier)
         self.refreshed = now
-        speed = (batch_idx + 1) * len(batch[1]) / (now - self.started)
+        speed = self.images / (now - self.started)
         accuracy = float(pl_module.metrics["train/acc"].compute())  # type: ignore[operator]
         self.progress.update(
             self.task,

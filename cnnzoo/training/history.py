@@ -32,6 +32,8 @@ class History(lightning.Callback):
         self.path = run_dir / FILE_NAME
         self.rows = [row for row in read_history(run_dir) if row["step"] <= resume_step]
         self.started: float | None = None
+        self._seconds = 0.0  # of an epoch that goes on, before it was stopped
+        self._images = 0
         if self.path.exists():
             self._write()
 
@@ -39,14 +41,24 @@ class History(lightning.Callback):
         """Return the median of a column over the epochs, or None before the first has ended."""
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what has been counted of the current epoch."""
+        return {"seconds": time.perf_counter() - self._start, "images": self._images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self._seconds, self._images = state_dict["seconds"], state_dict["images"]
+
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Note when training begins."""
+        """Note when training begins, also within an epoch that goes on."""
         self.started = time.perf_counter()
+        self._start = self.started - self._seconds
+        self._trained: float | None = None
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock."""
         self._start = time.perf_counter()
-        self._trained: float | None = None
+        self._trained = None
         self._images = 0
 
     def on_train_batch_end(

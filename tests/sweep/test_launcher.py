@@ -110,6 +110,26 @@ def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid):
     assert run(cells, folder) == [cells[1].name, cells[2].name]
 
 
+def test_a_second_ctrl_c_does_not_wait(grid, monkeypatch):
+    cells, folder = grid
+    monkeypatch.setattr(launcher, "GRACE", 3600)
+    (folder.path / "fault").write_text("hang")  # and does not listen when it is asked to stop
+
+    def interrupt():
+        while folder.status(cells[1].name) != "running":
+            time.sleep(0.05)
+        time.sleep(0.5)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+
+    threading.Thread(target=interrupt).start()
+    begin = time.monotonic()
+    run(cells, folder)
+    assert time.monotonic() - begin < 20
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "running", "to do"]
+
+
 pytestmark = pytest.mark.timeout(60)
 DRIVER = """
 import sys

@@ -115,6 +115,30 @@ def test_one_sweep_at_a_time_in_a_folder(in_tmp):
     assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
 
 
+def race(folder, racers):
+    """Start the same sweep several times at once; return exit codes and what the losers said."""
+    command = [sys.executable, str(ROOT / "sweep.py"), *SMALL[:-2], "model=mlp", "seed=0,1", "sweep.name=race"]
+    options = {"cwd": folder, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **options) for _ in range(racers)]
+    said = [process.communicate()[1] for process in processes]
+    return [process.returncode for process in processes], said
+
+
+@pytest.mark.parametrize("racers", [2, pytest.param(8, marks=pytest.mark.fault)])
+def test_of_sweeps_that_race_for_a_folder_one_wins(racers, tmp_path):
+    codes, said = race(tmp_path, racers)
+    # A racer that is late finds the sweep done, and has nothing to do.
+    assert set(codes) <= {0, 3}
+    assert codes.count(3) >= 1
+    for code, words in zip(codes, said, strict=True):
+        assert words.startswith("error: another sweep (pid ") if code == 3 else words == ""
+    rows = summary(tmp_path / "outputs" / "race")
+    assert [row["status"] for row in rows] == ["completed"] * 2
+    for row in rows:
+        log = (tmp_path / "outputs" / "race" / row["folder"] / "log.txt").read_text()
+        assert log.count("epoch 1/2") == 1  # run once
+
+
 def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
     def name(*arguments):
         run(*SMALL, *arguments, "plan=true")

@@ -1,0 +1,178 @@
+"""Checkpoint files: whole or not there at all, known by their SHA-256, and read without running anything in them.
+
+A folder holds `last.ckpt`, `previous.ckpt` (the last one before it), `best.ckpt` and `SHA256SUMS`, which
+`sha256sum -c` reads. Files with the same content are one file with several names, where the file system can do that.
+"""
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from cnnzoo.errors import UserError
+from cnnzoo.record import UNFINISHED, atomic_file, remove_unfinished, sync_folder
+
+FOLDER = "checkpoints"
+BEST = "best.ckpt"
+LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"
+SUMS = "SHA256SUMS"
+DAMAGED = ".corrupt"
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write `state` to `path`; a crash at any moment leaves the file that was there, or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written; the file that was there is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        with temporary.open("wb") as file:
+            hashing = _HashingFile(file)
+            try:
+                torch.save(state, hashing)  # type: ignore[arg-type]
+            except RuntimeError as error:  # how torch reports that a file could not be written
+                raise (hashing.error or error) from None
+            file.flush()
+            os.fsync(file.fileno())
+        _put(temporary, path, hashing.sha256.hexdigest())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def copy(source: Path, path: Path) -> None:
+    """Give the checkpoint at `source` a second name, as safely as `save` does."""
+    temporary = _beside(path)
+    _link(source, temporary)
+    _put(temporary, path, dict(_read_sums(path.parent))[source.name])
+
+
+def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
+    """Return the state in the checkpoint at `path`: tensors and plain values, never objects.
+
+    Raises:
+        UserError: the file is damaged, or holds something else than plain data.
+    """
+    if not is_intact(path):
+        raise UserError(f"{path} is damaged: it is not what {SUMS} beside it says\ntype the name of another run")
+    refused = f"{path} is not a checkpoint of tensors and plain values, and is not opened"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist())
+        if packed:  # torch stores tensors as they are; a small file that unpacks to a huge one is an attack
+            raise UserError(refused)
+        state = torch.load(path, map_location=map_location, weights_only=True)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{refused}: {str(error).splitlines()[0]}") from error
+    if not isinstance(state, dict):
+        raise UserError(refused)
+    return state
+
+
+def is_intact(path: Path) -> bool:
+    """Say whether the file at `path` is there and is one that was written there; nothing in it is interpreted."""
+    return path.is_file() and (path.name, _sha256(path)) in _read_sums(path.parent)
+
+
+def newest_intact(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the newest checkpoint that can be gone on from, or None, and what was found damaged, in words.
+
+    What is damaged is set aside as `*.corrupt`, and what a killed process had begun is removed; nobody else may be
+    writing there.
+    """
+    remove_unfinished(folder)
+    lines, sums, notes = _read_sums(folder), {}, []
+    for name in (LAST, PREVIOUS, BEST):
+        path = folder / name
+        if path.exists() and (name, digest := _sha256(path)) in lines:
+            sums[name] = digest
+        elif path.exists():
+            notes.append(f"{path} is damaged, and is now called {set_aside(path).name}")
+    if lines:
+        _write_sums(folder, sums.items())
+    return next((folder / name for name in (LAST, PREVIOUS) if name in sums), None), notes
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it is neither used nor lost; return its new path."""
+    target, number = path.with_name(path.name + DAMAGED), 2
+    while target.exists():
+        target, number = path.with_name(f"{path.name}{DAMAGED}-{number}"), number + 1
+    return path.rename(target)
+
+
+def _put(temporary: Path, path: Path, digest: str) -> None:
+    """Give a finished file its place, and move the last checkpoint to that of the previous one."""
+    folder, sums = path.parent, _read_sums(path.parent)
+    changed = {path.name: digest}
+    rotated = path.name == LAST and path.exists() and LAST in dict(sums)
+    if rotated:
+        changed[PREVIOUS] = dict(sums)[LAST]
+    # The old lines and the new ones: whenever this is cut off, every file has its own among them.
+    _write_sums(folder, [*sums, *changed.items()])
+    if rotated:
+        second_name = _beside(folder / PREVIOUS)
+        _link(path, second_name)
+        second_name.replace(folder / PREVIOUS)
+    temporary.replace(path)
+    sync_folder(folder)
+    _write_sums(folder, (dict(sums) | changed).items())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, target)
+
+
+def _read_sums(folder: Path) -> list[tuple[str, str]]:
+    """Return (name, SHA-256) for each line; a name can stand in two of them while it is being written."""
+    path = folder / SUMS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [(name, digest) for digest, _, name in (line.partition("  ") for line in lines)]
+
+
+def _write_sums(folder: Path, sums: Iterable[tuple[str, str]]) -> None:
+    with atomic_file(folder / SUMS) as file:
+        file.write("".join(f"{digest}  {name}\n" for name, digest in sums).encode())
+
+
+class _HashingFile:
+    """Passes what is written on to `file`, and knows its SHA-256."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()

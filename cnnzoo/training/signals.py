@@ -1,0 +1,56 @@
+"""The signals that ask a run to stop."""
+
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from cnnzoo.errors import INTERRUPTED, TERMINATED
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C; schedulers send the others before they kill
+
+
+class Stopped(BaseException):
+    """A run was asked to stop; not an `Exception`, so that nothing on the way takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = INTERRUPTED if number == signal.SIGINT else TERMINATED
+
+
+class StopRequest:
+    """Raises `Stopped` when a signal comes, or while `deferred`, at the next `check`; a second Ctrl-C does not wait.
+
+    A signal that is ignored, or that another library handles already, such as submitit, which then requeues the job, is
+    left alone.
+    """
+
+    def __init__(self) -> None:
+        self.deferred = False
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise `Stopped` if a signal has come."""
+        if self.received is not None:
+            raise Stopped(self.received)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        again = number == signal.SIGINT and self.received == signal.SIGINT
+        self.received = number
+        if again or not self.deferred:
+            raise Stopped(number)
+        once_more = "; Ctrl-C again: without saving" if number == signal.SIGINT else ""
+        print(f"{signal.Signals(number).name}: saving and stopping after this batch{once_more}", file=sys.stderr)

@@ -1,0 +1,217 @@
+"""A run that is stopped anywhere and goes on ends, to the bit, as one that was never stopped."""
+
+import csv
+import os
+import signal
+
+import lightning
+import pytest
+import torch
+
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.run import train
+from cnnzoo.training.checkpoint_files import LAST, load
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
+from cnnzoo.training.classifier import ImageClassifier
+
+SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=16"]
+# With dropout, augmentation, momentum, a schedule and batch norm: all that has a state.
+STATEFUL = ["model=vgg11", "model.width=0.125", "model.hidden=64", "model.norm=batch", "data.augment=strong"]
+STATEFUL += ["trainer.max_epochs=4", "optimizer=sgd"]
+TIMING = ("seconds", "images_per_second")
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+class Steps:
+    """Counts training and validation steps, keeps the losses, and does something in one of them."""
+
+    def __init__(self, monkeypatch):
+        self.losses = []
+        self.at = {}
+        steps = {name: getattr(ImageClassifier, name) for name in ("training_step", "validation_step")}
+
+        def step(name):
+            def counted(module, batch, index):
+                result = steps[name](module, batch, index)
+                if name == "training_step":
+                    self.losses.append(result.item().hex())
+                self.at.get((name, module.trainer.current_epoch, index), lambda: None)()
+                return result
+
+            return counted
+
+        for name in steps:
+            monkeypatch.setattr(ImageClassifier, name, step(name))
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    return Steps(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return (folder, record, losses) of the run that is never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        steps = Steps(patch)
+        record = train(compose_config([*SMOKE, *STATEFUL]), folder)
+    return folder, record, steps.losses
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{key: value for key, value in row.items() if key not in TIMING} for row in csv.DictReader(file)]
+
+
+def assert_same_run(whole, folder, record):
+    assert record["metrics"] == whole[1]["metrics"]
+    assert record["epochs"] == 4
+    assert rows(folder) == rows(whole[0])
+    for name in ("best", "last"):
+        a, b = (load_weights(each / "checkpoints" / f"{name}.ckpt") for each in (whole[0], folder))
+        assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def kill():
+    raise Killed
+
+
+@pytest.mark.parametrize("killed_in", ["training", "saving the last", "testing"])
+def test_a_killed_run_goes_on_after_its_last_epoch(killed_in, whole, steps, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        if killed_in == "training":
+            steps.at["training_step", 2, 2] = kill
+        elif killed_in == "saving the last":
+            save = AtomicCheckpointIO.save_checkpoint
+            patch.setattr(
+                AtomicCheckpointIO,
+                "save_checkpoint",
+                lambda io, state, path, **options: (
+                    kill() if state["epoch"] == 1 and state["global_step"] == 8 else save(io, state, path, **options)
+                ),
+            )
+        else:
+            patch.setattr(lightning.Trainer, "test", lambda *_, **__: kill())
+        with pytest.raises(Killed):
+            train(config, tmp_path)
+    steps.at.clear()
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    finished = (tmp_path / "run.json").read_bytes()
+    assert train(config, tmp_path, resume=True)["metrics"] == whole[1]["metrics"]  # nothing is left to do
+    assert (tmp_path / "run.json").read_bytes() == finished
+    with pytest.raises(UserError, match="already holds a run"):
+        train(config, tmp_path)
+
+
+STOPS = [  # step, epoch, batch; the losses that are there when it has stopped
+    ("training_step", 0, 0, 1),
+    ("training_step", 1, 1, 6),
+    ("validation_step", 1, 0, 8),
+    ("training_step", 2, 3, 12),  # the last of its epoch
+    ("validation_step", 3, 1, 16),
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize("stop", STOPS, ids=str)
+def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop, whole, steps, tmp_path):
+    *where, trained = stop
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at[tuple(where)] = lambda: os.kill(os.getpid(), number)
+    with pytest.raises(SystemExit) as stopped:
+        train(config, tmp_path)
+    assert stopped.value.code == (130 if number == signal.SIGINT else 143)
+    record = read_record(tmp_path)
+    assert (record["status"], record["error"]) == ("preempted", f"stopped by {number.name}")
+    assert len(steps.losses) == trained
+    assert load(tmp_path / "checkpoints" / LAST)["global_step"] == trained
+    steps.at.clear()
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    assert steps.losses == whole[2]
+
+
+def test_a_run_can_be_stopped_again_and_again(whole, steps, tmp_path):
+    config = compose_config([*SMOKE, *STATEFUL])
+    for *where, _ in STOPS:
+        steps.at = {tuple(where): lambda: os.kill(os.getpid(), signal.SIGTERM)}
+        with pytest.raises(SystemExit):
+            train(config, tmp_path, resume=True)
+    steps.at.clear()
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    assert steps.losses == whole[2]
+
+
+def test_a_run_that_is_saved_within_its_epochs_goes_on_there(whole, steps, tmp_path):
+    config = compose_config([*SMOKE, *STATEFUL, "checkpoint.every_minutes=0.00000001"])
+    steps.at["training_step", 1, 2] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    steps.at.clear()
+    assert load(tmp_path / "checkpoints" / LAST)["global_step"] == 6
+    steps.losses.pop()  # of the step that was not finished
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    assert steps.losses == whole[2]
+
+
+def test_a_second_ctrl_c_does_not_wait(steps, tmp_path):
+    def press_twice():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    steps.at["training_step", 0, 1] = press_twice
+    with pytest.raises(SystemExit) as stopped:
+        train(compose_config(SMOKE), tmp_path)
+    assert stopped.value.code == 130
+    assert not (tmp_path / "checkpoints").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_someone_else_handles_is_left_to_them(steps, tmp_path):
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append("theirs"))
+    try:
+        steps.at["training_step", 0, 1] = lambda: os.kill(os.getpid(), signal.SIGUSR1)
+        assert train(compose_config(SMOKE), tmp_path)["status"] == "completed"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == ["theirs"]
+
+
+def test_without_the_seeds_of_its_steps_a_run_would_go_on_otherwise(whole, steps, tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.datamodule.seed_everything", lambda *_: None)
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 1, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        train(config, tmp_path / "cut")
+    steps.at.clear()
+    train(config, tmp_path / "cut", resume=True)
+    cut, steps.losses = steps.losses, []
+    train(config, tmp_path / "whole")
+    assert cut[:6] == steps.losses[:6]
+    assert cut[6:] != steps.losses[6:]
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(name, whole, steps, tmp_path, capsys):
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 2, 2] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    steps.at.clear()
+    path = tmp_path / "checkpoints" / name
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.unlink()  # it may be another name of the file that is good
+    path.write_bytes(damaged)
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    said = capsys.readouterr().err
+    assert f"{path} is damaged, and is now called {name}.corrupt" in said
+    assert ("going on from" if name == "last.ckpt" else "starting from the beginning") in said
+    assert (path.parent / f"{name}.corrupt").read_bytes() == damaged

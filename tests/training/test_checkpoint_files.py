@@ -1,0 +1,262 @@
+"""Checkpoint files under attack (RELIABILITY T01, T02, T05, T06, T16)."""
+
+import errno
+import io
+import os
+import pickle
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnzoo.errors import UserError
+from cnnzoo.training import checkpoint_files as files
+from cnnzoo.training.checkpoint_files import BEST, LAST, PREVIOUS, SUMS
+from tests.conftest import ROOT
+
+STATE = {"state_dict": {"w": torch.arange(5000.0)}, "global_step": 7}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three checkpoints: the best, the previous, the last."""
+    files.save(STATE | {"global_step": 1}, tmp_path / BEST)
+    files.copy(tmp_path / BEST, tmp_path / LAST)
+    files.save(STATE, tmp_path / LAST)
+    return tmp_path
+
+
+def step(path):
+    return files.load(path)["global_step"]
+
+
+def test_the_last_becomes_the_previous_and_their_sums_are_those_of_the_system(folder):
+    assert [step(folder / name) for name in (BEST, PREVIOUS, LAST)] == [1, 1, 7]
+    assert (folder / BEST).stat().st_ino == (folder / PREVIOUS).stat().st_ino  # written once
+    assert {path.name for path in folder.iterdir()} == {BEST, PREVIOUS, LAST, SUMS}
+    subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=folder, check=True)
+
+
+def test_without_links_files_are_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links here")))
+    files.save(STATE, tmp_path / BEST)
+    files.copy(tmp_path / BEST, tmp_path / LAST)
+    files.save(STATE | {"global_step": 8}, tmp_path / LAST)
+    assert [step(tmp_path / name) for name in (BEST, PREVIOUS, LAST)] == [7, 7, 8]
+
+
+DAMAGE = {
+    **{f"cut to {share} %": lambda data, share=share: data[: len(data) * share // 100] for share in (0, 1, 50, 99)},
+    "a flipped bit": lambda data: (
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+    ),
+    "a page of zeros": lambda data: data[:4096] + bytes(4096) + data[8192:],
+    "garbage": lambda data: random.Random(0).randbytes(len(data)),
+    "another file": lambda data: pickle.dumps(STATE),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_found_without_reading_what_is_in_the_file(kind, folder, monkeypatch):
+    path = folder / LAST
+    path.write_bytes(DAMAGE[kind](path.read_bytes()))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a damaged file was unpickled"))
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged"):
+        files.load(path)
+    newest, notes = files.newest_intact(folder)
+    assert newest == folder / PREVIOUS
+    assert notes == [f"{path} is damaged, and is now called last.ckpt.corrupt"]
+
+
+def test_torch_itself_reads_a_file_with_a_flipped_bit(tmp_path):
+    """The negative control: why there is a checksum at all."""
+    torch.save(STATE, tmp_path / "x")
+    data = bytearray((tmp_path / "x").read_bytes())
+    data[data.index(torch.tensor(1234.0).numpy().tobytes())] ^= 1
+    (tmp_path / "x").write_bytes(data)
+    assert not torch.equal(torch.load(tmp_path / "x", weights_only=True)["state_dict"]["w"], STATE["state_dict"]["w"])
+
+
+def test_a_wrong_or_missing_sum_is_damage_too(folder):
+    (folder / SUMS).write_text((folder / SUMS).read_text().replace("a", "b"))
+    newest, notes = files.newest_intact(folder)
+    assert (newest, len(notes)) == (None, 3)
+    assert {path.name for path in folder.iterdir()} == {f"{name}.corrupt" for name in (BEST, PREVIOUS, LAST)} | {SUMS}
+
+
+def test_nothing_that_is_set_aside_is_overwritten(folder):
+    for _ in range(2):
+        (folder / LAST).write_bytes(b"damaged")
+        files.newest_intact(folder)
+    assert {"last.ckpt.corrupt", "last.ckpt.corrupt-2"} < {path.name for path in folder.iterdir()}
+
+
+class Attack:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.canary}",)
+
+
+def zip_bomb(path):
+    """Write a checkpoint whose tensor is 300 MiB of zeros in a much smaller file."""
+    plain = io.BytesIO()
+    torch.save({"state_dict": {"w": torch.zeros(8)}}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for each in source.namelist():
+            data = source.read(each)
+            with target.open(each, "w") as file:
+                file.write(data)
+                for _ in range(300 if each.endswith("data/0") else 0):
+                    file.write(bytes(2**20))
+
+
+@pytest.mark.parametrize("attack", ["command", "old format", "class of lightning", "list", "zip bomb"])
+def test_an_attack_with_a_valid_sum_is_refused(attack, folder):
+    canary, path = folder / "canary", folder / LAST
+    if attack == "zip bomb":
+        zip_bomb(path)
+    elif attack == "old format":
+        path.write_bytes(pickle.dumps({"state_dict": Attack(canary)}))
+    else:
+        hyper = compose_hyperparameters() if attack == "class of lightning" else Attack(canary)
+        torch.save([1] if attack == "list" else {"state_dict": {}, "hyper_parameters": hyper}, path)
+    (folder / SUMS).write_text(f"{files._sha256(path)}  {LAST}\n")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="is not a checkpoint of tensors and plain values, and is not opened"):
+        files.load(path)
+    assert not canary.exists()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
+def compose_hyperparameters():
+    from omegaconf import OmegaConf
+
+    return OmegaConf.create({"_target_": "os.system", "_instantiator": "hydra.utils.instantiate"})
+
+
+def test_what_the_attack_does_where_it_is_let(tmp_path):
+    """The negative control."""
+    torch.save({"hyper_parameters": Attack(tmp_path / "canary")}, tmp_path / "x")
+    torch.load(tmp_path / "x", weights_only=False)
+    assert (tmp_path / "canary").exists()
+
+
+WRITER = """
+import sys, itertools, torch
+from pathlib import Path
+from cnnzoo.training import checkpoint_files as files
+folder, sizes = Path(sys.argv[1]), 3 * 2**20
+files.newest_intact(folder)
+start = files.load(folder / files.LAST)["global_step"] if (folder / files.LAST).exists() else 0
+print("ready", flush=True)
+for step in itertools.count(start + 1):
+    state = {"state_dict": {"w": torch.full((sizes,), float(step))}, "global_step": step}
+    if step % 3 == 0:
+        files.save(state, folder / files.BEST)
+        files.copy(folder / files.BEST, folder / files.LAST)
+    else:
+        files.save(state, folder / files.LAST)
+    print(step, flush=True)
+"""
+
+
+def kill_while_saving(folder: Path, trials: int, seed: int) -> list[str]:
+    """Kill a process that saves without pause, at random moments; return what was lost."""
+    chance, lost = random.Random(seed), []
+    print(f"seed {seed}")
+    for trial in range(trials):
+        command = [sys.executable, "-c", WRITER, str(folder)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(chance.uniform(0.01, 0.25))
+            process.kill()
+            saved = [int(line) for line in process.stdout.read().split()]
+        newest, notes = files.newest_intact(folder)
+        if notes:
+            lost.append(f"trial {trial}: {notes}")
+        elif saved and (newest is None or step(newest) < saved[-1]):
+            lost.append(f"trial {trial}: step {saved[-1]} was saved, and is gone")
+        if list(folder.glob(".*")):
+            lost.append(f"trial {trial}: leftovers")
+    return lost
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("trials", [4, pytest.param(200, marks=pytest.mark.fault)])
+def test_a_process_that_is_killed_while_saving_loses_nothing(trials, tmp_path):
+    assert kill_while_saving(tmp_path, trials, seed=0) == []
+
+
+def limited(folder: Path, name: str) -> subprocess.CompletedProcess:
+    """Save in a process that may not write files of more than 64 KiB."""
+    code = f"""
+import resource, signal, sys, torch
+from pathlib import Path
+from cnnzoo.training import checkpoint_files as files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+try:
+    files.save({{"state_dict": {{"w": torch.zeros(2**16)}}, "global_step": 9}}, Path(sys.argv[1]) / {name!r})
+except OSError as error:
+    sys.exit(error.errno)
+"""
+    return subprocess.run([sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", [LAST, BEST])
+def test_a_full_disk_leaves_the_checkpoints_that_there_are(name, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = limited(folder, name)
+    assert (done.returncode, done.stderr) == (errno.EFBIG, "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("moment", ["sums", "rotation", "rename", "second sums"])
+def test_every_moment_of_a_save_can_be_the_last(moment, folder, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    calls = {"sums": "_write_sums", "rotation": "_link", "second sums": "_write_sums"}
+    with monkeypatch.context() as patch:
+        if moment == "rename":
+            replace = Path.replace
+            patch.setattr(Path, "replace", lambda path, to: kill() if to == folder / LAST else replace(path, to))
+        else:
+            real, count = getattr(files, calls[moment]), 0
+
+            def call(*arguments):
+                nonlocal count
+                count += 1
+                return kill() if count == (2 if moment == "second sums" else 1) else real(*arguments)
+
+            patch.setattr(files, calls[moment], call)
+
+        def kill():
+            raise Killed
+
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # nor does a killed process tidy up
+        with pytest.raises(Killed):
+            files.save(STATE | {"global_step": 8}, folder / LAST)
+    newest, notes = files.newest_intact(folder)
+    assert (newest, notes) == (folder / LAST, [])
+    assert step(newest) == (8 if moment == "second sums" else 7)
+    assert files.is_intact(folder / PREVIOUS)
+    files.save(STATE | {"global_step": 9}, folder / LAST)
+    assert [step(folder / name) for name in (LAST, PREVIOUS)] == [9, 8 if moment == "second sums" else 7]
+
+
+def test_a_folder_can_be_moved(folder, tmp_path_factory):
+    moved = tmp_path_factory.mktemp("elsewhere") / "run"
+    shutil.move(folder, moved)
+    assert step(moved / LAST) == 7

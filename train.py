@@ -7,7 +7,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cnnzoo import cli
-from cnnzoo.config import resolve
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
@@ -15,9 +14,8 @@ def main(composed: DictConfig) -> None:
     """Train what the configuration asks for, into Hydra's run folder."""
     from cnnzoo.run import train
 
-    job = HydraConfig.get().runtime
     with cli.plain_errors():
-        train(resolve(composed, job.choices), Path(job.output_dir))
+        train(cli.asked_for(composed), Path(HydraConfig.get().runtime.output_dir), resume=composed.resume is not None)
 
 
 if __name__ == "__main__":

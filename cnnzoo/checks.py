@@ -73,8 +73,8 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         elif name in DERIVED:
             continue
         elif (rule := RULES.get(name) or _kind(name, default)) and not rule.allows(value):
-            got = "nothing" if value == "" else repr(value)
-            yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={default}"
+            got, example = "nothing" if value == "" else repr(value), "null" if default is None else default
+            yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 
 
 def _derived_faults(values: dict[str, Any]) -> Iterator[str]:
@@ -168,6 +168,9 @@ RULES = {
     "trainer.deterministic": _one_of(True, False, "warn"),
     "trainer.gradient_clip_val": Rule(
         "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
+    ),
+    "watch.patience": Rule(
+        "a whole number, at least 1, or null", lambda value: value is None or _whole(value, 1, 2**63)
     ),
     "checkpoint.every_minutes": Rule(
         "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)

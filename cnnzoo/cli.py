@@ -14,15 +14,17 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import check_config, keys, nearest
-from cnnzoo.config import compose_config, groups, options, resolve
-from cnnzoo.errors import INTERRUPTED, BusyError, UserError
+from cnnzoo.config import RunConfig, compose_config, groups, options, resolve
+from cnnzoo.errors import INTERRUPTED, BusyError, RunEnded, UserError
 from cnnzoo.record import holds_run
+from cnnzoo.reload import change_later_keys, read_run
 
-USER_ERROR = 2  # exit codes
+FAILED = 1  # exit codes
+USER_ERROR = 2
 BUSY = 3
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = ("cfg", "config-dir", "config-name", "config-path", "experimental-rerun", "info", "package")
@@ -50,7 +52,7 @@ def run(main: Callable[[], Any]) -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print an error that the user can mend in plain words and exit with code 2."""
+    """Print what the user can mend in plain words, and exit with the code of its kind."""
     try:
         yield
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -58,6 +60,9 @@ def plain_errors() -> Iterator[None]:
             raise
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(BUSY if isinstance(error, BusyError) else USER_ERROR)
+    except RunEnded as ended:
+        print(f"{ended.status}: {ended}", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 def explain(error: Exception) -> str:
@@ -104,9 +109,12 @@ class Preflight(Callback):
                     experiment = config.hydra.runtime.choices.experiment
                     raise UserError(f"{experiment} is a grid of runs\ntype python sweep.py experiment={experiment}")
                 warn_of_repeats(config.hydra.overrides.task)
-                run_config = resolve(config, config.hydra.runtime.choices)
+                run_config = asked_for(config)
                 check_config(run_config)
-                check_folder(config.hydra.run.dir)
+                if config.resume is not None:
+                    with read_write(config.hydra):
+                        config.hydra.run.dir = config.resume
+                check_folder(config.hydra.run.dir, resume=config.resume is not None)
                 from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
 
                 check(run_config)
@@ -115,8 +123,22 @@ class Preflight(Callback):
             sys.exit(1)
 
 
-def check_folder(name: str) -> None:
-    """Check that a run can be written to the folder `name` and would not overwrite another.
+def asked_for(config: DictConfig) -> RunConfig:
+    """Return the run that the command line asks for: the one composed, or that in the folder of `resume=`.
+
+    Raises:
+        UserError: there is no such run, or it would be changed.
+    """
+    hydra = HydraConfig.get()
+    if config.resume is None:
+        return resolve(config, hydra.runtime.choices)
+    run_config, _ = read_run(str(config.resume))
+    others = [each for each in hydra.overrides.task if not each.startswith("resume=")]
+    return change_later_keys(run_config, others)
+
+
+def check_folder(name: str, *, resume: bool) -> None:
+    """Check that a run can be written to the folder `name` and, unless it is to go on, would not overwrite another.
 
     Raises:
         UserError: it has no name, holds a run, or cannot be created or written.
@@ -125,8 +147,10 @@ def check_folder(name: str) -> None:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
     folder = Path(name)
     try:
-        if holds_run(folder):
-            raise UserError(f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder")
+        if holds_run(folder) and not resume:
+            raise UserError(
+                f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={folder}"
+            )
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"1")

@@ -19,7 +19,7 @@ from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
 SWEEP_KEYS = ("sweep", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not about a run
-LATER_KEYS = ("checkpoint",)  # in conf/run.yaml: may be changed when a run goes on
+LATER_KEYS = ("checkpoint", "watch")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 
 
@@ -95,7 +95,9 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfi
     Raises:
         UserError: a value refers to a key that does not exist.
     """
-    values = OmegaConf.masked_copy(composed, [str(key) for key in composed if key not in ("hydra", *SWEEP_KEYS)])
+    values = OmegaConf.masked_copy(
+        composed, [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
+    )
     try:
         plain = OmegaConf.to_container(values, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -13,3 +13,14 @@ class UserError(ValueError):
 
 class BusyError(UserError):
     """Another process is at work in the folder; the command lines exit with code 3."""
+
+
+class RunEnded(Exception):  # noqa: N818 (it is no error of the program)
+    """A run ended before its time: `status` is what its record says, and the message what to change.
+
+    The command lines print it and exit with code 1.
+    """
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -21,6 +21,7 @@ from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import RunLogger
+from cnnzoo.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -97,17 +98,20 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     values, rows = job.config.values, job.history.rows
     logger = RunLogger(job.run_dir, name="", version="", **({"purge_step": rows[-1]["step"] + 1} if rows else {}))
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
+    patience, num_classes = values["watch"]["patience"], values["data"]["num_classes"]
+    watch = Watch(history=job.history, patience=patience, num_classes=num_classes)
     checkpoints = Checkpoints(
         job.run_dir,
         history=job.history,
         monitor=monitor,
         every_minutes=values["checkpoint"]["every_minutes"],
         stop=job.stop,
+        watch=watch,
     )
     return lightning.Trainer(
         **values["trainer"] | {"accelerator": job.device.type, "precision": job.precision},
         devices=1,
-        callbacks=[job.history, Display(job.history, job.console), checkpoints],
+        callbacks=[job.history, Display(job.history, job.console), watch, checkpoints],
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
         logger=logger,
         default_root_dir=job.run_dir,

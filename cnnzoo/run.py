@@ -21,7 +21,7 @@ from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.data import ImageDataModule
-from cnnzoo.errors import BusyError, UserError
+from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, newest_intact
@@ -61,6 +61,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.
+        RunEnded: it diverged, or learns nothing.
         SystemExit: Ctrl-C was pressed, or a signal came (130, 143); the run is saved.
     """
     start = time.perf_counter()
@@ -113,10 +114,10 @@ def _recorded_run(
     if holds_run(run_dir):
         if not resume:
             raise UserError(
-                f"{run_dir} already holds a run\n"
-                f"type hydra.run.dir=DIR with a new folder, or python train.py resume={run_dir} to go on with it"
+                f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={run_dir}"
             )
         if (done := read_record(run_dir))["status"] == "completed":
+            print(f"{run_dir} is completed, with a test accuracy of {done['metrics']['test/acc']:.2%}: nothing to do")
             return done
     device, console = choose_device(config.values["trainer"]["accelerator"]), Console()
     checkpoint = _find_checkpoint(config, run_dir) if resume else None
@@ -167,9 +168,10 @@ def _recorded_run(
         record["metrics"] = fit_and_test(job)
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
-        words = str(error) if isinstance(error, UserError | Stopped) else traceback.format_exc()
+        status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
+        words = str(error) if isinstance(error, UserError | RunEnded | Stopped) else traceback.format_exc()
         with suppress(OSError):  # where the disk is full, the record stays as it is
-            finish("preempted" if stopped else "failed", words)
+            finish(status, words)
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise UserError(
                 f"cannot write to {run_dir}: {error.strerror}; its last checkpoint is intact\n"

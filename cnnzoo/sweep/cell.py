@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from cnnzoo.config import RunConfig, compose_config
-from cnnzoo.errors import BusyError, UserError
+from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
 
-BUSY, USER_ERROR = 75, 2  # exit codes: EX_TEMPFAIL of sysexits.h, and that of the command lines
+BUSY, USER_ERROR, FAILED = 75, 2, 1  # exit codes: EX_TEMPFAIL of sysexits.h, and those of the command lines
 
 
 def run_cell(config: RunConfig, folder: Path, *, slots: int = 1) -> None:
@@ -55,3 +55,6 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: int | None) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
+    except RunEnded as ended:
+        print(f"{ended.status}: {ended}", file=sys.stderr)
+        sys.exit(FAILED)

@@ -13,6 +13,7 @@ from cnnzoo.training import checkpoint_files
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import StopRequest
+from cnnzoo.training.watch import Watch
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -49,16 +50,25 @@ class Checkpoints(Checkpoint):
         monitor: column of `history` whose highest value is the best; None: there is no best.
         every_minutes: how often to save within an epoch, or None.
         stop: says whether the run is to stop.
+        watch: says whether the weights are worth saving.
     """
 
     def __init__(
-        self, run_dir: Path, *, history: History, monitor: str | None, every_minutes: float | None, stop: StopRequest
+        self,
+        run_dir: Path,
+        *,
+        history: History,
+        monitor: str | None,
+        every_minutes: float | None,
+        stop: StopRequest,
+        watch: Watch,
     ) -> None:
         self.folder = run_dir / FOLDER
         self.history = history
         self.monitor = monitor
         self.every_seconds = float("inf") if every_minutes is None else 60 * every_minutes
         self.stop = stop
+        self.watch = watch
         self._evaluating = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -119,6 +129,7 @@ class Checkpoints(Checkpoint):
             progress |= {"current": nothing, "total": nothing | {"ready": 1, "started": 1}, "is_last_batch": False}
 
     def _save(self, trainer: lightning.Trainer, name: str) -> None:
+        self.watch.check(trainer)
         trainer.save_checkpoint(self.folder / name)
         self._saved = time.monotonic()
 

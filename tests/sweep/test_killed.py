@@ -20,9 +20,9 @@ GRID = [
     f"data.root={ROOT / 'data'}",
 ]
 TIMING = ("seconds_per_epoch", "images_per_second", "peak_bytes")
-TRIALS = int(os.environ.get("CNNZOO_TRIALS", "2"))
+TRIALS = int(os.environ.get("CNNZOO_TRIALS", "20"))
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 
 
 def start(folder):

@@ -1,0 +1,62 @@
+"""A run's folder, read back: what was asked for there. Nothing here imports torch."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+
+from cnnzoo.checks import check_config
+from cnnzoo.config import LATER_KEYS, RunConfig, compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.record import SCHEMA, read_record
+
+
+def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
+    """Return what the run in the folder `name` was asked for, checked as if it had just been typed, and its record.
+
+    Raises:
+        UserError: there is no run, or it cannot be trusted; the message says what to type.
+    """
+    if re.match(r"\w+://", name):
+        raise UserError(f"{name} is a URL, and is not opened\ndownload the run, look at it, and type its folder")
+    if not name:
+        raise UserError("the folder of a run is missing\ntype resume=DIR with one under outputs/")
+    folder = Path(name)
+    if folder.suffix == ".ckpt":
+        raise UserError(f"{name} is a checkpoint, and the folder of its run is asked for\ntype {folder.parent.parent}")
+    try:
+        record = read_record(folder)
+        config = RunConfig(values=record["config"], choices=record["choices"])
+        schema = record["schema"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"no run in {name}: it has no run.json\ntype the folder of a run under outputs/") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
+    if schema != SCHEMA:
+        raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
+    try:
+        check_config(config)
+    except (HydraException, AttributeError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: {reason}\ntype another run") from error
+    return config, record
+
+
+def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
+    """Return the configuration of a run that goes on, with what may be changed then.
+
+    Raises:
+        UserError: an override is about something else.
+    """
+    for override in overrides:
+        if override.split(".")[0] not in LATER_KEYS:
+            raise UserError(
+                f"a run goes on as it was, and '{override}' would change it\n"
+                f"type resume=DIR alone, or with keys of {', '.join(LATER_KEYS)}"
+            )
+    changed = compose_config(overrides).values
+    given = {override.split(".")[0] for override in overrides}
+    return replace(config, values=config.values | {key: changed[key] for key in given})

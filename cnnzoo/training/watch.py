@@ -1,0 +1,85 @@
+"""Ends a run that computes nonsense, or learns nothing."""
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from torch.optim import Optimizer
+
+from cnnzoo.errors import RunEnded
+from cnnzoo.training.history import History
+
+EVERY = 25  # steps between looks on an accelerator, where every look waits for it
+OVERFLOWS = 20  # in a row; the scaler of 16-mixed begins with a factor of 2^16, halved at each
+MARGIN = 0.01  # a loss this near to that of guessing is at chance, and one that falls by less does not fall
+
+
+class Watch(lightning.Callback):
+    """Ends a run as `diverged` at a loss or gradient that is not finite, and as `stuck` at a loss that stays at chance.
+
+    On a CPU the step that would spoil the weights is not taken. On an accelerator it is noticed some steps later, but
+    before anything is saved (`check`).
+
+    Args:
+        history: stands before this callback in the trainer's list.
+        patience: epochs at chance before a run is stuck, or None to wait for ever.
+        num_classes: chance is guessing one of them: a loss of ln(num_classes).
+    """
+
+    def __init__(self, *, history: History, patience: int | None, num_classes: int) -> None:
+        self.history = history
+        self.patience = patience
+        self.chance = math.log(num_classes)
+        self._fine: torch.Tensor | None = None  # whether all was finite since the last look, on the device
+        self._overflows = 0
+
+    def on_before_optimizer_step(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Look at the gradients."""
+        gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
+        finite = torch.nn.utils.get_total_norm(gradients).isfinite()
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            # The scaler leaves such a step out, and is expected to in the first steps.
+            self._overflows = 0 if finite else self._overflows + 1
+            finite = torch.tensor(self._overflows < OVERFLOWS, device=finite.device)
+        self._note(finite, trainer)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the loss."""
+        self._note(outputs["loss"].detach().isfinite(), trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Look at the epoch's loss."""
+        losses = [row["train/loss"] for row in self.history.rows[-(self.patience or 0) :]]
+        at_chance = len(losses) == self.patience and min(losses) > self.chance - MARGIN
+        if at_chance and losses[-1] > losses[0] - MARGIN:  # a loss that begins high and falls is on its way
+            raise RunEnded(
+                "stuck",
+                f"the training loss has not left that of guessing ({self.chance:.3f}) in {self.patience} epochs\n"
+                f"type another optimizer.lr (it is {_rate(trainer):g}), model.init or model.norm, "
+                "or watch.patience=N to wait longer",
+            )
+
+    def check(self, trainer: lightning.Trainer) -> None:
+        """End the run if anything was not finite; to be called before the weights are saved."""
+        if self._fine is not None and not self._fine:
+            raise RunEnded(
+                "diverged",
+                f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
+                f"type a lower optimizer.lr (it is {_rate(trainer):g}), trainer.gradient_clip_val=1.0 "
+                "or trainer.precision=32-true",
+            )
+        self._fine = None
+
+    def _note(self, finite: torch.Tensor, trainer: lightning.Trainer) -> None:
+        self._fine = finite if self._fine is None else self._fine & finite
+        if finite.device.type == "cpu" or trainer.global_step % EVERY == 0:
+            self.check(trainer)
+
+
+def _rate(trainer: lightning.Trainer) -> float:
+    return float(trainer.optimizers[0].param_groups[0]["lr"])

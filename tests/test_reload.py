@@ -1,0 +1,110 @@
+"""`resume=` and what a run's folder is believed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.reload import change_later_keys, read_run
+from cnnzoo.run import train
+from tests.conftest import ROOT
+from tests.test_resume import SMOKE
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "mlp"
+    train(compose_config([*SMOKE, "model=mlp", "model.hidden=[32]"]), folder)
+    return folder
+
+
+def test_what_was_asked_for_is_read_back(finished):
+    config, record = read_run(str(finished))
+    asked = compose_config([*SMOKE, "model=mlp", "model.hidden=[32]"])
+    assert (config.values, config.choices) == (asked.values, asked.choices)
+    assert record["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "folder of a run is missing"),
+        ("https://example.org/run", "is a URL, and is not opened"),
+        ("s3://bucket/run", "is a URL, and is not opened"),
+        ("nowhere", "no run in nowhere: it has no run.json"),
+        ("outputs/a/checkpoints/last.ckpt", "the folder of its run is asked for\ntype outputs/a"),
+    ],
+)
+def test_what_is_no_run_is_said_to_be_none(name, words, in_tmp):
+    with pytest.raises(UserError, match=words):
+        read_run(name)
+
+
+DAMAGE = {
+    "half": lambda record: "{",
+    "another schema": lambda record: json.dumps(record | {"schema": 99}),
+    "no config": lambda record: json.dumps({"schema": 1, "status": "completed"}),
+    "a list": lambda record: "[]",
+    "an unknown net": lambda record: json.dumps(record | {"choices": record["choices"] | {"model": "evil"}}),
+    "another target": lambda record: json.dumps(
+        record | {"config": record["config"] | {"model": record["config"]["model"] | {"_target_": "os.system"}}}
+    ),
+    "an unknown key": lambda record: json.dumps(record | {"config": record["config"] | {"evil": 1}}),
+    "a nonsense value": lambda record: json.dumps(record | {"config": record["config"] | {"seed": "x"}}),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_record_that_cnnzoo_did_not_write_is_refused(kind, finished, tmp_path):
+    (tmp_path / "run.json").write_text(DAMAGE[kind](read_record(finished)))
+    with pytest.raises(UserError) as refused:
+        read_run(str(tmp_path))
+    assert str(refused.value).count("\n") <= 5
+
+
+def test_only_what_does_not_change_the_figures_can_be_changed(finished):
+    config, _ = read_run(str(finished))
+    changed = change_later_keys(config, ["checkpoint.every_minutes=5"])
+    assert changed.values == config.values | {"checkpoint": {"every_minutes": 5}}
+    assert changed.hash8 == config.hash8
+    with pytest.raises(UserError, match="'seed=3' would change it"):
+        change_later_keys(config, ["seed=3"])
+
+
+def test_the_command_goes_on_with_a_run(tmp_path):
+    def command(*arguments):
+        options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, str(ROOT / "train.py"), *arguments], **options)
+
+    first = command("data=synthetic", "model=lenet", "hydra.run.dir=run", "trainer.max_epochs=30")
+    while not (tmp_path / "run" / "metrics.csv").exists():
+        time.sleep(0.05)
+        assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    _, said = first.communicate()
+    assert first.returncode == 143
+    assert said == (
+        "SIGTERM: saving and stopping after this batch\n"
+        "stopped by SIGTERM; to go on: python train.py resume=run\n"
+    )  # fmt: skip
+    epochs = read_record(tmp_path / "run")["epochs"]
+    assert 1 <= epochs < 30
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    record["config"]["trainer"]["max_epochs"] = epochs + 1  # so that the test ends soon
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    second = command("resume=run")
+    out, said = second.communicate()
+    assert (second.returncode, said) == (0, "")
+    assert f"epoch {epochs + 1}/{epochs + 1}" in out
+    third = command("resume=run")
+    assert "is completed, with a test accuracy of" in third.communicate()[0]
+    assert third.returncode == 0
+    again = command("data=synthetic", "hydra.run.dir=run")
+    assert again.communicate()[1].endswith("type hydra.run.dir=DIR with a new folder, or resume=run\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}

@@ -1,0 +1,126 @@
+"""Runs that compute nonsense or learn nothing are ended, and keep what is good (RELIABILITY T09)."""
+
+import math
+
+import lightning
+import pytest
+import torch
+from torch import nn
+
+from cnnzoo.config import compose_config
+from cnnzoo.errors import RunEnded
+from cnnzoo.record import read_record
+from cnnzoo.run import train
+from cnnzoo.training import watch as watch_module
+from cnnzoo.training.checkpoint_files import LAST, load
+from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.watch import OVERFLOWS, Watch
+from tests.test_resume import SMOKE
+
+
+def poisoned(monkeypatch, at_step, *, loss=None, gradient=None):
+    step = ImageClassifier.training_step
+
+    def training_step(module, batch, index):
+        result = step(module, batch, index)
+        if module.trainer.global_step == at_step:
+            if gradient is not None:
+                next(iter(module.net.parameters())).register_hook(lambda grad: torch.full_like(grad, gradient))
+            if loss is not None:
+                return result + loss
+        return result
+
+    monkeypatch.setattr(ImageClassifier, "training_step", training_step)
+
+
+POISON = {
+    "loss nan": {"loss": math.nan},
+    "loss inf": {"loss": math.inf},
+    "loss -inf": {"loss": -math.inf},
+    "gradient nan": {"gradient": math.nan},
+    "gradient inf": {"gradient": math.inf},
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+@pytest.mark.parametrize("at_step", [0, 5, 7])  # the first, within the second epoch, its last
+def test_what_is_not_finite_ends_the_run_and_is_not_saved(kind, at_step, tmp_path, monkeypatch):
+    poisoned(monkeypatch, at_step, **POISON[kind])
+    with pytest.raises(RunEnded, match=r"not finite any more.*\ntype a lower optimizer.lr") as ended:
+        train(compose_config([*SMOKE, "trainer.max_epochs=3"]), tmp_path)
+    assert ended.value.status == "diverged"
+    record = read_record(tmp_path)
+    assert (record["status"], record["epochs"]) == ("diverged", at_step // 4)
+    if at_step >= 4:
+        state = load(tmp_path / "checkpoints" / LAST)
+        assert state["global_step"] == 4
+        assert all(value.isfinite().all() for value in state["state_dict"].values())
+
+
+def test_without_a_watch_the_run_goes_on_and_saves_nonsense(tmp_path, monkeypatch):
+    """The negative control: what Lightning does by itself."""
+    poisoned(monkeypatch, 5, gradient=math.nan)
+    monkeypatch.setattr(Watch, "_note", lambda *_: None)
+    train(compose_config([*SMOKE, "trainer.max_epochs=3", "watch.patience=null"]), tmp_path)
+    state = load(tmp_path / "checkpoints" / LAST)
+    assert not all(value.isfinite().all() for value in state["state_dict"].values())
+
+
+class FakeDevice(torch.Tensor):
+    """A tensor that says that it is on an accelerator."""
+
+    device = torch.device("cuda")
+
+
+def test_on_an_accelerator_it_looks_now_and_then_and_before_saving(monkeypatch):
+    watch = Watch(history=None, patience=None, num_classes=10)
+    trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    looks = []
+    monkeypatch.setattr(Watch, "check", lambda *_: looks.append(trainer.global_step))
+    for step in range(60):
+        trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = step
+        watch._note(torch.tensor(step != 3).as_subclass(FakeDevice), trainer)
+    assert looks == [0, 25, 50]
+    assert not watch._fine  # what was seen at step 3 is not forgotten
+    assert watch_module.EVERY == 25
+
+
+class FakeScaler:
+    """That 16-mixed has one is all that the watch asks."""
+
+
+def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
+    watch = Watch(history=None, patience=None, num_classes=10)
+    trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    trainer.precision_plugin.scaler = FakeScaler()
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    trainer.strategy.optimizers = [optimizer]
+    net = nn.Linear(2, 1)
+
+    def step(value):
+        net(torch.full((1, 2), value)).sum().backward()
+        watch.on_before_optimizer_step(trainer, net, optimizer)
+        net.zero_grad()
+
+    for _ in range(3):
+        for _ in range(OVERFLOWS - 1):
+            step(math.inf)
+        step(1.0)
+    for _ in range(OVERFLOWS - 1):
+        step(math.inf)
+    with pytest.raises(RunEnded, match="not finite"):
+        step(math.inf)
+
+
+def test_a_loss_that_stays_at_chance_is_called_stuck(tmp_path):
+    options = ["model=lenet", "optimizer=sgd", "optimizer.lr=0.000001", "model.init=xavier", "trainer.max_epochs=6"]
+    config = compose_config([*SMOKE, *options, "label_smoothing=0.1"])
+    with pytest.raises(RunEnded, match=r"guessing \(2.303\) in 3 epochs\ntype another optimizer.lr") as ended:
+        train(config, tmp_path / "stuck")
+    assert ended.value.status == "stuck"
+    record = read_record(tmp_path / "stuck")
+    assert (record["status"], record["epochs"]) == ("stuck", 3)
+    patient = compose_config([*SMOKE, *options, "watch.patience=null"])
+    assert train(patient, tmp_path / "patient")["epochs"] == 6
+    learning = compose_config([*SMOKE, "model=mlp", "trainer.max_epochs=6", "watch.patience=2"])
+    assert train(learning, tmp_path / "learning")["epochs"] == 6

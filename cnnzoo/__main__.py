@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md is also for the screen")
     cell = verbs.add_parser("cell", help="run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
     cell.add_argument("overrides", nargs=1, metavar="FOLDER", help="the cell's folder")
+    prediction = verbs.add_parser("predict", help="what a trained net says of your own pictures")
+    prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
+    prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
@@ -36,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from cnnzoo.info import describe
 
             print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
+        elif parsed.verb == "predict":
+            show_predictions(overrides[0], overrides[1:], invert=parsed.invert)
         elif parsed.verb == "cell":
             from cnnzoo.sweep.cell import run_planned
 
@@ -44,14 +49,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show_data(overrides)
 
 
+def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None:
+    """Print a table with the likeliest classes of each picture."""
+    if not pictures:
+        raise UserError("which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg")
+    from cnnzoo.report.tables import Column, to_markdown
+    from cnnzoo.trained import SHOWN, predict
+
+    rows = predict(run, pictures, invert=invert)
+    places = range(SHOWN)
+    rows = [row | {f"{i}": f"{row[f'class{i}']} {row[f'probability{i}']:.1%}" for i in places} for row in rows]
+    titles = ("prediction", "second", "third")
+    columns = [Column("picture", "picture", left=True), *(Column(f"{i}", titles[i], left=True) for i in places)]
+    print(to_markdown(columns, rows), end="")
+    if bright := [row["picture"] for row in rows if row["bright"]]:
+        print(f"\nnote: the background of {', '.join(bright)} is bright, and the nets know it black; try --invert")
+
+
 def show_data(overrides: Sequence[str]) -> None:
     """Fetch and verify the configured images, print what is where, and write a contact sheet."""
     config = compose_config(overrides)
     check_config(config)
     import torch
 
+    from cnnzoo.build import build_data
     from cnnzoo.report.contact_sheet import save_contact_sheet
-    from cnnzoo.run import build_data
 
     images = build_data(config).load()
     for name, path in images.paths.items():

@@ -1,12 +1,15 @@
 """What a configuration describes, built: the only place that instantiates from one."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from cnnzoo.blocks import ConvNet, initialize
 from cnnzoo.config import RunConfig
+
+if TYPE_CHECKING:
+    from cnnzoo.data import ImageDataModule  # which takes lightning with it
 
 
 def build(node: dict[str, Any]) -> Any:
@@ -32,3 +35,11 @@ def build_net(config: RunConfig) -> ConvNet:
     assert isinstance(net, ConvNet)
     initialize(net, config.values["model"]["init"])
     return net
+
+
+def build_data(config: RunConfig) -> "ImageDataModule":
+    """Return the configured data module; it has not read anything yet."""
+    facts = ("channels", "num_classes")  # stand in the configuration for the nets
+    arguments = {key: value for key, value in config.values["data"].items() if key not in facts}
+    data: ImageDataModule = build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
+    return data

@@ -169,6 +169,7 @@ RULES = {
     "trainer.gradient_clip_val": Rule(
         "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
     ),
+    "export": Rule("onnx, or null", lambda value: value in (None, "onnx")),
     "watch.patience": Rule(
         "a whole number, at least 1, or null", lambda value: value is None or _whole(value, 1, 2**63)
     ),

@@ -19,7 +19,7 @@ from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
 SWEEP_KEYS = ("sweep", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not about a run
-LATER_KEYS = ("checkpoint", "watch")  # in conf/run.yaml: may be changed when a run goes on
+LATER_KEYS = ("checkpoint", "watch", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning
@@ -11,10 +11,12 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
 from cnnzoo.config import RunConfig
 from cnnzoo.data import ImageDataModule
-from cnnzoo.training.checkpoint_files import BEST, FOLDER
+from cnnzoo.errors import UserError
+from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display
@@ -38,6 +40,7 @@ class Job:
         checkpoint: where to go on, or None.
         stop: whether to stop.
         console: where to print.
+        pieces: in how many each batch is computed, to take less memory.
     """
 
     config: RunConfig
@@ -49,6 +52,40 @@ class Job:
     checkpoint: Path | None
     stop: StopRequest
     console: Console
+    pieces: int = 1
+
+    @property
+    def micro_batch_size(self) -> int:
+        """Images that are computed at a time."""
+        return int(self.config.values["data"]["batch_size"]) // self.pieces
+
+
+def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
+    """Return the job for another attempt after a batch did not fit into memory: in pieces of half the size.
+
+    Gradients are added up over the pieces of a batch, so that a step stays what it was.
+
+    Raises:
+        UserError: smaller pieces are not possible, or would train another net.
+        RuntimeError: `error`, if it is about something else.
+    """
+    if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        raise error
+    size = job.config.values["data"]["batch_size"]
+    if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
+        raise UserError(f"out of memory\nmake room, then type python train.py resume={job.run_dir}") from error
+    with torch.device("meta"):
+        has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
+    if has_batch_norm:
+        raise UserError(
+            f"out of memory with batches of {size}; in pieces, batch norm would see other batches\n"
+            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize"
+        ) from error
+    if job.micro_batch_size % 2:
+        raise UserError(
+            f"out of memory with {job.micro_batch_size} images at a time\ntype a smaller data.resize"
+        ) from error
+    return replace(job, pieces=2 * job.pieces)
 
 
 def fit_and_test(job: Job) -> dict[str, float]:
@@ -57,6 +94,7 @@ def fit_and_test(job: Job) -> dict[str, float]:
     holdout = values["protocol"] == "holdout"
     classifier = _make_classifier(job.config)
     trainer = _make_trainer(job, monitor="val/acc" if holdout else None)
+    job.data.pieces = job.pieces
     with warnings.catch_warnings():
         # The images are in memory: a worker process would only copy them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -108,8 +146,11 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
         stop=job.stop,
         watch=watch,
     )
+    options = values["trainer"] | {"accelerator": job.device.type, "precision": job.precision}
+    options |= {key: limit * job.pieces for key, limit in options.items() if "limit" in key and isinstance(limit, int)}
     return lightning.Trainer(
-        **values["trainer"] | {"accelerator": job.device.type, "precision": job.precision},
+        **options,
+        accumulate_grad_batches=job.pieces,
         devices=1,
         callbacks=[job.history, Display(job.history, job.console), watch, checkpoints],
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job

@@ -48,6 +48,8 @@ def holds_run(folder: Path) -> bool:
         record = read_record(folder)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except ValueError:  # damaged; whoever reads it says so
+        return True
     return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
 
 

@@ -1,6 +1,7 @@
 """One run from a configuration: checked, trained, tested, and on record."""
 
 import errno
+import gc
 import os
 import shutil
 import sys
@@ -18,14 +19,14 @@ from rich.console import Console
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_net
+from cnnzoo.build import build, build_data, build_net
 from cnnzoo.config import CONF, RunConfig
-from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import BusyError, RunEnded, UserError
-from cnnzoo.fit import Job, fit_and_test
+from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
+from cnnzoo.trained import check_export, export_onnx
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, newest_intact
-from cnnzoo.training.checkpoints import step_of
+from cnnzoo.training.checkpoints import check_fits
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History, read_history
@@ -84,6 +85,7 @@ def check(config: RunConfig) -> Facts:
         UserError: one of them cannot be built as the configuration has it.
     """
     data, options = config.values["data"], config.values["trainer"]
+    check_export(config)
     try:
         precision = resolve_precision(options["precision"], choose_device(options["accelerator"]))
         with torch.device("meta"):
@@ -99,30 +101,27 @@ def check(config: RunConfig) -> Facts:
     return Facts(precision, net.stem, count_parameters(net), count_macs(net.eval(), shape), shape)
 
 
-def build_data(config: RunConfig) -> ImageDataModule:
-    """Return the configured data module; it has not read anything yet."""
-    facts = ("channels", "num_classes")  # stand in the configuration for the nets
-    arguments = {key: value for key, value in config.values["data"].items() if key not in facts}
-    data = build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
-    assert isinstance(data, ImageDataModule)
-    return data
-
-
 def _recorded_run(
     config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
 ) -> dict[str, Any]:
+    pieces = 1
+    batch_size = config.values["data"]["batch_size"]
     if holds_run(run_dir):
         if not resume:
             raise UserError(
                 f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={run_dir}"
             )
-        if (done := read_record(run_dir))["status"] == "completed":
-            print(f"{run_dir} is completed, with a test accuracy of {done['metrics']['test/acc']:.2%}: nothing to do")
-            return done
+        before = read_record(run_dir)
+        if before["status"] == "completed":
+            accuracy = before["metrics"]["test/acc"]
+            print(f"{run_dir} is completed, with a test accuracy of {accuracy:.2%}")
+            _export(config, run_dir)
+            return before
+        pieces = batch_size // before["micro_batch_size"]
     device, console = choose_device(config.values["trainer"]["accelerator"]), Console()
-    checkpoint = _find_checkpoint(config, run_dir) if resume else None
-    history = History(run_dir, resume_step=step_of(checkpoint) if checkpoint else 0)
-    before = sum(row["seconds"] for row in history.rows)
+    checkpoint, step = _find_checkpoint(config, run_dir) if resume else (None, 0)
+    history = History(run_dir, resume_step=step)
+    seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
         "status": "running",
         "name": config.name,
@@ -131,6 +130,7 @@ def _recorded_run(
         "seed": config.values["seed"],
         "protocol": config.values["protocol"],
         **asdict(facts),
+        "micro_batch_size": batch_size // pieces,
         "metrics": {},
         "epochs": 0,
         "seconds": {"setup": None, "per_epoch": None, "total": None},
@@ -151,7 +151,7 @@ def _recorded_run(
 
     def finish(status: str, error: str | None = None) -> None:
         setup = round(history.started - start, 3) if history.started else None
-        total = round(before + time.perf_counter() - start, 3)
+        total = round(seconds_before + time.perf_counter() - start, 3)
         record.update(
             status=status,
             error=error,
@@ -164,8 +164,8 @@ def _recorded_run(
         write_record(run_dir, record)
 
     try:
-        job = Job(config, run_dir, device, facts.precision, data, history, checkpoint, stop, console)
-        record["metrics"] = fit_and_test(job)
+        job = Job(config, run_dir, device, facts.precision, data, history, checkpoint, stop, console, pieces)
+        record["metrics"] = _fit_within_memory(job, record)
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
@@ -180,11 +180,34 @@ def _recorded_run(
         raise
     finish("completed")
     print_summary(record, os.path.relpath(run_dir), console)
+    _export(config, run_dir)
     return record
 
 
-def _find_checkpoint(config: RunConfig, run_dir: Path) -> Path | None:
-    """Return where the run in `run_dir` goes on, or None if it starts anew; say what was found damaged."""
+def _export(config: RunConfig, run_dir: Path) -> None:
+    if config.values["export"]:
+        print(f"exported: {os.path.relpath(export_onnx(run_dir))}")
+
+
+def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
+    """Do `fit_and_test`, in smaller pieces if batches do not fit into memory."""
+    while True:
+        try:
+            return fit_and_test(job)
+        except RuntimeError as error:
+            job = in_smaller_pieces(job, error)
+        gc.collect()  # the error held what the failed attempt had taken
+        torch.cuda.empty_cache()
+        record["micro_batch_size"] = job.micro_batch_size
+        write_record(job.run_dir, record)
+        job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
+
+
+def _find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
+    """Return where the run in `run_dir` goes on and at which step, or (None, 0) if it starts anew.
+
+    Says what was found damaged.
+    """
     remove_unfinished(run_dir)
     checkpoint, notes = newest_intact(run_dir / FOLDER)
     if checkpoint and config.values["protocol"] == "holdout" and not (run_dir / FOLDER / BEST).exists():
@@ -194,7 +217,10 @@ def _find_checkpoint(config: RunConfig, run_dir: Path) -> Path | None:
         notes.append(f"going on from {checkpoint}" if checkpoint else "starting from the beginning")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    return checkpoint
+    if checkpoint is None:
+        return None, 0
+    with torch.device("meta"):
+        return checkpoint, check_fits(checkpoint, build_net(config))
 
 
 def _check_space(run_dir: Path, params: int) -> None:

@@ -17,25 +17,29 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "config": ({"errors"}, {"hydra", "omegaconf"}),
     "checks": ({"config", "errors"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
-    "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy"}),
+    "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
-    "build": ({"blocks", "config"}, {"hydra"}),
-    "fit": ({"build", "config", "data", "training"}, {"torch", "lightning", "omegaconf", "rich"}),
+    "build": ({"blocks", "config", "data"}, {"hydra"}),
+    "trained": (
+        {"build", "config", "data", "errors", "reload", "training"},
+        {"torch", "PIL", "onnxscript"},
+    ),
+    "fit": ({"blocks", "build", "config", "data", "errors", "training"}, {"torch", "lightning", "omegaconf", "rich"}),
     "run": (
-        {"analysis", "blocks", "build", "config", "data", "errors", "fit", "record", "training"},
+        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "trained", "training"},
         {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (
-        {"checks", "cli", "config", "errors", "record", "report", "run", "training"},
+        {"build", "checks", "cli", "config", "errors", "record", "report", "run", "training"},
         {"torch", "hydra", "omegaconf", "filelock", "rich"},
     ),
     "reload": ({"checks", "config", "errors", "record"}, {"hydra"}),
     "cli": ({"checks", "config", "errors", "record", "reload", "run"}, {"hydra", "omegaconf"}),
     "info": ({"analysis", "blocks", "build", "checks", "config", "errors", "report"}, {"torch"}),
-    "__main__": ({"checks", "cli", "config", "errors", "info", "report", "run", "sweep"}, {"torch"}),
-    "__init__": (set(), set()),
+    "__main__": ({"build", "checks", "cli", "config", "errors", "info", "report", "sweep", "trained"}, {"torch"}),
+    "__init__": ({"trained"}, set()),
 }
 STANDARD_LIBRARY = __import__("sys").stdlib_module_names
 FILES = sorted((ROOT / "cnnzoo").rglob("*.py"))

@@ -7,12 +7,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from cnnzoo import run
-from cnnzoo.build import build_net
+from cnnzoo.build import build_data, build_net
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
-from cnnzoo.run import build_data, train
+from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
 from cnnzoo.training.classifier import ImageClassifier

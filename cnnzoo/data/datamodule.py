@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cnnzoo.data.fashion_mnist import load_fashion_mnist
+from cnnzoo.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
-from cnnzoo.data.synthetic import make_synthetic
+from cnnzoo.data.synthetic import PATTERNS, SIDE, make_synthetic
 from cnnzoo.data.transform import BatchTransform
 
 Protocol = Literal["holdout", "course"]
@@ -39,6 +39,8 @@ class ImageDataModule(lightning.LightningDataModule):
     mean: float
     std: float
     num_train: int  # official training images
+    image_size: int  # of the stored images
+    class_names: tuple[str, ...]
     images: Images
 
     def __init__(self, *, resize: int, batch_size: int, augment: str, protocol: Protocol, seed: int) -> None:
@@ -47,6 +49,7 @@ class ImageDataModule(lightning.LightningDataModule):
         self.protocol = protocol
         self.seed = seed
         self.start = 0  # batch of its epoch at which training begins
+        self.pieces = 1  # in which batches are handed out, where they do not fit into memory as a whole
         self.transform = BatchTransform(resize=resize, mean=self.mean, std=self.std, augment=augment)
 
     def load(self) -> Images:
@@ -127,7 +130,7 @@ class ImageDataModule(lightning.LightningDataModule):
     def _loader(self, subset: Subset, *, seed: int | None = None, start: int = 0) -> DataLoader[Any]:
         # batch_size=None: the sampler's tensors of positions go to the subset as they are, one gather a batch.
         # A generator of its own: a DataLoader draws from it whenever it is iterated, and would shift all later chance.
-        sampler = BatchSampler(len(subset), self.batch_size, seed=seed, start=start)
+        sampler = BatchSampler(len(subset), self.batch_size, seed=seed, pieces=self.pieces, start=start)
         return DataLoader(subset, batch_size=None, sampler=sampler, generator=torch.Generator())
 
     def on_before_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
@@ -169,6 +172,8 @@ class FashionMNISTDataModule(ImageDataModule):
     """
 
     num_train = 60_000
+    image_size = 28
+    class_names = CLASS_NAMES
     mean = 0.2860  # of the 60,000 training images; a test computes both
     std = 0.3530
 
@@ -190,6 +195,8 @@ class SyntheticDataModule(ImageDataModule):
         **kwargs: see `ImageDataModule`.
     """
 
+    image_size = SIDE
+    class_names = PATTERNS
     mean = 0.37  # of 6,000 training and 1,000 test images
     std = 0.24
 

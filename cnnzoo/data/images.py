@@ -57,12 +57,16 @@ class BatchSampler(Sampler[Tensor]):
         num_images: how many there are.
         batch_size: images in a batch.
         seed: of the order, or None.
-        start: the first epoch begins with this batch, where a run goes on within an epoch.
+        pieces: every batch is handed out in so many pieces of the same size; `batch_size` is a multiple of it.
+        start: the first epoch begins with this piece, where a run goes on within an epoch.
     """
 
-    def __init__(self, num_images: int, batch_size: int, *, seed: int | None = None, start: int = 0) -> None:
+    def __init__(
+        self, num_images: int, batch_size: int, *, seed: int | None = None, pieces: int = 1, start: int = 0
+    ) -> None:
+        self.used = num_images - num_images % batch_size if seed is not None else num_images
         self.num_images = num_images
-        self.batch_size = batch_size
+        self.piece_size = batch_size // pieces
         self.seed = seed
         self.start = start
         self.epoch = 0
@@ -72,8 +76,7 @@ class BatchSampler(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(self.num_images, self.batch_size)
-        return full + (rest > 0 and self.seed is None)
+        return -(-self.used // self.piece_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         # A generator, so that the order is drawn with the first batch: Lightning resumes a run by asking for the
@@ -84,7 +87,7 @@ class BatchSampler(Sampler[Tensor]):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(self.num_images, generator=generator)
         start, self.start = self.start, 0
-        yield from torch.split(order, self.batch_size)[start : len(self)]
+        yield from torch.split(order[: self.used], self.piece_size)[start:]
 
 
 def stratified_split(labels: Tensor, num_held_out: int, *, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from cnnzoo.data.images import Images
 NUM_CLASSES = 10
 SIDE = 28
 SHIFT = 6  # pixels, at most, in each direction
+PATTERNS = tuple(f"pattern {label}" for label in range(NUM_CLASSES))
 BLOTS = 6  # per side of a pattern
 NOISE = 40  # standard deviation, in grey levels
 
@@ -31,7 +32,7 @@ def make_synthetic(num_train: int, num_test: int) -> Images:
         pixels=pixels,
         labels=labels,
         num_train=num_train,
-        class_names=tuple(f"pattern {label}" for label in range(NUM_CLASSES)),
+        class_names=PATTERNS,
         sha256={"synthetic": hashlib.sha256(pixels.numpy().tobytes()).hexdigest()},
         paths={},
     )

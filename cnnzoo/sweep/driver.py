@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from cnnzoo.build import build_data
 from cnnzoo.config import CONF
 from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.run import build_data
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, make_cells
 from cnnzoo.sweep.launcher import Launcher

@@ -8,7 +8,9 @@ import lightning
 from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.callbacks import Checkpoint
+from torch import nn
 
+from cnnzoo.errors import UserError
 from cnnzoo.training import checkpoint_files
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.history import History
@@ -138,9 +140,22 @@ def _is_best(values: list[float]) -> bool:
     return all(values[-1] > value for value in values[:-1])
 
 
-def step_of(path: Path) -> int:
-    """Return the optimizer step of the checkpoint at `path`."""
-    return int(checkpoint_files.load(path, map_location="meta")["global_step"])
+def check_fits(path: Path, net: nn.Module) -> int:
+    """Check that the checkpoint at `path` is one of `net`; return its optimizer step.
+
+    Raises:
+        UserError: it is not, or it is damaged.
+    """
+    state = checkpoint_files.load(path, map_location="meta")
+    found = {name.removeprefix("net."): value.shape for name, value in state["state_dict"].items()}
+    for name, value in net.state_dict().items():
+        if found.get(name) != value.shape:
+            there = tuple(found[name]) if name in found else "missing"
+            raise UserError(
+                f"{path} is not of the net in its run.json: {name} is {there}, not {tuple(value.shape)}\n"
+                "type the folder of another run"
+            )
+    return int(state["global_step"])
 
 
 def load_weights(path: Path) -> dict[str, Any]:

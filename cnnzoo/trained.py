@@ -1,0 +1,119 @@
+"""Trained nets, for notebooks, scripts and the command line."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from cnnzoo.build import build_data, build_net
+from cnnzoo.config import RunConfig
+from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
+from cnnzoo.data.transform import BatchTransform
+from cnnzoo.errors import UserError
+from cnnzoo.reload import read_run
+from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
+from cnnzoo.training.checkpoints import check_fits, load_weights
+
+ONNX = "model.onnx"
+SHOWN = 3  # classes for each picture
+
+
+class TrainedNet(NamedTuple):
+    """What `load` returns.
+
+    Attributes:
+        net: with the weights that were tested, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes).
+        transform: one picture, a PIL image of any size and mode or a uint8 tensor (H, W), to what the net sees,
+            (1, C, S, S); `invert=True` for a bright background.
+        class_names: one for each logit.
+    """
+
+    net: nn.Module
+    transform: Callable[..., Tensor]
+    class_names: tuple[str, ...]
+
+
+def load(folder: str | Path) -> TrainedNet:
+    """Return the trained net of the run in `folder`, its transform, and the names of its classes.
+
+        net, transform, class_names = cnnzoo.load("outputs/lenet-28-adamw-s0/2026-11-22_10-00-00")
+        class_names[net(transform(PIL.Image.open("shirt.png"))).argmax()]
+
+    Raises:
+        UserError: there is no run, it has no checkpoint yet, or what is there is damaged or not to be trusted.
+    """
+    config, _ = read_run(str(folder))
+    checkpoint = Path(folder) / FOLDER / (BEST if config.values["protocol"] == "holdout" else LAST)
+    if not checkpoint.exists():
+        raise UserError(f"{folder} has no {checkpoint.name} yet\ntype python train.py resume={folder}")
+    with torch.device("meta"):
+        check_fits(checkpoint, build_net(config))
+    net = build_net(config).eval().requires_grad_(requires_grad=False)
+    net.load_state_dict(load_weights(checkpoint))
+    data = build_data(config)
+    return TrainedNet(net, _make_transform(data.transform, data.image_size), data.class_names)
+
+
+def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[str, Any]]:
+    """Return for each picture the likeliest classes with their probabilities: a row of a table.
+
+    Raises:
+        UserError: the run or a picture cannot be read.
+    """
+    net, transform, class_names = load(folder)
+    rows = []
+    for path in pictures:
+        picture = read_photo(Path(path))
+        with torch.inference_mode():
+            probabilities = net(transform(picture, invert=invert)).softmax(1)[0]
+        best = probabilities.topk(min(SHOWN, len(class_names)))
+        row: dict[str, Any] = {"picture": path, "bright": has_bright_background(picture) and not invert}
+        for place, (value, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+            row |= {f"class{place}": class_names[label], f"probability{place}": value}
+        rows.append(row)
+    return rows
+
+
+def export_onnx(folder: Path) -> Path:
+    """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
+    net, transform, _ = load(folder)
+    size = transform(torch.zeros(28, 28, dtype=torch.uint8))
+    target, images = folder / ONNX, size.repeat(2, 1, 1, 1)
+    torch.onnx.export(
+        net,
+        (images,),
+        target,
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False,
+        verbose=False,
+    )
+    return target
+
+
+def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tensor]:
+    def prepare(picture: Image | Tensor, *, invert: bool = False) -> Tensor:
+        if isinstance(picture, Tensor):
+            pixels = (255 - picture if invert else picture).reshape(1, *picture.shape[-2:])
+        else:
+            pixels = to_pixels(picture, size, invert=invert)
+        return transform(pixels[None], training=False)
+
+    return prepare
+
+
+def check_export(config: RunConfig) -> None:
+    """Check that what `export=onnx` needs is installed.
+
+    Raises:
+        UserError: it is not.
+    """
+    if config.values["export"] == "onnx":
+        try:
+            import onnxscript  # noqa: F401
+        except ImportError:
+            raise UserError("export=onnx needs the extra onnx\ntype pip install '.[onnx]'") from None

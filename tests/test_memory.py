@@ -1,0 +1,98 @@
+"""Runs that do not fit into memory (RELIABILITY T10)."""
+
+from itertools import chain
+
+import pytest
+import torch
+
+from cnnzoo.config import compose_config
+from cnnzoo.data.images import BatchSampler
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.run import train
+from cnnzoo.training.classifier import ImageClassifier
+from tests.test_resume import SMOKE, Killed, Steps
+
+PLAIN = [*SMOKE, "model=lenet", "optimizer=sgd", "trainer.precision=32-true", "trainer.max_epochs=3"]
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """Return a list of the batch sizes that were computed; more than 4 images do not fit."""
+    step, sizes = ImageClassifier.training_step, []
+
+    def limited(module, batch, index):
+        sizes.append(len(batch[1]))
+        if len(batch[1]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    return sizes
+
+
+def test_batches_are_computed_in_pieces_that_fit_and_the_run_is_the_same(tmp_path, little_memory):
+    record = train(compose_config(PLAIN), tmp_path / "little")
+    assert little_memory == [16, 8] + [4] * (4 * 4 * 3)  # four pieces a step, four steps an epoch
+    assert (record["config"]["data"]["batch_size"], record["micro_batch_size"]) == (16, 4)
+
+
+def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):
+    whole = train(compose_config(PLAIN), tmp_path / "whole")
+    step = ImageClassifier.training_step
+
+    def limited(module, batch, index):
+        if len(batch[1]) > 4:
+            raise torch.OutOfMemoryError
+        return step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    pieces = train(compose_config(PLAIN), tmp_path / "pieces")
+    assert pieces["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
+    assert pieces["micro_batch_size"] == 4
+    assert whole["micro_batch_size"] == 16
+
+
+def test_a_run_in_pieces_goes_on_in_pieces(tmp_path, little_memory, monkeypatch):
+    whole = train(compose_config(PLAIN), tmp_path / "whole")
+    steps = Steps(monkeypatch)
+
+    def kill():
+        raise Killed
+
+    steps.at["training_step", 1, 9] = kill
+    config = compose_config([*PLAIN, "checkpoint.every_minutes=0.00000001"])
+    with pytest.raises(Killed):
+        train(config, tmp_path / "cut")
+    steps.at.clear()
+    little_memory.clear()
+    assert train(config, tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]
+    assert set(little_memory) == {4}
+    assert len(little_memory) == 2 * 4 + 16  # from the third step of the second epoch on
+
+
+def test_nets_with_batch_norm_refuse_and_say_what_to_type(tmp_path, little_memory):
+    with pytest.raises(UserError, match=r"batch norm would see other batches\ntype data\.batch_size=8"):
+        train(compose_config([*PLAIN, "model=lenet_bn"]), tmp_path)
+    assert read_record(tmp_path)["status"] == "failed"
+    assert little_memory == [16]
+
+
+def test_an_image_that_does_not_fit_is_the_end(tmp_path, monkeypatch):
+    def nothing_fits(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+
+    monkeypatch.setattr(ImageClassifier, "training_step", nothing_fits)
+    with pytest.raises(UserError, match="out of memory with 1 images at a time"):
+        train(compose_config(PLAIN), tmp_path)
+
+
+def test_the_pieces_of_a_batch_are_its_images():
+    whole = [batch.tolist() for batch in BatchSampler(50, 8, seed=1)]
+    pieces = [batch.tolist() for batch in BatchSampler(50, 8, seed=1, pieces=4)]
+    assert len(BatchSampler(50, 8, seed=1, pieces=4)) == len(pieces) == 24
+    assert [list(chain(*pieces[4 * i : 4 * i + 4])) for i in range(6)] == whole
+    assert list(chain(*(batch.tolist() for batch in BatchSampler(50, 8, pieces=4)))) == list(range(50))
+    later = BatchSampler(50, 8, seed=1, pieces=4, start=5)
+    assert [batch.tolist() for batch in later] == pieces[5:]
+    assert [batch.tolist() for batch in later] == pieces  # the next epoch is whole

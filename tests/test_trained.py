@@ -1,0 +1,167 @@
+"""Trained nets outside of their runs: `cnnzoo.load`, `predict`, `export=onnx`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.build import build_data
+from cnnzoo.config import compose_config
+from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
+from cnnzoo.errors import UserError
+from cnnzoo.run import train
+from cnnzoo.trained import export_onnx, predict
+from cnnzoo.training.checkpoints import load_weights
+from tests.conftest import ROOT
+
+RUN = ["data=synthetic", "data.num_train=6000", "data.num_test=100", "trainer.max_epochs=2", "data.resize=32"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A net that knows the synthetic patterns, and batch norm."""
+    folder = tmp_path_factory.mktemp("run") / "lenet_bn"
+    train(compose_config([*RUN, "model=lenet_bn", "trainer.precision=32-true"]), folder)
+    return folder
+
+
+def test_a_loaded_net_gives_the_figures_of_its_run(run):
+    net, transform, class_names = cnnzoo.load(run)
+    data = build_data(compose_config(RUN))
+    data.setup()
+    images, labels = data.images.pixels[6000:, 0], data.images.labels[6000:]
+    logits = torch.cat([net(transform(image)) for image in images])
+    accuracy = (logits.argmax(1) == labels).float().mean().item()
+    assert accuracy == pytest.approx(cnnzoo.record.read_record(run)["metrics"]["test/acc"])
+    assert class_names == tuple(f"pattern {label}" for label in range(10))
+    assert not net.training
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    assert transform(images[0]).shape == (1, 1, 32, 32)
+
+
+def test_pictures_of_the_data_are_seen_as_the_data_are(run, tmp_path):
+    net, transform, _ = cnnzoo.load(str(run))
+    pixels = torch.randint(0, 256, (28, 28), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(tmp_path / "x.png")
+    picture = read_photo(tmp_path / "x.png")
+    assert torch.equal(transform(picture), transform(pixels))
+    Image.fromarray(255 - pixels.numpy()).save(tmp_path / "y.png")
+    assert torch.equal(transform(read_photo(tmp_path / "y.png"), invert=True), transform(pixels))
+    assert torch.equal(transform(255 - pixels, invert=True), transform(pixels))
+    assert net(transform(pixels)).shape == (1, 10)
+
+
+def shirt(mode, background, thing, size):
+    picture = Image.new("L", size, background)
+    left, top = size[0] // 4, size[1] // 4
+    picture.paste(thing, (left, top, size[0] - left, size[1] - top))
+    if mode == "I;16":
+        return Image.fromarray(np.array(picture).astype(np.uint16) * 257)
+    return picture.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16", "F"])
+@pytest.mark.parametrize("size", [(28, 28), (7, 7), (300, 300)])
+def test_pictures_of_every_mode_and_size_look_the_same(mode, size):
+    pixels = to_pixels(shirt(mode, 0, 255, size), 28)[0].float()
+    assert pixels.shape == (28, 28)
+    assert pixels[0].max() < 5
+    assert pixels[14, 14] > 250
+    inverted = to_pixels(shirt(mode, 255, 0, size), 28, invert=True)[0].float()
+    assert (inverted - pixels).abs().max() < 5
+
+
+def test_pictures_are_padded_and_not_stretched():
+    pixels = to_pixels(Image.new("L", (20, 80), 255), 28)[0]
+    assert pixels.shape == (28, 28)
+    assert (pixels[14] > 0).sum() in (7, 8)
+    assert (pixels[:, 14] == 255).all()
+
+
+def test_what_is_transparent_is_background():
+    picture = Image.new("RGBA", (28, 28), (255, 255, 255, 0))
+    assert to_pixels(picture, 28).max() == 0
+    assert to_pixels(picture, 28, invert=True).max() == 0
+    assert not has_bright_background(picture)
+
+
+def test_bright_backgrounds_are_noticed():
+    assert has_bright_background(shirt("RGB", 230, 0, (50, 50)))
+    assert not has_bright_background(shirt("RGB", 20, 255, (50, 50)))
+
+
+@pytest.fixture
+def pattern(run, tmp_path):
+    """Return the path of a picture of the fourth pattern."""
+    data = build_data(compose_config(RUN))
+    data.setup()
+    path = tmp_path / "a pattern.png"
+    Image.fromarray(data.images.pixels[6003, 0].numpy()).resize((280, 280)).save(path)
+    return path
+
+
+def test_predictions_name_the_class_and_its_probability(run, pattern):
+    (row,) = predict(str(run), [str(pattern)], invert=False)
+    assert row["class0"] == "pattern 3"
+    assert 0.5 < row["probability0"] <= 1
+    assert row["probability0"] >= row["probability1"] >= row["probability2"]
+
+
+def test_the_command_prints_a_table(run, pattern):
+    def command(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "cnnzoo", "predict", *arguments], cwd=ROOT, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = command(str(run), str(pattern))
+    assert (code, err) == (0, "")
+    assert "a pattern.png | pattern 3 " in out
+    assert command(str(run))[::2] == (
+        2,
+        "error: which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "no picture at"), (b"text", "is not a picture that can be read")]
+)
+def test_files_that_are_no_pictures_are_named(content, words, tmp_path):
+    path = tmp_path / "x.png"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        read_photo(path)
+
+
+def test_a_run_without_a_checkpoint_says_how_to_get_one(run, tmp_path):
+    (tmp_path / "run.json").write_bytes((run / "run.json").read_bytes())
+    with pytest.raises(UserError, match=r"has no best\.ckpt yet"):
+        cnnzoo.load(tmp_path)
+
+
+def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):
+    other = tmp_path / "other"
+    train(compose_config([*RUN, "model=mlp", "trainer.limit_train_batches=1", "trainer.max_epochs=1"]), other)
+    for path in (other / "checkpoints").iterdir():
+        path.unlink()
+    for path in (run / "checkpoints").iterdir():
+        (other / "checkpoints" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match=r"best\.ckpt is not of the net in its run\.json: \S+ is missing, not \(\d+"):
+        cnnzoo.load(other)
+    assert load_weights(other / "checkpoints" / "best.ckpt")
+
+
+def test_an_exported_net_gives_what_torch_gives(run):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = export_onnx(run)
+    net, _, _ = cnnzoo.load(run)
+    session = onnxruntime.InferenceSession(str(path))
+    for count in (1, 5):
+        images = torch.randn(count, 1, 32, 32)
+        (logits,) = session.run(None, {"images": images.numpy()})
+        np.testing.assert_allclose(logits, net(images).numpy(), atol=1e-5)

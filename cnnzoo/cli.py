@@ -27,7 +27,8 @@ FAILED = 1  # exit codes
 USER_ERROR = 2
 BUSY = 3
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
-HYDRA_FLAGS = ("cfg", "config-dir", "config-name", "config-path", "experimental-rerun", "info", "package")
+HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
+HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
 
 
@@ -36,9 +37,11 @@ def run(main: Callable[[], Any]) -> None:
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
     with plain_errors():
         for argument in sys.argv[1:]:
-            key, _, value = argument.removeprefix("--").partition("=")
-            if argument.startswith("--") and value and key not in HYDRA_FLAGS:
-                raise UserError(f"'{argument}' is written without dashes\ntype {key}={value}")
+            flag, _, value = argument.partition("=")
+            if argument.startswith("-") and flag not in HYDRA_FLAGS.split():
+                key = flag.lstrip("-")
+                more = f"type {key}={value}" if key and value else "all keys: python train.py --help"
+                raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
         try:
             main()
         except KeyboardInterrupt:

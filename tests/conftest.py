@@ -1,3 +1,5 @@
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,21 @@ def fashion_mnist() -> Images:
 @pytest.fixture(autouse=True)
 def _same_start() -> None:
     torch.manual_seed(0)
+
+
+INJECTED: Counter[str] = Counter()
+
+
+@pytest.fixture
+def count() -> Callable[[str], None]:
+    """Count a fault that was injected and cost nothing: by its row of the fault matrix."""
+    return lambda row: INJECTED.update([row])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if INJECTED:
+        rows = ", ".join(f"{row} {number}" for row, number in sorted(INJECTED.items()))
+        terminalreporter.write_line(f"faults injected: {rows}; {INJECTED.total()} in all")
 
 
 @pytest.fixture

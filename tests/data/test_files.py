@@ -4,10 +4,15 @@ import gzip
 import hashlib
 import http.server
 import multiprocessing
+import random
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import torch
+from torchvision.datasets.mnist import read_label_file
 
 from cnnzoo.data import sources
 from cnnzoo.data.files import FILES, File, load_files
@@ -27,6 +32,7 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.files = {f"{name}.gz": gzip.compress(data) for name, data in CONTENT.items()}
         self.requests = []
         self.withheld = 0  # bytes that are announced and not sent
+        self.delay = 0  # seconds before an answer
         super().__init__(("127.0.0.1", 0), Handler)
 
 
@@ -34,6 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         name = self.path.strip("/")
         self.server.requests.append(name)
+        time.sleep(self.server.delay)
         if name not in self.server.files:
             self.send_error(404)
         elif (body := self.server.files[name]) is None:
@@ -197,6 +204,76 @@ def test_many_processes_at_once_download_each_file_once(mirror, tmp_path):
         process.join()
     assert [process.exitcode for process in processes] == [0] * 6
     assert sorted(mirror.requests) == ["images.gz", "labels.gz"]
+
+
+@pytest.mark.parametrize("trials", [1, pytest.param(20, marks=pytest.mark.fault)])
+def test_a_process_that_is_killed_while_it_fetches_costs_nothing(trials, mirror, tmp_path, count):
+    fork, chance = multiprocessing.get_context("fork"), random.Random(0)
+    for trial in range(trials):
+        root = tmp_path / str(trial)
+        mirror.requests.clear()
+        mirror.delay = 0.2
+        processes = [fork.Process(target=load_files, args=(root, SMALL)) for _ in range(8)]
+        for process in processes:
+            process.start()
+        while not mirror.requests:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.5))
+        holder = next(process for process in processes if process.pid == mirror_client(root, processes))
+        holder.kill()
+        mirror.delay = 0
+        for process in processes:
+            process.join()
+        assert sorted(process.exitcode for process in processes) in ([0] * 8, [-signal.SIGKILL] + [0] * 7)
+        # One request for each file, and one more for those that the killed one had not finished.
+        assert len(mirror.requests) <= 4
+        assert content(load_files(root, SMALL)) == CONTENT
+        count("T15")
+
+
+def mirror_client(root, processes):
+    """Return the process that holds the lock of `root`, or any if it has just let go."""
+    inode = (root / ".lock").stat().st_ino
+    for line in Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if "->" not in line and fields[5].endswith(f":{inode}"):
+            return int(fields[4])
+    return processes[0].pid
+
+
+@pytest.mark.fault
+def test_whatever_is_wrong_with_a_file_it_is_not_trained_on(mirror, tmp_path, count):
+    chance = random.Random(0)
+    for trial in range(45):
+        name = chance.choice(list(CONTENT))
+        data, root = bytearray(CONTENT[name]), tmp_path / str(trial)
+        match trial % 5:
+            case 0:
+                data = data[: chance.randrange(len(data))]
+            case 1:
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            case 2:
+                start = chance.randrange(len(data) - 512)
+                data[start : start + 512] = b"\xff" * 512
+            case 3:
+                data = CONTENT["labels" if name == "images" else "images"]
+            case 4:
+                data += chance.randbytes(chance.randrange(1, 50))
+        root.mkdir()
+        (root / name).write_bytes(data)
+        assert content(load_files(root, SMALL)) == CONTENT
+        assert (root / f"{name}.damaged").read_bytes() == bytes(data)
+        count("T14")
+
+
+def test_torchvision_reads_a_file_with_a_flipped_bit(fashion_mnist, tmp_path):
+    """The negative control: why files are verified."""
+    data = bytearray(fashion_mnist.paths["t10k-labels-idx1-ubyte"].read_bytes())
+    data[1000] ^= 1
+    (tmp_path / "labels").write_bytes(data)
+    labels = read_label_file(str(tmp_path / "labels"))
+    assert len(labels) == 10_000
+    assert not torch.equal(labels, fashion_mnist.labels[60_000:])
 
 
 def test_the_real_files_are_verified_in_a_moment(fashion_mnist):

@@ -1,0 +1,70 @@
+"""Disks that are full, or may not be written (RELIABILITY T06, T07)."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from cnnzoo import run
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.training import checkpoint_files
+from tests.conftest import ROOT
+
+RUN = ["data=synthetic", "trainer=smoke", "model=mlp", "hydra.run.dir=run"]
+LIMITED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+sys.argv = {argv!r}
+sys.path.insert(0, {root!r})
+exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"))
+"""
+
+
+def limited(folder, limit, *arguments):
+    """Run train.py where no file may be larger than `limit` bytes, as on a disk that is nearly full."""
+    code = LIMITED.format(limit=limit, argv=[str(ROOT / "train.py"), *arguments], root=str(ROOT))
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("trials", [1, pytest.param(20, marks=pytest.mark.fault)])
+def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trials, tmp_path, count):
+    subprocess.run([sys.executable, str(ROOT / "train.py"), *RUN], cwd=tmp_path, capture_output=True, check=True)
+    size = (tmp_path / "run" / "checkpoints" / "last.ckpt").stat().st_size
+    for trial in range(trials):
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        done = limited(folder, size * (trial + 1) // (trials + 1), *RUN)
+        assert done.returncode == 2, done.stderr
+        assert (
+            "File too large; its last checkpoint is intact\nmake room, then type python train.py resume=" in done.stderr
+        )
+        assert "Traceback" not in done.stderr
+        assert read_record(folder / "run")["status"] == "failed"
+        newest, notes = checkpoint_files.newest_intact(folder / "run" / "checkpoints")
+        assert (newest, notes) == (None, [])  # nothing was saved, and nothing half
+        again = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), "resume=run"], cwd=folder, capture_output=True, text=True
+        )
+        assert again.returncode == 0, again.stderr
+        assert read_record(folder / "run")["metrics"] == read_record(tmp_path / "run")["metrics"]
+        count("T06")
+
+
+def test_too_little_room_is_said_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
+    with pytest.raises(UserError, match=r"checkpoints may take 0\.0 GiB, and .* has 0\.0 GiB left"):
+        run.train(compose_config(RUN[:-1]), tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["hydra.run.dir=/proc/run", "hydra.run.dir=/dev/null/run", "hydra.run.dir=/sys/run"])
+def test_a_folder_that_cannot_be_written_is_refused_at_once(place, tmp_path, count):
+    command = [sys.executable, str(ROOT / "train.py"), *RUN[:-1], place]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: cannot write to {place.partition('=')[2]}")
+    assert list(tmp_path.iterdir()) == []
+    count("T07")

@@ -1,0 +1,62 @@
+"""Odd places and odd machines (RELIABILITY T19)."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cnnzoo.record import read_record
+from tests.conftest import ROOT
+
+RUN = ["data=synthetic", "trainer=smoke", "model=mlp", "hydra.run.dir=run"]
+CLOCK = "import time; real = time.time; time.time = lambda: real() - 10**9 * (int(real() * 10) % 2)\n"
+MAIN = f"import sys; sys.argv = ['train.py', *{RUN!r}]; sys.path.insert(0, {str(ROOT)!r})\n"
+MAIN += f"exec(compile(open({str(ROOT / 'train.py')!r}).read(), {str(ROOT / 'train.py')!r}, 'exec'))"
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plain")
+    subprocess.run([sys.executable, str(ROOT / "train.py"), *RUN], cwd=folder, check=True, capture_output=True)
+    return read_record(folder / "run")["metrics"]
+
+
+PLACES = {
+    "no locale": {"environment": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
+    "a path with spaces, = and umlauts": {"folder": "größe = 1, 2"},
+    "without asserts": {"flags": ["-O"]},
+    "no home": {"without": ["HOME"]},
+    "a home that cannot be written": {"environment": {"HOME": "/proc"}},
+    "no temporary folder of one's own": {"environment": {"TMPDIR": "/nonexistent"}},
+    "no terminal": {"environment": {"TERM": "dumb", "COLUMNS": "1"}},
+    "a clock that jumps": {"code": CLOCK + MAIN},
+    "one thread": {"environment": {"OMP_NUM_THREADS": "1"}, "same": False},  # sums in another order
+}
+
+
+ALWAYS = ("a path with spaces, = and umlauts", "without asserts")
+
+
+@pytest.mark.parametrize(
+    "place", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.fault) for name in PLACES]
+)
+def test_a_run_ends_the_same_everywhere(place, metrics, tmp_path, count):
+    told = PLACES[place]
+    folder = tmp_path / told.get("folder", ".")
+    folder.mkdir(exist_ok=True)
+    environment = {name: text for name, text in os.environ.items() if name not in told.get("without", [])}
+    command = ["-c", told["code"]] if "code" in told else [str(ROOT / "train.py"), *RUN]
+    done = subprocess.run(
+        [sys.executable, *told.get("flags", []), *command],
+        cwd=folder,
+        env=environment | told.get("environment", {}),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    record = read_record(folder / "run")
+    assert record["status"] == "completed"
+    assert record["metrics"] == metrics or not told.get("same", True)
+    count("T19")

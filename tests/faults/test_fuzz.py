@@ -1,0 +1,64 @@
+"""Nonsense on the command line (RELIABILITY T18)."""
+
+import sys
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import train
+from cnnzoo import cli, run
+from cnnzoo.checks import keys
+from cnnzoo.config import compose_config, groups, options
+
+KNOWN = sorted([*groups(), *keys(compose_config([]).values), "resume", "hydra.run.dir", "hydra.sweep.dir"])
+NAMES = [name for group in groups() for name in options(group)]
+VALUES = ["", "0", "-1", "1e400", "nan", ".inf", "true", "null", "abc", "28", "28.0", "[1,2]", "[]", "{}", "{a: 1}"]
+VALUES += ["1,2", "range(3)", "glob(*)", "choice(a)", "${seed}", "${oc.env:HOME}", "${nothing}", "'", '"x"', "???"]
+VALUES += ["\\", "a=b", "ä", "../../etc/passwd", "/dev/null/x", "http://x", "9" * 400, *NAMES]
+key = st.one_of(st.sampled_from(KNOWN), st.text(max_size=12), st.sampled_from(KNOWN).map(lambda name: name[1:] + "x"))
+value = st.one_of(st.sampled_from(VALUES), st.text(max_size=12), st.integers().map(str), st.floats().map(str))
+prefix = st.sampled_from(["", "", "", "+", "++", "~", "-", "--"])
+override = st.one_of(st.builds(lambda p, k, v: f"{p}{k}={v}", prefix, key, value), st.text(max_size=20))
+overrides = st.lists(override.filter(lambda text: text not in ("-h", "--help")), min_size=1, max_size=4)
+
+
+def type_in(arguments, capsys):
+    """Do what `python train.py <arguments>` does, without training; return the exit code and what was said."""
+    GlobalHydra.instance().clear()
+    cli.Preflight.reached = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", *arguments])
+        patch.setattr(run, "train", lambda *_, **__: None)
+        try:
+            cli.run(train.main)
+            code = 0
+        except SystemExit as exited:
+            code = exited.code or 0
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("examples", [200, pytest.param(2000, marks=pytest.mark.fault)])
+def test_nonsense_is_answered_in_a_few_words(examples, in_tmp, capsys, count):
+    @settings(
+        max_examples=examples,
+        deadline=20_000,  # milliseconds: what takes longer hangs
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(overrides)
+    def check(arguments):
+        code, said = type_in(arguments, capsys)
+        words = [line for line in said.splitlines() if not line.startswith("note: ")]
+        assert code in (0, 2), said
+        assert "Traceback" not in said
+        assert len(words) <= 6, said
+        if code:
+            assert words[0].startswith("error: "), said
+        assert [path for path in in_tmp.rglob("*") if path.is_file()] == []
+        count("T18")
+
+    check()

@@ -1,0 +1,76 @@
+"""Real processes that are killed at random moments (RELIABILITY T03)."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cnnzoo.record import read_record
+from cnnzoo.training.checkpoints import load_weights
+from tests.conftest import ROOT
+
+RUN = ["data=synthetic", "data.num_train=1200", "data.num_test=100", "trainer.max_epochs=4", "data.batch_size=50"]
+RUN += ["model=vgg11", "model.width=0.0625", "model.hidden=32", "data.augment=strong", "hydra.run.dir=run"]
+TIMING = ("seconds", "images_per_second", "peak_bytes")
+
+
+def start(folder, *arguments):
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(folder, *arguments):
+    process = start(folder, *arguments)
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    return read_record(folder / "run")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the record and the weights of a run that nobody kills, and its seconds."""
+    folder = tmp_path_factory.mktemp("whole")
+    begin = time.monotonic()
+    record = finish(folder, *RUN)
+    return record, load_weights(folder / "run" / "checkpoints" / "last.ckpt"), time.monotonic() - begin
+
+
+def figures(record):
+    return {key: value for key, value in record.items() if key not in (*TIMING, "git")}
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("trials", [1, pytest.param(30, marks=pytest.mark.fault)])
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trials, whole, tmp_path, count):
+    record, weights, seconds = whole
+    chance = random.Random(0)
+    for trial in range(trials):
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        process = start(folder, *RUN)
+        moment = chance.uniform(0.3, 1) * seconds
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        begun = (folder / "run" / "run.json").exists()
+        again = finish(folder, *(["resume=run"] if begun else RUN))
+        assert figures(again) == figures(record), f"killed after {moment:.2f} s"
+        resumed = load_weights(folder / "run" / "checkpoints" / "last.ckpt")
+        assert all(bool((resumed[name] == weights[name]).all()) for name in weights)
+        count("T03")
+
+
+def test_a_record_that_was_being_written_is_whole(tmp_path):
+    """`run.json` is there from the first moment on, and never half."""
+    process = start(tmp_path, *RUN)
+    path, seen = tmp_path / "run" / "run.json", set()
+    while process.poll() is None:
+        if path.exists():
+            seen.add(json.loads(path.read_text())["status"])
+        time.sleep(0.002)
+    process.communicate()
+    assert seen == {"running", "completed"}

@@ -1,0 +1,93 @@
+"""Configurations that would run code (RELIABILITY T17)."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cnnzoo.checks import check_config
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record
+from cnnzoo.reload import read_run
+from tests.conftest import ROOT
+from tests.test_reload import finished  # noqa: F401 (a fixture)
+
+HOSTILE = [
+    "os.system",
+    "os.popen",
+    "os.execv",
+    "os.remove",
+    "os.rename",
+    "os.kill",
+    "os._exit",
+    "posix.system",
+    "nt.system",
+    "subprocess.run",
+    "subprocess.Popen",
+    "subprocess.call",
+    "subprocess.check_output",
+    "builtins.eval",
+    "builtins.exec",
+    "builtins.open",
+    "builtins.compile",
+    "builtins.__import__",
+    "builtins.print",
+    "pathlib.Path.write_text",
+    "pathlib.Path.unlink",
+    "pathlib.Path.rmdir",
+    "io.open",
+    "shutil.rmtree",
+    "shutil.move",
+    "shutil.copyfile",
+    "urllib.request.urlopen",
+    "urllib.request.urlretrieve",
+    "socket.create_connection",
+    "http.server.test",
+    "pickle.loads",
+    "pickle.load",
+    "marshal.loads",
+    "torch.load",
+    "torch.hub.load",
+    "torch.save",
+    "runpy.run_path",
+    "importlib.import_module",
+    "ctypes.CDLL",
+    "pdb.set_trace",
+    "code.interact",
+    "antigravity.webbrowser.open",
+    "hydra.utils.instantiate",
+    "hydra.utils.call",
+    "cnnzoo.models.vgg.torch.load",
+    "torch.optim.os.system",
+    "cnnzoo.models.MLP",
+    "cnnzoo.data.files.subprocess.run",
+]
+
+
+@pytest.mark.parametrize("target", HOSTILE)
+def test_a_target_that_is_not_in_the_yaml_is_refused_and_not_imported(target, finished, tmp_path, count):  # noqa: F811
+    with pytest.raises(UserError, match="_target_"):
+        check_config(compose_config([f"model._target_={target}"]))
+    with pytest.raises(UserError, match="_target_"):
+        check_config(compose_config([f"optimizer._target_={target}"]))
+    with pytest.raises(UserError, match=r"unknown key 'data\.hook'"):
+        check_config(compose_config([f"+data.hook._target_={target}"]))
+    record = read_record(finished)
+    record["config"]["scheduler"]["_target_"] = target
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="_target_"):
+        read_run(str(tmp_path))
+    assert "antigravity" not in sys.modules
+    count("T17")
+
+
+def test_hydra_itself_would_write_the_file(tmp_path):
+    """The negative control: Hydra's own list of what is refused lets this through."""
+    code = (
+        "from hydra.utils import instantiate; from pathlib import Path; "
+        f"instantiate({{'_target_': 'pathlib.Path.write_text', '_args_': [Path({str(tmp_path / 'canary')!r}), 'x']}})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    assert (tmp_path / "canary").read_text() == "x"

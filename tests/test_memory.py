@@ -31,10 +31,11 @@ def little_memory(monkeypatch):
     return sizes
 
 
-def test_batches_are_computed_in_pieces_that_fit_and_the_run_is_the_same(tmp_path, little_memory):
+def test_batches_are_computed_in_pieces_that_fit(tmp_path, little_memory, count):
     record = train(compose_config(PLAIN), tmp_path / "little")
     assert little_memory == [16, 8] + [4] * (4 * 4 * 3)  # four pieces a step, four steps an epoch
     assert (record["config"]["data"]["batch_size"], record["micro_batch_size"]) == (16, 4)
+    count("T10")
 
 
 def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):
@@ -71,20 +72,22 @@ def test_a_run_in_pieces_goes_on_in_pieces(tmp_path, little_memory, monkeypatch)
     assert len(little_memory) == 2 * 4 + 16  # from the third step of the second epoch on
 
 
-def test_nets_with_batch_norm_refuse_and_say_what_to_type(tmp_path, little_memory):
+def test_nets_with_batch_norm_refuse_and_say_what_to_type(tmp_path, little_memory, count):
     with pytest.raises(UserError, match=r"batch norm would see other batches\ntype data\.batch_size=8"):
         train(compose_config([*PLAIN, "model=lenet_bn"]), tmp_path)
     assert read_record(tmp_path)["status"] == "failed"
     assert little_memory == [16]
+    count("T10")
 
 
-def test_an_image_that_does_not_fit_is_the_end(tmp_path, monkeypatch):
+def test_an_image_that_does_not_fit_is_the_end(tmp_path, monkeypatch, count):
     def nothing_fits(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
 
     monkeypatch.setattr(ImageClassifier, "training_step", nothing_fits)
     with pytest.raises(UserError, match="out of memory with 1 images at a time"):
         train(compose_config(PLAIN), tmp_path)
+    count("T10")
 
 
 def test_the_pieces_of_a_batch_are_its_images():

@@ -121,7 +121,7 @@ STOPS = [  # step, epoch, batch; the losses that are there when it has stopped
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 @pytest.mark.parametrize("stop", STOPS, ids=str)
-def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop, whole, steps, tmp_path):
+def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop, whole, steps, tmp_path, count):
     *where, trained = stop
     config = compose_config([*SMOKE, *STATEFUL])
     steps.at[tuple(where)] = lambda: os.kill(os.getpid(), number)
@@ -135,6 +135,7 @@ def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop,
     steps.at.clear()
     assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
     assert steps.losses == whole[2]
+    count("T08")
 
 
 def test_a_run_can_be_stopped_again_and_again(whole, steps, tmp_path):

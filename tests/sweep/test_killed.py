@@ -50,7 +50,7 @@ def undisturbed(tmp_path_factory, fashion_mnist):
 
 
 @pytest.mark.parametrize("trial", range(TRIALS))
-def test_a_killed_sweep_is_completed_by_the_same_command(trial, undisturbed, tmp_path):
+def test_a_killed_sweep_is_completed_by_the_same_command(trial, undisturbed, tmp_path, count):
     expected, seconds = undisturbed
     chance = random.Random(trial)
     moment, whole_group = chance.uniform(0.1, 0.95) * seconds, trial % 2 == 0
@@ -65,3 +65,4 @@ def test_a_killed_sweep_is_completed_by_the_same_command(trial, undisturbed, tmp
     assert figures(tmp_path) == expected
     assert len(after) == 12
     assert {path: after[path] for path in before} == before  # no completed cell was run again
+    count("T12")

@@ -54,8 +54,9 @@ def starts(folder):
     return (folder.path / "starts").read_text().split()
 
 
+@pytest.mark.parametrize("trial", [0, *(pytest.param(trial, marks=pytest.mark.fault) for trial in range(1, 5))])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_costs_one_cell_and_is_named(fault, grid):
+def test_a_fault_costs_one_cell_and_is_named(fault, trial, grid, count):
     cells, folder = grid
     (folder.path / "fault").write_text(fault)
     run(cells, folder, timeout=0.6 if fault == "hang" else None)
@@ -66,6 +67,7 @@ def test_a_fault_costs_one_cell_and_is_named(fault, grid):
     assert run(cells, folder, retry=True) == [cells[1].name]
     assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
     assert len(starts(folder)) == 4
+    count("T11")
 
 
 @pytest.mark.parametrize("slots", [2, 3])
@@ -152,7 +154,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("whole_group", [True, False])
-def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tmp_path):
+def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tmp_path, count):
     cells, folder = grid
     (folder.path / "fault").write_text("sleep 3")
     command = [sys.executable, "-c", DRIVER, str(folder.path)]
@@ -168,3 +170,4 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tm
     # A child that lives on without its driver finishes its cell; one that was killed with it leaves it to be run.
     assert starts(folder).count(cells[1].name) == (2 if whole_group else 1)
     assert starts(folder).count(cells[2].name) == 1
+    count("T12")

@@ -44,7 +44,7 @@ POISON = {
 
 @pytest.mark.parametrize("kind", POISON)
 @pytest.mark.parametrize("at_step", [0, 5, 7])  # the first, within the second epoch, its last
-def test_what_is_not_finite_ends_the_run_and_is_not_saved(kind, at_step, tmp_path, monkeypatch):
+def test_what_is_not_finite_ends_the_run_and_is_not_saved(kind, at_step, tmp_path, monkeypatch, count):
     poisoned(monkeypatch, at_step, **POISON[kind])
     with pytest.raises(RunEnded, match=r"not finite any more.*\ntype a lower optimizer.lr") as ended:
         train(compose_config([*SMOKE, "trainer.max_epochs=3"]), tmp_path)
@@ -55,6 +55,7 @@ def test_what_is_not_finite_ends_the_run_and_is_not_saved(kind, at_step, tmp_pat
         state = load(tmp_path / "checkpoints" / LAST)
         assert state["global_step"] == 4
         assert all(value.isfinite().all() for value in state["state_dict"].values())
+    count("T09")
 
 
 def test_without_a_watch_the_run_goes_on_and_saves_nonsense(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from rich.table import Table
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.history import History
 
+WARM_UP, LOOKED_AT = 5, 20  # steps before and until the duration of a run is estimated
+LONG_SECONDS = 3600  # from which on it is said
 REFRESH_SECONDS = 0.25  # reading the loss waits for the device, so not at every step
 
 
@@ -29,7 +31,7 @@ class Display(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the bar."""
-        self.started = self.refreshed = time.perf_counter()
+        self.started = self.refreshed = self.warm = time.perf_counter()
         self.images = 0
         if self.console.is_terminal:
             columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
@@ -50,6 +52,10 @@ class Display(lightning.Callback):
         """Move the bar, a few times a second."""
         self.images += len(batch[1])
         now = time.perf_counter()
+        if batch_idx == WARM_UP:
+            self.warm = now
+        elif batch_idx == LOOKED_AT and trainer.current_epoch == 0:
+            self._say_how_long((now - self.warm) / (LOOKED_AT - WARM_UP) * trainer.num_training_batches, trainer)
         if self.progress is None or now - self.refreshed < REFRESH_SECONDS:
             return
         assert isinstance(pl_module, ImageClassifier)
@@ -74,6 +80,17 @@ class Display(lightning.Callback):
         ]
         parts += [f"{row['images_per_second']:,.0f} images/s", f"{row['seconds']:.1f} s"]
         self.console.print("   ".join(parts), highlight=False, soft_wrap=True)
+
+    def _say_how_long(self, epoch_seconds: float, trainer: lightning.Trainer) -> None:
+        seconds = epoch_seconds * (trainer.max_epochs or 1)
+        if seconds > LONG_SECONDS:
+            hours = f"{seconds / 3600:,.0f} h" if seconds > 10 * 3600 else f"{seconds / 3600:.1f} h"
+            self.console.print(
+                f"note: about {hours} on this device, {epoch_seconds / 60:,.0f} minutes an epoch; "
+                "a smaller data.resize or model.width, or trainer.max_epochs, takes less",
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Remove the bar."""

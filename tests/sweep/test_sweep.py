@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import sys
 import pytest
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 
+from cnnzoo.cli import explain
 from cnnzoo.config import CONF, compose_config
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record
@@ -195,6 +198,36 @@ def test_mistakes_are_answered_in_words(override, words, in_tmp):
     with pytest.raises(UserError, match=words):
         run(*SMALL, override)
     assert list(in_tmp.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model=lenet,vgg99,nni", "unknown model 'vgg99'; did you mean .*\nunknown model 'nni'; did you mean nin"),
+        ("data.resize=28,abc", r"data\.resize must be a whole number of pixels, 1 to 1024 \(got 'abc'\)"),
+        ("data.resize=28,abc,-1", r"\(got 'abc'\)\n.*\n.*\(got -1\)"),
+        ("data.batch_size=0,64", r"data\.batch_size must be a whole number, at least 1 \(got 0\)"),
+        ("trainer.precision=fp7", "trainer.precision must be one of auto, 32-true, bf16-mixed, 16-mixed"),
+        ("optimizer=sgd,adammw", "unknown optimizer 'adammw'; did you mean adamw"),
+        ("modle=lenet", "unknown key 'modle'; did you mean model"),
+        ("+modle=lenet", "unknown key 'modle'; did you mean model"),
+        ("model._target_=os.system", "model._target_=os.system is refused"),
+        ("seed=range(", "cannot read"),
+        ("protocol=honest", "protocol must be one of holdout, course"),
+    ],
+)
+def test_mistakes_in_a_grid_are_answered_before_anything_is_written(override, words, in_tmp):
+    with pytest.raises((UserError, HydraException)) as refused:
+        run("data=synthetic", "trainer=smoke", override)
+    assert re.search(words, explain(refused.value))
+    assert list(in_tmp.iterdir()) == []
+
+
+def test_cells_that_are_the_same_are_run_once(in_tmp, capsys):
+    assert run("data=synthetic", "trainer=smoke", "model=mlp,mlp", "seed=0,0,1", "plan=true") == 0
+    out = capsys.readouterr().out
+    assert "note: 4 cells are identical to another" in out
+    assert "2 cells in outputs/" in out
 
 
 def test_the_command_itself(in_tmp):

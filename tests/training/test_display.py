@@ -1,0 +1,32 @@
+import lightning
+import pytest
+from rich.console import Console
+
+from cnnzoo.config import compose_config
+from cnnzoo.run import train
+from cnnzoo.training import display
+from cnnzoo.training.display import Display
+from tests.test_resume import SMOKE
+
+
+@pytest.mark.parametrize(
+    ("epoch_seconds", "words"),
+    [
+        (10, ""),
+        (600, "note: about 5.0 h on this device, 10 minutes an epoch; a smaller data.resize"),
+        (36_000, "note: about 300 h on this device, 600 minutes an epoch; a smaller data.resize"),
+    ],
+)
+def test_a_long_run_is_announced(epoch_seconds, words):
+    console = Console(record=True, width=200)
+    trainer = lightning.Trainer(max_epochs=30, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    Display(history=None, console=console)._say_how_long(epoch_seconds, trainer)
+    assert console.export_text().startswith(words)
+
+
+def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(display, "LONG_SECONDS", 0)
+    train(compose_config([*SMOKE, "trainer.limit_train_batches=22", "model=mlp"]), tmp_path)
+    out = capsys.readouterr().out
+    assert out.count("note: about 0.0 h on this device, 0 minutes an epoch") == 1
+    assert out.index("note: about") < out.index("epoch 1/2")

@@ -16,6 +16,7 @@ from cnnzoo.build import build, build_net
 from cnnzoo.config import RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import UserError
+from cnnzoo.reload import resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -73,7 +74,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
         raise error
     size = job.config.values["data"]["batch_size"]
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
-        raise UserError(f"out of memory\nmake room, then type python train.py resume={job.run_dir}") from error
+        raise UserError(f"out of memory\nmake room, then type {resume_command(job.run_dir)}") from error
     with torch.device("meta"):
         has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
     if has_batch_norm:

@@ -1,5 +1,6 @@
 """A run's folder, read back: what was asked for there. Nothing here imports torch."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,6 +44,16 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: {reason}\ntype another run") from error
     return config, record
+
+
+def resume_command(folder: Path) -> str:
+    """Return what is typed to go on with the run in `folder`."""
+    path = os.path.relpath(folder)
+    return (
+        f"python train.py resume={path}"
+        if re.fullmatch(r"[\w./-]+", path, re.ASCII)
+        else f"python train.py \"resume='{path}'\""
+    )
 
 
 def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:

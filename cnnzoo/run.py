@@ -24,6 +24,7 @@ from cnnzoo.config import CONF, RunConfig
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
+from cnnzoo.reload import resume_command
 from cnnzoo.trained import check_export, export_onnx
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, newest_intact
 from cnnzoo.training.checkpoints import check_fits
@@ -72,8 +73,15 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
             return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
     except Stopped as stopped:
-        print(f"{stopped}; to go on: python train.py resume={os.path.relpath(run_dir)}", file=sys.stderr)
+        print(f"{stopped}; to go on: {resume_command(run_dir)}", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
+    except OSError as error:
+        if not _is_unwritable(error):
+            raise
+        raise UserError(
+            f"cannot write to {run_dir}: {error.strerror}; what was saved before is intact\n"
+            f"make room, then type {resume_command(run_dir)}"
+        ) from error
     except Timeout:
         raise BusyError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
 
@@ -114,10 +122,10 @@ def _recorded_run(
         before = read_record(run_dir)
         if before["status"] == "completed":
             accuracy = before["metrics"]["test/acc"]
-            print(f"{run_dir} is completed, with a test accuracy of {accuracy:.2%}")
+            print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
             _export(config, run_dir)
             return before
-        pieces = batch_size // before["micro_batch_size"]
+        pieces = batch_size // before.get("micro_batch_size", batch_size)
     device, console = choose_device(config.values["trainer"]["accelerator"]), Console()
     checkpoint, step = _find_checkpoint(config, run_dir) if resume else (None, 0)
     history = History(run_dir, resume_step=step)
@@ -169,19 +177,18 @@ def _recorded_run(
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
-        words = str(error) if isinstance(error, UserError | RunEnded | Stopped) else traceback.format_exc()
+        known = isinstance(error, UserError | RunEnded | Stopped) or _is_unwritable(error)
         with suppress(OSError):  # where the disk is full, the record stays as it is
-            finish(status, words)
-        if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            raise UserError(
-                f"cannot write to {run_dir}: {error.strerror}; its last checkpoint is intact\n"
-                f"make room, then type python train.py resume={run_dir}"
-            ) from error
+            finish(status, str(error) if known else traceback.format_exc())
         raise
     finish("completed")
     print_summary(record, os.path.relpath(run_dir), console)
     _export(config, run_dir)
     return record
+
+
+def _is_unwritable(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def _export(config: RunConfig, run_dir: Path) -> None:

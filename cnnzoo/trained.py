@@ -13,7 +13,7 @@ from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
-from cnnzoo.reload import read_run
+from cnnzoo.reload import read_run, resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import check_fits, load_weights
 
@@ -48,7 +48,7 @@ def load(folder: str | Path) -> TrainedNet:
     config, _ = read_run(str(folder))
     checkpoint = Path(folder) / FOLDER / (BEST if config.values["protocol"] == "holdout" else LAST)
     if not checkpoint.exists():
-        raise UserError(f"{folder} has no {checkpoint.name} yet\ntype python train.py resume={folder}")
+        raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
     with torch.device("meta"):
         check_fits(checkpoint, build_net(config))
     net = build_net(config).eval().requires_grad_(requires_grad=False)

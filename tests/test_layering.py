@@ -26,9 +26,12 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"build", "config", "data", "errors", "reload", "training"},
         {"torch", "PIL", "onnxscript"},
     ),
-    "fit": ({"blocks", "build", "config", "data", "errors", "training"}, {"torch", "lightning", "omegaconf", "rich"}),
+    "fit": (
+        {"blocks", "build", "config", "data", "errors", "reload", "training"},
+        {"torch", "lightning", "omegaconf", "rich"},
+    ),
     "run": (
-        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "trained", "training"},
+        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "reload", "trained", "training"},
         {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (

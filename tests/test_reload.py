@@ -1,17 +1,19 @@
 """`resume=` and what a run's folder is believed."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from hydra import compose, initialize_config_dir
 
-from cnnzoo.config import compose_config
+from cnnzoo.config import CONF, compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
-from cnnzoo.reload import change_later_keys, read_run
+from cnnzoo.reload import change_later_keys, read_run, resume_command
 from cnnzoo.run import train
 from tests.conftest import ROOT
 from tests.test_resume import SMOKE
@@ -108,3 +110,11 @@ def test_the_command_goes_on_with_a_run(tmp_path):
     again = command("data=synthetic", "hydra.run.dir=run")
     assert again.communicate()[1].endswith("type hydra.run.dir=DIR with a new folder, or resume=run\n")
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
+
+
+def test_what_is_said_to_go_on_can_be_typed(in_tmp):
+    assert resume_command(in_tmp / "outputs" / "lenet-28") == "python train.py resume=outputs/lenet-28"
+    awkward = in_tmp / "new folder, größe=1"
+    _, override = shlex.split(resume_command(awkward))[1:]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("train", [override]).resume == awkward.name

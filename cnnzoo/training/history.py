@@ -10,6 +10,7 @@ from typing import Any
 import lightning
 import torch
 
+from cnnzoo.errors import UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.training.classifier import ImageClassifier
 
@@ -106,15 +107,22 @@ class History(lightning.Callback):
 
 
 def read_history(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the rows of the run in `run_dir`, one dict per epoch, with numbers for text; none if it has none yet."""
+    """Return the rows of the run in `run_dir`, one dict per epoch, with numbers for text; none if it has none yet.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = run_dir / FILE_NAME
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [
-            {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}\nmend it, or type the folder of another run") from error
 
 
 def _finish_device_work() -> None:

@@ -40,7 +40,8 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trial
         done = limited(folder, size * (trial + 1) // (trials + 1), *RUN)
         assert done.returncode == 2, done.stderr
         assert (
-            "File too large; its last checkpoint is intact\nmake room, then type python train.py resume=" in done.stderr
+            "File too large; what was saved before is intact\nmake room, then type python train.py resume="
+            in done.stderr
         )
         assert "Traceback" not in done.stderr
         assert read_record(folder / "run")["status"] == "failed"

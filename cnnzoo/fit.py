@@ -9,7 +9,6 @@ import lightning
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
@@ -20,7 +19,7 @@ from cnnzoo.reload import resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
-from cnnzoo.training.display import Display
+from cnnzoo.training.display import Display, RunConsole
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import RunLogger
@@ -52,7 +51,7 @@ class Job:
     history: History
     checkpoint: Path | None
     stop: StopRequest
-    console: Console
+    console: RunConsole
     pieces: int = 1
 
     @property
@@ -135,7 +134,8 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     # Deterministic mode fills new tensors with NaN, to help debugging; that costs time in every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     values, rows = job.config.values, job.history.rows
-    logger = RunLogger(job.run_dir, name="", version="", **({"purge_step": rows[-1]["step"] + 1} if rows else {}))
+    # An epoch's figures are logged at its last step, counted from 0. What comes later, this attempt logs again.
+    logger = RunLogger(job.run_dir, name="", version="", purge_step=rows[-1]["step"] if rows else 0)
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     patience, num_classes = values["watch"]["patience"], values["data"]["num_classes"]
     watch = Watch(history=job.history, patience=patience, num_classes=num_classes)
@@ -148,8 +148,12 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
         watch=watch,
     )
     options = values["trainer"] | {"accelerator": job.device.type, "precision": job.precision}
-    options |= {key: limit * job.pieces for key, limit in options.items() if "limit" in key and isinstance(limit, int)}
-    return lightning.Trainer(
+    if job.pieces > 1:
+        for stage, batches in job.data.num_batches().items():
+            limit = options[f"limit_{stage}_batches"]
+            whole = limit if isinstance(limit, int) else int(limit * batches)
+            options[f"limit_{stage}_batches"] = min(whole, batches) * job.pieces
+    trainer = lightning.Trainer(
         **options,
         accumulate_grad_batches=job.pieces,
         devices=1,
@@ -162,3 +166,6 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
+    # `StopRequest` answers signals. Lightning's answer to SIGTERM ends a run with exit code 0, and unsaved.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer

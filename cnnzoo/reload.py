@@ -10,7 +10,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from cnnzoo.checks import check_config
-from cnnzoo.config import LATER_KEYS, RunConfig, compose_config
+from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import SCHEMA, read_record
 
@@ -36,6 +36,10 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         raise UserError(f"no run in {name}: it has no run.json\ntype the folder of a run under outputs/") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
+    known = isinstance(config.choices, dict) and isinstance(config.values, dict)
+    if not known or not all(group in groups() and option in options(group) for group, option in config.choices.items()):
+        # They say which yaml files the values are checked against; anything else could be an override of its own.
+        raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: unknown choices\ntype another run")
     if schema != SCHEMA:
         raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:
@@ -63,11 +67,15 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         UserError: an override is about something else.
     """
     for override in overrides:
-        if override.split(".")[0] not in LATER_KEYS:
+        if _group(override) not in LATER_KEYS:
             raise UserError(
                 f"a run goes on as it was, and '{override}' would change it\n"
                 f"type resume=DIR alone, or with keys of {', '.join(LATER_KEYS)}"
             )
     changed = compose_config(overrides).values
-    given = {override.split(".")[0] for override in overrides}
+    given = {_group(override) for override in overrides}
     return replace(config, values=config.values | {key: changed[key] for key in given})
+
+
+def _group(override: str) -> str:
+    return override.partition("=")[0].partition(".")[0]

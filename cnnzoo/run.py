@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.blocks import BATCH_NORMS
@@ -26,10 +25,20 @@ from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
 from cnnzoo.reload import resume_command
 from cnnzoo.trained import check_export, export_onnx
-from cnnzoo.training.checkpoint_files import BEST, FOLDER, newest_intact
+from cnnzoo.training.checkpoint_files import (
+    BEST,
+    FOLDER,
+    LAST,
+    OLD,
+    PREVIOUS,
+    copy,
+    set_aside,
+    set_damaged_aside,
+)
 from cnnzoo.training.checkpoints import check_fits
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
-from cnnzoo.training.display import print_summary
+from cnnzoo.training.display import RunConsole, print_summary
+from cnnzoo.training.history import FILE_NAME as METRICS
 from cnnzoo.training.history import History, read_history
 from cnnzoo.training.signals import Stopped, StopRequest
 
@@ -75,6 +84,10 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
     except Stopped as stopped:
         print(f"{stopped}; to go on: {resume_command(run_dir)}", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
+    except Timeout:
+        raise BusyError(
+            f"another process is writing to {run_dir}\nwait for it, or type hydra.run.dir=DIR with a new folder"
+        ) from None
     except OSError as error:
         if not _is_unwritable(error):
             raise
@@ -82,8 +95,6 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
             f"cannot write to {run_dir}: {error.strerror}; what was saved before is intact\n"
             f"make room, then type {resume_command(run_dir)}"
         ) from error
-    except Timeout:
-        raise BusyError(f"another process is writing to {run_dir}\ntype hydra.run.dir=DIR with a new folder") from None
 
 
 def check(config: RunConfig) -> Facts:
@@ -120,15 +131,17 @@ def _recorded_run(
                 f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={run_dir}"
             )
         before = read_record(run_dir)
-        if before["status"] == "completed":
-            accuracy = before["metrics"]["test/acc"]
+        if not isinstance(before, dict):
+            raise UserError(f"{run_dir}/run.json is damaged\nmend it, or type hydra.run.dir=DIR with a new folder")
+        accuracy = (before.get("metrics") or {}).get("test/acc")
+        if before.get("status") == "completed" and accuracy is not None:
             print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
             _export(config, run_dir)
             return before
-        pieces = batch_size // before.get("micro_batch_size", batch_size)
-    device, console = choose_device(config.values["trainer"]["accelerator"]), Console()
-    checkpoint, step = _find_checkpoint(config, run_dir) if resume else (None, 0)
-    history = History(run_dir, resume_step=step)
+        pieces = batch_size // (before.get("micro_batch_size") or batch_size)
+    device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
+    checkpoint, epochs = _find_checkpoint(config, run_dir) if resume else (None, 0)
+    history = History(run_dir, epochs=epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
         "status": "running",
@@ -211,23 +224,38 @@ def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
 
 
 def _find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
-    """Return where the run in `run_dir` goes on and at which step, or (None, 0) if it starts anew.
+    """Return where the run in `run_dir` goes on and how many epochs it has there, or (None, 0) if it starts anew.
 
-    Says what was found damaged.
+    Says what was found damaged. What the run does not go on from and would overwrite is kept under another name.
     """
     remove_unfinished(run_dir)
-    checkpoint, notes = newest_intact(run_dir / FOLDER)
-    if checkpoint and config.values["protocol"] == "holdout" and not (run_dir / FOLDER / BEST).exists():
-        # Without the weights of the best epoch, it is only as good as new while no epoch has ended.
-        checkpoint = checkpoint if not read_history(run_dir) else None
-    if notes:
-        notes.append(f"going on from {checkpoint}" if checkpoint else "starting from the beginning")
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    if checkpoint is None:
-        return None, 0
+    folder = run_dir / FOLDER
+    notes = set_damaged_aside(folder)
     with torch.device("meta"):
-        return checkpoint, check_fits(checkpoint, build_net(config))
+        net = build_net(config)
+    rows = read_history(run_dir)
+    for path in (folder / LAST, folder / PREVIOUS):
+        if not path.exists():
+            continue
+        progress = check_fits(path, net)
+        if progress.epochs > len(rows):
+            notes.append(f"{run_dir / METRICS} has fewer epochs than {path}")
+            continue
+        if config.values["protocol"] == "holdout" and not (folder / BEST).exists():
+            accuracies = [row["val/acc"] for row in rows[: progress.epochs]]
+            own = progress.epochs and rows[progress.epochs - 1]["step"] == progress.step
+            if accuracies and not (own and accuracies.index(max(accuracies)) == len(accuracies) - 1):
+                continue  # the weights of the best epoch are not in it
+            if accuracies:
+                copy(path, folder / BEST)
+        for note in [*notes, f"going on from {path}"] if notes else []:
+            print(f"note: {note}", file=sys.stderr)
+        return path, progress.epochs
+    old = [set_aside(path, OLD).name for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
+    kept = f"; what there was is kept as {', '.join(old)}" if old else ""
+    for note in [*notes, f"starting from the beginning{kept}"] if notes or old else []:
+        print(f"note: {note}", file=sys.stderr)
+    return None, 0
 
 
 def _check_space(run_dir: Path, params: int) -> None:

@@ -13,6 +13,7 @@ from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
+from cnnzoo.record import UNFINISHED
 from cnnzoo.reload import read_run, resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import check_fits, load_weights
@@ -25,7 +26,7 @@ class TrainedNet(NamedTuple):
     """What `load` returns.
 
     Attributes:
-        net: with the weights that were tested, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes).
+        net: with its best weights, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes).
         transform: one picture, a PIL image of any size and mode or a uint8 tensor (H, W), to what the net sees,
             (1, C, S, S); `invert=True` for a bright background.
         class_names: one for each logit.
@@ -41,6 +42,9 @@ def load(folder: str | Path) -> TrainedNet:
 
         net, transform, class_names = cnnzoo.load("outputs/lenet-28-adamw-s0/2026-11-22_10-00-00")
         class_names[net(transform(PIL.Image.open("shirt.png"))).argmax()]
+
+    The weights are those of the best epoch on validation, or of the last under the course's protocol; of a run that is
+    not completed, so far.
 
     Raises:
         UserError: there is no run, it has no checkpoint yet, or what is there is damaged or not to be trusted.
@@ -81,18 +85,18 @@ def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
     net, transform, _ = load(folder)
     size = transform(torch.zeros(28, 28, dtype=torch.uint8))
-    target, images = folder / ONNX, size.repeat(2, 1, 1, 1)
+    temporary = folder / f".{ONNX}{UNFINISHED}"
     torch.onnx.export(
         net,
-        (images,),
-        target,
+        (size.repeat(2, 1, 1, 1),),
+        temporary,
         input_names=["images"],
         output_names=["logits"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         external_data=False,
         verbose=False,
     )
-    return target
+    return temporary.replace(folder / ONNX)
 
 
 def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tensor]:

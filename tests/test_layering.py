@@ -23,7 +23,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "record"}, {"matplotlib", "numpy"}),
     "build": ({"blocks", "config", "data"}, {"hydra"}),
     "trained": (
-        {"build", "config", "data", "errors", "reload", "training"},
+        {"build", "config", "data", "errors", "record", "reload", "training"},
         {"torch", "PIL", "onnxscript"},
     ),
     "fit": (

@@ -1,5 +1,7 @@
 """Runs that do not fit into memory (RELIABILITY T10)."""
 
+import os
+import signal
 from itertools import chain
 
 import pytest
@@ -10,6 +12,7 @@ from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import train
+from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.classifier import ImageClassifier
 from tests.test_resume import SMOKE, Killed, Steps
 
@@ -52,6 +55,33 @@ def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):
     assert pieces["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
     assert pieces["micro_batch_size"] == 4
     assert whole["micro_batch_size"] == 16
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_a_piece_waits_for_the_batch(number, tmp_path, little_memory, monkeypatch):
+    whole = train(compose_config(PLAIN), tmp_path / "whole")
+    steps = Steps(monkeypatch)
+    steps.at["training_step", 1, 5] = lambda: os.kill(os.getpid(), number)
+    with pytest.raises(SystemExit) as stopped:
+        train(compose_config(PLAIN), tmp_path / "cut")
+    assert stopped.value.code == (143 if number == signal.SIGTERM else 130)
+    steps.at.clear()
+    assert load(tmp_path / "cut" / "checkpoints" / LAST)["global_step"] == 6
+    assert train(compose_config(PLAIN), tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]
+
+
+def test_a_share_of_the_batches_is_the_same_share_in_pieces(tmp_path, monkeypatch):
+    share = [*PLAIN, "trainer.limit_train_batches=0.05", "trainer.limit_val_batches=0.5"]
+    whole = train(compose_config(share), tmp_path / "whole")
+    step = ImageClassifier.training_step
+
+    def limited(module, batch, index):
+        if len(batch[1]) > 4:
+            raise torch.OutOfMemoryError
+        return step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    assert train(compose_config(share), tmp_path / "pieces")["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
 
 
 def test_a_run_in_pieces_goes_on_in_pieces(tmp_path, little_memory, monkeypatch):

@@ -54,6 +54,11 @@ DAMAGE = {
     "no config": lambda record: json.dumps({"schema": 1, "status": "completed"}),
     "a list": lambda record: "[]",
     "an unknown net": lambda record: json.dumps(record | {"choices": record["choices"] | {"model": "evil"}}),
+    "a choice that is an override": lambda record: json.dumps(
+        record | {"choices": record["choices"] | {"+model.evil._target_": "cnnzoo.data.images.torch.load"}}
+    ),
+    "choices that are a list": lambda record: json.dumps(record | {"choices": ["model"]}),
+    "a choice outside of conf": lambda record: json.dumps(record | {"choices": record["choices"] | {"model": "../x"}}),
     "another target": lambda record: json.dumps(
         record | {"config": record["config"] | {"model": record["config"]["model"] | {"_target_": "os.system"}}}
     ),
@@ -72,8 +77,8 @@ def test_a_record_that_cnnzoo_did_not_write_is_refused(kind, finished, tmp_path)
 
 def test_only_what_does_not_change_the_figures_can_be_changed(finished):
     config, _ = read_run(str(finished))
-    changed = change_later_keys(config, ["checkpoint.every_minutes=5"])
-    assert changed.values == config.values | {"checkpoint": {"every_minutes": 5}}
+    changed = change_later_keys(config, ["checkpoint.every_minutes=5", "export=onnx"])
+    assert changed.values == config.values | {"checkpoint": {"every_minutes": 5}, "export": "onnx"}
     assert changed.hash8 == config.hash8
     with pytest.raises(UserError, match="'seed=3' would change it"):
         change_later_keys(config, ["seed=3"])

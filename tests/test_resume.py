@@ -2,19 +2,26 @@
 
 import csv
 import os
+import re
 import signal
+import subprocess
+import sys
 
 import lightning
 import pytest
 import torch
+from filelock import FileLock
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from cnnzoo.config import compose_config
-from cnnzoo.errors import UserError
+from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.training.checkpoint_files import LAST, load
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
+from tests.conftest import ROOT
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=16"]
 # With dropout, augmentation, momentum, a schedule and batch norm: all that has a state.
@@ -199,20 +206,130 @@ def test_without_the_seeds_of_its_steps_a_run_would_go_on_otherwise(whole, steps
     assert cut[6:] != steps.losses[6:]
 
 
-@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
-def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(name, whole, steps, tmp_path, capsys):
+def damage(path):
+    """Flip a bit of the file, in place."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)[0] ^ 1
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte]))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["last.ckpt"], "going on from .*previous.ckpt"),
+        (["best.ckpt"], "going on from|starting from the beginning; what there was is kept as last.ckpt.old"),
+        (["last.ckpt", "best.ckpt"], "going on from .*previous.ckpt|starting from the beginning"),
+        (["last.ckpt", "previous.ckpt", "best.ckpt"], "starting from the beginning"),
+    ],
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(names, said, whole, steps, tmp_path, capsys):
     config = compose_config([*SMOKE, *STATEFUL])
     steps.at["training_step", 2, 2] = kill
     with pytest.raises(Killed):
         train(config, tmp_path)
     steps.at.clear()
-    path = tmp_path / "checkpoints" / name
-    damaged = bytearray(path.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    path.unlink()  # it may be another name of the file that is good
-    path.write_bytes(damaged)
+    for name in names:
+        damage(tmp_path / "checkpoints" / name)
     assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
-    said = capsys.readouterr().err
-    assert f"{path} is damaged, and is now called {name}.corrupt" in said
-    assert ("going on from" if name == "last.ckpt" else "starting from the beginning") in said
-    assert (path.parent / f"{name}.corrupt").read_bytes() == damaged
+    words = capsys.readouterr().err
+    for name in names:
+        assert f"{name} is damaged, and is now called {name}.corrupt" in words
+        assert (tmp_path / "checkpoints" / f"{name}.corrupt").exists()
+    assert re.search(said, words)
+
+
+def test_a_run_that_starts_over_and_is_killed_again_does_not_go_on_from_what_it_had_before(whole, steps, tmp_path):
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 2, 2] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    for name in ("best.ckpt", "previous.ckpt", "last.ckpt"):
+        damage(tmp_path / "checkpoints" / name)
+    steps.at = {("training_step", 0, 1): kill}
+    with pytest.raises(Killed):
+        train(config, tmp_path, resume=True)
+    steps.at.clear()
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+
+
+def test_a_run_that_is_killed_while_it_saves_an_epoch_after_a_stop_in_its_evaluation(
+    whole, steps, tmp_path, monkeypatch
+):
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["validation_step", 1, 0] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        train(config, tmp_path)
+    steps.at.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", lambda *_, **__: kill())
+        with pytest.raises(Killed):
+            train(config, tmp_path, resume=True)
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("where", [("training_step", 0, 2), ("validation_step", 0, 1), ("validation_step", 2, 0)])
+def test_the_curves_of_a_resumed_run_have_every_point_once(where, steps, tmp_path, monkeypatch):
+    # Files are read in the order of their names, and those of one process and second are numbered.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(100))
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at[where] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        train(config, tmp_path)
+    steps.at = {("training_step", 3, 1): kill}
+    with pytest.raises(Killed):
+        train(config, tmp_path, resume=True)
+    steps.at.clear()
+    train(config, tmp_path, resume=True)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("train/loss", "val/acc", "lr"):
+        assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
+
+
+def test_a_signal_at_the_very_end_stops_before_the_test(whole, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        ended = Checkpoints.on_train_end
+
+        def interrupted(callback, *arguments):
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended(callback, *arguments)
+
+        patch.setattr(Checkpoints, "on_train_end", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            train(config, tmp_path)
+    assert stopped.value.code == 143
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+
+
+def test_a_signal_between_two_batches_saves_in_the_next(whole, steps, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        ended = Checkpoints.on_train_batch_end
+
+        def interrupted(callback, trainer, module, outputs, batch, index):
+            ended(callback, trainer, module, outputs, batch, index)
+            if trainer.global_step == 6:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        patch.setattr(Checkpoints, "on_train_batch_end", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            train(config, tmp_path)
+    assert stopped.value.code == 143
+    assert load(tmp_path / "checkpoints" / LAST)["global_step"] == 7
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    assert steps.losses == whole[2]
+
+
+def test_a_folder_that_is_in_use_is_left_alone(tmp_path):
+    with FileLock(tmp_path / ".lock"), pytest.raises(BusyError, match="another process is writing to"):
+        train(compose_config(SMOKE), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} <= {".lock"}
+
+
+def test_a_reader_that_has_seen_enough_does_not_end_the_run(tmp_path):
+    command = f"{sys.executable} {ROOT / 'train.py'} data=synthetic trainer=smoke model=mlp trainer.max_epochs=40"
+    subprocess.run(f"{command} hydra.run.dir=run | head -1", shell=True, cwd=tmp_path, check=True, capture_output=True)
+    record = read_record(tmp_path / "run")
+    assert (record["status"], record["epochs"]) == ("completed", 40)

@@ -94,6 +94,11 @@ def test_bright_backgrounds_are_noticed():
     assert not has_bright_background(shirt("RGB", 20, 255, (50, 50)))
 
 
+def test_a_very_long_picture_is_shrunk_before_it_is_padded():
+    assert to_pixels(Image.new("L", (1, 60_000), 255), 28).shape == (1, 28, 28)
+    assert to_pixels(Image.new("I;16", (30, 30), 65_535), 28).min() == 255
+
+
 @pytest.fixture
 def pattern(run, tmp_path):
     """Return the path of a picture of the fourth pattern."""
@@ -151,7 +156,9 @@ def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):
         path.unlink()
     for path in (run / "checkpoints").iterdir():
         (other / "checkpoints" / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(UserError, match=r"best\.ckpt is not of the net in its run\.json: \S+ is missing, not \(\d+"):
+    with pytest.raises(
+        UserError, match=r"best\.ckpt is not of the net in its run\.json: \S+ is missing there and \(\d+"
+    ):
         cnnzoo.load(other)
     assert load_weights(other / "checkpoints" / "best.ckpt")
 

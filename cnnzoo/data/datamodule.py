@@ -39,6 +39,7 @@ class ImageDataModule(lightning.LightningDataModule):
     mean: float
     std: float
     num_train: int  # official training images
+    num_test: int
     image_size: int  # of the stored images
     class_names: tuple[str, ...]
     images: Images
@@ -66,19 +67,33 @@ class ImageDataModule(lightning.LightningDataModule):
         Raises:
             ValueError: it has none.
         """
-        held_out = self.num_train // HELD_OUT if self.protocol == "holdout" else 0
-        if self.num_train - held_out < self.batch_size:
+        counts = self.num_batches()
+        if not counts["train"]:
+            images = self.num_train - self.num_held_out
             raise ValueError(
-                f"data.batch_size={self.batch_size} is too large for {self.num_train - held_out:,} training images\n"
-                "type a smaller one"
+                f"data.batch_size={self.batch_size} is too large for {images:,} training images\ntype a smaller one"
             )
-        steps = (self.num_train - held_out) // self.batch_size
-        for name, limit, batches in (("train", train, steps), ("val", val, -(-held_out // self.batch_size))):
-            if isinstance(limit, float) and batches and int(limit * batches) < 1:
+        for name, limit in (("train", train), ("val", val)):
+            batches = counts[name]
+            if isinstance(limit, float) and int(limit * batches) < 1:
                 raise ValueError(
                     f"trainer.limit_{name}_batches={limit} of {batches} batches is none\n"
                     f"type trainer.limit_{name}_batches=1"
                 )
+
+    @property
+    def num_held_out(self) -> int:
+        """Training images that are held out for validation."""
+        return self.num_train // HELD_OUT if self.protocol == "holdout" else 0
+
+    def num_batches(self) -> dict[str, int]:
+        """Return how many batches training, validation and test have, whole or in pieces."""
+        evaluated = self.num_held_out or self.num_test
+        return {
+            "train": (self.num_train - self.num_held_out) // self.batch_size,
+            "val": -(-evaluated // self.batch_size),
+            "test": -(-self.num_test // self.batch_size),
+        }
 
     @property
     def facts(self) -> dict[str, Any] | None:
@@ -94,9 +109,7 @@ class ImageDataModule(lightning.LightningDataModule):
             return
         images = self.load()
         if self.protocol == "holdout":
-            train, val = stratified_split(
-                images.labels[: images.num_train], images.num_train // HELD_OUT, seed=SPLIT_SEED
-            )
+            train, val = stratified_split(images.labels[: images.num_train], self.num_held_out, seed=SPLIT_SEED)
         else:
             train, val = torch.arange(images.num_train), torch.arange(0)
         test = torch.arange(images.num_train, len(images.labels))
@@ -172,6 +185,7 @@ class FashionMNISTDataModule(ImageDataModule):
     """
 
     num_train = 60_000
+    num_test = 10_000
     image_size = 28
     class_names = CLASS_NAMES
     mean = 0.2860  # of the 60,000 training images; a test computes both

@@ -1,15 +1,17 @@
 """A picture from anywhere, made into what the nets were trained on: grey, square, bright on a black background."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from cnnzoo.data.transform import resize
 from cnnzoo.errors import UserError
 
+LARGE = 2048  # pixels of a side; nothing that a net sees is lost
 BRIGHT = 128  # a background above it is taken for one that has to be inverted
 
 
@@ -20,11 +22,12 @@ def read_photo(path: Path) -> Image.Image:
         UserError: there is none that can be read.
     """
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             return ImageOps.exif_transpose(picture.copy())
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(f"{path} is not a picture that can be read: {error}\ntype another") from error
 
 
@@ -36,9 +39,12 @@ def to_pixels(picture: Image.Image, size: int, *, invert: bool = False) -> Tenso
         size: pixels.
         invert: make what is bright dark, for pictures with a bright background.
     """
+    picture = _to_eight_bits(picture)
+    if max(picture.size) > LARGE:  # padding makes a square of it
+        picture = ImageOps.contain(picture, (LARGE, LARGE))
     background = "white" if invert else "black"
     canvas = Image.new("RGBA", picture.size, background)
-    grey = Image.alpha_composite(canvas, _to_eight_bits(picture).convert("RGBA")).convert("L")
+    grey = Image.alpha_composite(canvas, picture.convert("RGBA")).convert("L")
     grey = ImageOps.pad(ImageOps.invert(grey) if invert else grey, (max(grey.size),) * 2, color=0)
     return resize(torch.from_numpy(np.array(grey))[None], size)
 
@@ -53,6 +59,7 @@ def has_bright_background(picture: Image.Image) -> bool:
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
     if not picture.mode.startswith(("I", "F")):  # PIL cuts these off at 255
         return picture
-    values = np.array(picture, dtype=np.float64)
-    low, high = values.min(), values.max()
-    return Image.fromarray(((values - low) / max(high - low, 1e-9) * 255).round().astype(np.uint8))
+    values = np.nan_to_num(np.array(picture, dtype=np.float64), posinf=0, neginf=0).clip(0)
+    ranges = (65535.0,) if picture.mode.startswith("I;16") else (1.0, 255.0, 65535.0)
+    high = next((each for each in ranges if values.max() <= each), values.max())
+    return Image.fromarray((values / high * 255).round().astype(np.uint8))

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
@@ -29,17 +30,19 @@ def run_planned(run_dir: Path) -> None:
     planned = folder.cells.get(run_dir.name)
     if planned is None:
         raise UserError(f"{run_dir} is no cell of a sweep\ntype python sweep.py ... emit=FILE for the lines to run")
+    config = compose_config(planned["overrides"])
+    check_config(config)
     try:
-        run_cell(compose_config(planned["overrides"]), run_dir)
+        run_cell(config, run_dir)
     finally:
         folder.write_summary()
 
 
-def main(config: RunConfig, folder: Path, slots: int, gpu: int | None) -> None:
+def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     folder.mkdir(parents=True, exist_ok=True)
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)

@@ -130,10 +130,12 @@ def _fetch_data(cells: Sequence[Cell]) -> None:
         build_data(cell.config).load()
 
 
-def _choose_slots(cells: Sequence[Cell], settings: Settings) -> tuple[list[int], int]:
+def _choose_slots(cells: Sequence[Cell], settings: Settings) -> tuple[list[str], int]:
     """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
     on_cpu = cells[0].config.values["trainer"]["accelerator"] == "cpu"
-    gpus = [] if on_cpu else list(range(torch.cuda.device_count()))
+    count = 0 if on_cpu else torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
+    gpus = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
     slots = settings.slots or max(1, len(gpus))
     if gpus and slots > len(gpus):
         raise UserError(f"sweep.slots={slots} is more than the {len(gpus)} GPUs that there are\ntype sweep.slots=auto")
@@ -152,7 +154,7 @@ def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLaunch
 
 
 def _run(
-    to_do: Sequence[Cell], folder: SweepFolder, gpus: list[int], slots: int, timeout: float | None, console: Console
+    to_do: Sequence[Cell], folder: SweepFolder, gpus: list[str], slots: int, timeout: float | None, console: Console
 ) -> int | None:
     """Run what is to do; return the signal that stopped it, if one did."""
     with Live(_table(folder.write_summary()), console=console, auto_refresh=False, transient=True) as live:
@@ -162,7 +164,11 @@ def _run(
             nonlocal ended
             ended += 1
             console.print(f"{ended}/{len(to_do)}  {_outcome(cell, folder)}", soft_wrap=True)
-            rows = folder.write_summary()
+            try:
+                rows = folder.write_summary()
+            except OSError as error:
+                console.print(f"note: cannot write {folder.path / 'summary.csv'}: {error.strerror}")
+                return
             if console.is_terminal:
                 live.update(_table(rows), refresh=True)
 

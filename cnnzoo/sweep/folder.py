@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cnnzoo.errors import BusyError
+from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import atomic_file, read_record, write_record
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
@@ -53,7 +53,12 @@ class SweepFolder:
         self.path = path
         self.cells: dict[str, dict[str, Any]] = {}
         if (path / PLAN).exists():
-            self.cells = json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"]
+            try:
+                self.cells = dict(json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{path / PLAN} is damaged: {error}\nmend it, or type sweep.name=NAME for another folder"
+                ) from error
 
     def add(self, cells: Sequence[Cell]) -> None:
         """Note down the cells of a grid."""
@@ -95,9 +100,10 @@ class SweepFolder:
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of a cell, or None if it has none that can be read."""
         try:
-            return read_record(self.path / name)
+            record: Any = read_record(self.path / name)
         except (OSError, ValueError):
             return None
+        return record if _is_record(record) else None
 
     def status(self, name: str) -> str:
         """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible."""
@@ -132,13 +138,13 @@ class SweepFolder:
         settings = self._settings()
         for name, cell in self.cells.items():
             record = self.record(name) or {}
-            metrics = record.get("metrics", {})
+            metrics = record.get("metrics") or {}
             rows.append(
                 {key: cell[key] for key in ("model", "px", "optimizer", "seed", "stem", "params", "macs")}
                 | {
                     "val_acc": metrics.get("val/acc"),
                     "test_acc": metrics.get("test/acc"),
-                    "seconds_per_epoch": record.get("seconds", {}).get("per_epoch"),
+                    "seconds_per_epoch": (record.get("seconds") or {}).get("per_epoch"),
                     "images_per_second": record.get("images_per_second"),
                     "peak_bytes": record.get("peak_bytes"),
                     "status": self.status(name),
@@ -160,14 +166,23 @@ class SweepFolder:
 
     def write_summary(self) -> list[dict[str, Any]]:
         """Replace `summary.csv` and `summary.md`, and return the rows of the first."""
-        rows = self.rows()
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        _replace(self.path / "summary.csv", text.getvalue())
-        _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
+        with FileLock(self.path / ".summary.lock"):  # cells that run by themselves write it too
+            rows = self.rows()
+            text = io.StringIO()
+            writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            _replace(self.path / "summary.csv", text.getvalue())
+            _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
         return rows
+
+
+def _is_record(record: Any) -> bool:
+    if not isinstance(record, dict) or not isinstance(record.get("status"), str):
+        return False
+    metrics, seconds = record.get("metrics"), record.get("seconds")
+    whole = isinstance(metrics, dict) and "test/acc" in metrics and isinstance(seconds, dict) and "total" in seconds
+    return whole or record["status"] != "completed"
 
 
 def is_locked(run_dir: Path) -> bool:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ class Launcher:
         folder: SweepFolder,
         *,
         slots: int,
-        gpus: Sequence[int],
+        gpus: Sequence[str],
         timeout: float | None,
         on_change: Callable[[Cell], None],
     ) -> None:
@@ -76,7 +77,7 @@ class Launcher:
         to_do = deque(cells)
         running: list[Running] = []
         not_before = 0.0
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in signals]
         try:
             while running or (to_do and self.stopped_by is None):
@@ -89,6 +90,8 @@ class Launcher:
                         self.on_change(cell)
                     else:
                         running.append(self._start(cell, running))
+                        if self.stopped_by is not None:  # a signal came just before
+                            running[-1].stop("interrupted")
                     continue
                 wait([each.process.sentinel for each in running], timeout=POLL)
                 for each in list(running):
@@ -121,7 +124,11 @@ class Launcher:
         if self.stopped_by is not None:  # the cell goes on next time
             return
         if status in (None, "running") or (ended.reason and status == "preempted"):
-            self.folder.fail(name, ended.cell, ended.reason or f"the process {_ending(code)}")
+            reason = ended.reason or f"the process {_ending(code)}"
+            try:
+                self.folder.fail(name, ended.cell, reason)
+            except OSError as error:  # a full disk: the others go on, if they can
+                print(f"note: {name}: {reason}; cannot be recorded: {error.strerror}", file=sys.stderr)
         self.on_change(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:

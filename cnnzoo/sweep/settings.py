@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from cnnzoo.config import SWEEP_KEYS
+from cnnzoo.config import LATER_KEYS, SWEEP_KEYS
 from cnnzoo.errors import UserError
 from cnnzoo.sweep.grid import is_of_runs
 
@@ -88,7 +88,7 @@ def read_settings(config: DictConfig) -> Settings:
 def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
     """Return the sweep's folder: that of all commands that ask for the same grid, or with `fresh` a new one."""
     if config.sweep.name is None:
-        overrides = [each for each in overrides if is_of_runs(each)]
+        overrides = [each for each in overrides if is_of_runs(each) and _changes_figures(each)]
         experiment = next((each.partition("=")[2] for each in overrides if each.startswith("experiment=")), "sweep")
         others = sorted(each for each in overrides if not each.startswith("experiment="))
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
@@ -102,6 +102,11 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
             fresh, number = folder.with_name(f"{folder.name}-{number}"), number + 1
         return fresh
     return folder
+
+
+def _changes_figures(override: str) -> bool:
+    key = override.partition("=")[0]
+    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
 
 
 def _is_name(value: object) -> bool:

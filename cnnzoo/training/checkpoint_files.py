@@ -1,7 +1,7 @@
 """Checkpoint files: whole or not there at all, known by their SHA-256, and read without running anything in them.
 
 A folder holds `last.ckpt`, `previous.ckpt` (the last one before it), `best.ckpt` and `SHA256SUMS`, which
-`sha256sum -c` reads. Files with the same content are one file with several names, where the file system can do that.
+`sha256sum -c` reads.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ BEST = "best.ckpt"
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 SUMS = "SHA256SUMS"
-DAMAGED = ".corrupt"
+DAMAGED, OLD = ".corrupt", ".old"  # what is set aside is called so
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -49,10 +49,17 @@ def save(state: dict[str, Any], path: Path) -> None:
 
 
 def copy(source: Path, path: Path) -> None:
-    """Give the checkpoint at `source` a second name, as safely as `save` does."""
+    """Copy the checkpoint at `source` to `path`, as safely as `save` does; damage to one is then not the other's."""
     temporary = _beside(path)
-    _link(source, temporary)
-    _put(temporary, path, dict(_read_sums(path.parent))[source.name])
+    try:
+        with source.open("rb") as original, temporary.open("wb") as file:
+            shutil.copyfileobj(original, file, 2**20)
+            file.flush()
+            os.fsync(file.fileno())
+        _put(temporary, path, dict(_read_sums(path.parent))[source.name])
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
@@ -67,7 +74,9 @@ def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             packed = any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist())
-        if packed:  # torch stores tensors as they are; a small file that unpacks to a huge one is an attack
+            size = sum(each.file_size for each in archive.infolist())
+        if packed or size > path.stat().st_size:
+            # torch stores tensors as they are; a small file that unpacks to a huge one is an attack
             raise UserError(refused)
         state = torch.load(path, map_location=map_location, weights_only=True)
     except UserError:
@@ -84,11 +93,10 @@ def is_intact(path: Path) -> bool:
     return path.is_file() and (path.name, _sha256(path)) in _read_sums(path.parent)
 
 
-def newest_intact(folder: Path) -> tuple[Path | None, list[str]]:
-    """Return the newest checkpoint that can be gone on from, or None, and what was found damaged, in words.
+def set_damaged_aside(folder: Path) -> list[str]:
+    """Rename what is damaged to `*.corrupt`; return what was found, in words.
 
-    What is damaged is set aside as `*.corrupt`, and what a killed process had begun is removed; nobody else may be
-    writing there.
+    What a killed process had begun is removed; nobody else may be writing there.
     """
     remove_unfinished(folder)
     lines, sums, notes = _read_sums(folder), {}, []
@@ -97,17 +105,17 @@ def newest_intact(folder: Path) -> tuple[Path | None, list[str]]:
         if path.exists() and (name, digest := _sha256(path)) in lines:
             sums[name] = digest
         elif path.exists():
-            notes.append(f"{path} is damaged, and is now called {set_aside(path).name}")
+            notes.append(f"{path} is damaged, and is now called {set_aside(path, DAMAGED).name}")
     if lines:
         _write_sums(folder, sums.items())
-    return next((folder / name for name in (LAST, PREVIOUS) if name in sums), None), notes
+    return notes
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is neither used nor lost; return its new path."""
-    target, number = path.with_name(path.name + DAMAGED), 2
+def set_aside(path: Path, suffix: str) -> Path:
+    """Rename a file, so that it is neither used nor lost; return its new path."""
+    target, number = path.with_name(path.name + suffix), 2
     while target.exists():
-        target, number = path.with_name(f"{path.name}{DAMAGED}-{number}"), number + 1
+        target, number = path.with_name(f"{path.name}{suffix}-{number}"), number + 1
     return path.rename(target)
 
 
@@ -149,7 +157,7 @@ def _link(source: Path, target: Path) -> None:
 def _read_sums(folder: Path) -> list[tuple[str, str]]:
     """Return (name, SHA-256) for each line; a name can stand in two of them while it is being written."""
     path = folder / SUMS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     return [(name, digest) for digest, _, name in (line.partition("  ") for line in lines)]
 
 

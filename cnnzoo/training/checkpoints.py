@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning
 from lightning.fabric.plugins import CheckpointIO
@@ -81,6 +81,7 @@ class Checkpoints(Checkpoint):
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """From here on there is nothing to save."""
         self.stop.deferred = False
+        self.stop.check()
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -140,25 +141,39 @@ def _is_best(values: list[float]) -> bool:
     return all(values[-1] > value for value in values[:-1])
 
 
-def check_fits(path: Path, net: nn.Module) -> int:
-    """Check that the checkpoint at `path` is one of `net`; return its optimizer step.
+class Progress(NamedTuple):
+    """How far a run was when it was saved: optimizer steps, and epochs that had ended."""
+
+    step: int
+    epochs: int
+
+
+def check_fits(path: Path, net: nn.Module) -> Progress:
+    """Check that the checkpoint at `path` is one of `net`; return how far it was.
 
     Raises:
         UserError: it is not, or it is damaged.
     """
     state = checkpoint_files.load(path, map_location="meta")
-    found = {name.removeprefix("net."): value.shape for name, value in state["state_dict"].items()}
-    for name, value in net.state_dict().items():
-        if found.get(name) != value.shape:
-            there = tuple(found[name]) if name in found else "missing"
-            raise UserError(
-                f"{path} is not of the net in its run.json: {name} is {there}, not {tuple(value.shape)}\n"
-                "type the folder of another run"
-            )
-    return int(state["global_step"])
+    try:
+        found = {name: value.shape for name, value in _weights_in(state).items()}
+        progress = Progress(int(state["global_step"]), int(state["callbacks"][History.__qualname__]["epochs"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not one of cnnzoo's checkpoints: {error}\ntype the folder of a run") from error
+    wanted = {name: value.shape for name, value in net.state_dict().items()}
+    if different := sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)):
+        there, here = (tuple(shapes.get(different[0], ())) or "missing" for shapes in (found, wanted))
+        raise UserError(
+            f"{path} is not of the net in its run.json: {different[0]} is {there} there and {here} here\n"
+            "type the folder of another run"
+        )
+    return progress
 
 
 def load_weights(path: Path) -> dict[str, Any]:
     """Return the state dict of the net in the checkpoint at `path`."""
-    state = checkpoint_files.load(path)["state_dict"]
-    return {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
+    return _weights_in(checkpoint_files.load(path))
+
+
+def _weights_in(state: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix("net."): value for name, value in state["state_dict"].items() if name.startswith("net.")}

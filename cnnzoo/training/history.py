@@ -25,13 +25,14 @@ class History(lightning.Callback):
     its evaluation included, writing checkpoints not) and `images_per_second` (of training alone).
 
     Attributes:
-        rows: one dict per epoch, with the columns as keys; from the start those up to the step where a run is resumed.
+        rows: one dict per epoch, with the columns as keys; from the start the first `epochs`, where a
+            run goes on.
         started: when training began, by `time.perf_counter`, or None.
     """
 
-    def __init__(self, run_dir: Path, *, resume_step: int = 0) -> None:
+    def __init__(self, run_dir: Path, *, epochs: int = 0) -> None:
         self.path = run_dir / FILE_NAME
-        self.rows = [row for row in read_history(run_dir) if row["step"] <= resume_step]
+        self.rows = read_history(run_dir)[:epochs]
         self.started: float | None = None
         self._seconds = 0.0  # of an epoch that goes on, before it was stopped
         self._images = 0
@@ -43,8 +44,8 @@ class History(lightning.Callback):
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what has been counted of the current epoch."""
-        return {"seconds": time.perf_counter() - self._start, "images": self._images}
+        """Return what has been counted: epochs that have ended, and of the current one seconds and images."""
+        return {"epochs": len(self.rows), "seconds": time.perf_counter() - self._start, "images": self._images}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""

@@ -82,4 +82,5 @@ class Watch(lightning.Callback):
 
 
 def _rate(trainer: lightning.Trainer) -> float:
-    return float(trainer.optimizers[0].param_groups[0]["lr"])
+    group = trainer.optimizers[0].param_groups[0]
+    return float(group.get("initial_lr", group["lr"]))  # what was asked for, without the schedule

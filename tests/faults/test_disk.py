@@ -10,8 +10,8 @@ from cnnzoo import run
 from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
-from cnnzoo.training import checkpoint_files
 from tests.conftest import ROOT
+from tests.training.test_checkpoint_files import newest_intact
 
 RUN = ["data=synthetic", "trainer=smoke", "model=mlp", "hydra.run.dir=run"]
 LIMITED = """
@@ -45,7 +45,7 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trial
         )
         assert "Traceback" not in done.stderr
         assert read_record(folder / "run")["status"] == "failed"
-        newest, notes = checkpoint_files.newest_intact(folder / "run" / "checkpoints")
+        newest, notes = newest_intact(folder / "run" / "checkpoints")
         assert (newest, notes) == (None, [])  # nothing was saved, and nothing half
         again = subprocess.run(
             [sys.executable, str(ROOT / "train.py"), "resume=run"], cwd=folder, capture_output=True, text=True

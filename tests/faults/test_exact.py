@@ -2,6 +2,7 @@
 
 import hashlib
 
+import lightning
 import pytest
 
 from cnnzoo.config import compose_config
@@ -41,17 +42,19 @@ def test_a_run_that_is_stopped_anywhere_is_the_same_run(name, precision, tmp_pat
     options = [f"model={name}", *NETS[name], f"trainer.precision={precision}", "data.augment=strong"]
     with pytest.MonkeyPatch.context() as patch:
         whole = trained(compose_config([*TINY, *options]), tmp_path / "whole", Steps(patch))
-    # Killed right after an epoch (in the first step of the next, or in the test), and within one, saved a step before.
-    stops = [(("training_step", epoch, 0), []) for epoch in range(1, EPOCHS)]
-    stops += [(("validation_step", EPOCHS - 1, 1), [])]
+    # Killed in the first step after an epoch or, after the last, in the test; and within one, saved a step before.
+    stops = [(("training_step", epoch, 0), []) for epoch in range(1, EPOCHS)] + [(("test", EPOCHS), [])]
     stops += [(("training_step", 1, 1), ["checkpoint.every_minutes=0.00000001"])]
     for number, (where, more) in enumerate(stops):
         with pytest.MonkeyPatch.context() as patch:
             steps = Steps(patch)
             config = compose_config([*TINY, *options, *more])
             steps.at[where] = kill
-            with pytest.raises(Killed):
-                train(config, tmp_path / str(number))
+            with pytest.MonkeyPatch.context() as last:
+                if where[0] == "test":
+                    last.setattr(lightning.Trainer, "test", lambda *_, **__: kill())
+                with pytest.raises(Killed):
+                    train(config, tmp_path / str(number))
             steps.at.clear()
             if more:
                 steps.losses.pop()  # of the step that was not finished

@@ -10,9 +10,9 @@ from cnnzoo.config import compose_config
 from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.record import read_record
 from cnnzoo.run import train
-from cnnzoo.training import checkpoint_files
 from cnnzoo.training.classifier import ImageClassifier
 from tests.test_resume import SMOKE, STATEFUL
+from tests.training.test_checkpoint_files import newest_intact
 
 NUMBERS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
 
@@ -48,7 +48,7 @@ def test_a_signal_stops_the_run_and_it_goes_on_later(number, moment, metrics, tm
     assert stopped.value.code == (130 if number == signal.SIGINT else 143)
     assert read_record(tmp_path)["status"] == "preempted"
     if moment != "fetching":
-        newest, notes = checkpoint_files.newest_intact(tmp_path / "checkpoints")
+        newest, notes = newest_intact(tmp_path / "checkpoints")
         assert newest is not None
         assert notes == []
     assert train(config, tmp_path, resume=True)["metrics"] == metrics

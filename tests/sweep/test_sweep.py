@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
@@ -18,7 +19,11 @@ from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.sweep import sweep
-from cnnzoo.sweep.folder import COLUMNS
+from cnnzoo.sweep.cell import run_planned
+from cnnzoo.sweep.driver import _choose_slots
+from cnnzoo.sweep.folder import COLUMNS, SweepFolder
+from cnnzoo.sweep.grid import make_cells
+from cnnzoo.sweep.settings import read_settings
 from tests.conftest import ROOT
 
 SMALL = ["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=lenet,mlp", "seed=0,1"]
@@ -149,6 +154,7 @@ def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
         return capsys.readouterr().out.split("cells in ")[1].split(":")[0]
 
     assert name() == name("sweep.slots=2") == name("retry=failed")
+    assert name() == name("watch.patience=9") == name("export=onnx")
     assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
     run("experiment=small_grid", "data=synthetic", "plan=true")
     assert "cells in outputs/small_grid-" in capsys.readouterr().out
@@ -228,6 +234,51 @@ def test_cells_that_are_the_same_are_run_once(in_tmp, capsys):
     out = capsys.readouterr().out
     assert "note: 4 cells are identical to another" in out
     assert "2 cells in outputs/" in out
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"a": 1}', '{"status": "completed"}', '{"status": "completed", "metrics": {}}']
+)
+def test_a_record_that_is_none_is_a_cell_to_do(text, finished):
+    folder = SweepFolder(finished)
+    name = next(iter(folder.cells))
+    record = finished / name / "run.json"
+    before = record.read_bytes()
+    try:
+        record.write_text(text)
+        assert folder.status(name) == "to do"
+        assert len(folder.rows()) == len(folder.cells)
+    finally:
+        record.write_bytes(before)
+
+
+def test_a_damaged_plan_is_answered_in_words(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"cel')
+    with pytest.raises(UserError, match=r"sweep\.json is damaged"):
+        SweepFolder(tmp_path)
+
+
+def test_a_planned_cell_is_checked_as_if_it_had_been_typed(finished, tmp_path):
+    plan = json.loads((finished / "sweep.json").read_text())
+    name, cell = next(iter(plan["cells"].items()))
+    cell["overrides"] += ["model._target_=cnnzoo.data.images.torch.load"]
+    (tmp_path / "sweep.json").write_text(json.dumps({"cells": {name: cell}}))
+    with pytest.raises(UserError, match="_target_"):
+        run_planned(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"), [(None, ["0", "1"]), ("2,3", ["2", "3"]), ("GPU-a,GPU-b,GPU-c", ["GPU-a", "GPU-b"])]
+)
+def test_slots_are_the_gpus_that_may_be_used(visible, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    cells, _ = make_cells(["data=synthetic"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = read_settings(compose("sweep", []))
+    assert _choose_slots(cells, settings) == (expected, 2)
 
 
 def test_the_command_itself(in_tmp):

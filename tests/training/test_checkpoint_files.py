@@ -1,6 +1,7 @@
 """Checkpoint files under attack (RELIABILITY T01, T02, T05, T06, T16)."""
 
 import contextlib
+import copy
 import errno
 import io
 import itertools
@@ -38,13 +39,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+def newest_intact(folder):
+    """Return the checkpoint to go on from, or None, and what was damaged."""
+    notes = files.set_damaged_aside(folder)
+    return next((folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()), None), notes
+
+
 def step(path):
     return files.load(path)["global_step"]
 
 
 def test_the_last_becomes_the_previous_and_their_sums_are_those_of_the_system(folder):
     assert [step(folder / name) for name in (BEST, PREVIOUS, LAST)] == [1, 1, 7]
-    assert (folder / BEST).stat().st_ino == (folder / PREVIOUS).stat().st_ino  # written once
+    assert (
+        len({(folder / name).stat().st_ino for name in (BEST, PREVIOUS, LAST)}) == 3
+    )  # damage to one is not another's
     assert {path.name for path in folder.iterdir()} == {BEST, PREVIOUS, LAST, SUMS}
     subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=folder, check=True)
 
@@ -75,7 +84,7 @@ def test_damage_is_found_without_reading_what_is_in_the_file(kind, folder, monke
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a damaged file was unpickled"))
     with pytest.raises(UserError, match=r"last\.ckpt is damaged"):
         files.load(path)
-    newest, notes = files.newest_intact(folder)
+    newest, notes = newest_intact(folder)
     assert newest == folder / PREVIOUS
     assert notes == [f"{path} is damaged, and is now called last.ckpt.corrupt"]
     count("T05")
@@ -92,7 +101,7 @@ def test_torch_itself_reads_a_file_with_a_flipped_bit(tmp_path):
 
 def test_a_wrong_or_missing_sum_is_damage_too(folder):
     (folder / SUMS).write_text((folder / SUMS).read_text().replace("a", "b"))
-    newest, notes = files.newest_intact(folder)
+    newest, notes = newest_intact(folder)
     assert (newest, len(notes)) == (None, 3)
     assert {path.name for path in folder.iterdir()} == {f"{name}.corrupt" for name in (BEST, PREVIOUS, LAST)} | {SUMS}
 
@@ -100,7 +109,7 @@ def test_a_wrong_or_missing_sum_is_damage_too(folder):
 def test_nothing_that_is_set_aside_is_overwritten(folder):
     for _ in range(2):
         (folder / LAST).write_bytes(b"damaged")
-        files.newest_intact(folder)
+        newest_intact(folder)
     assert {"last.ckpt.corrupt", "last.ckpt.corrupt-2"} < {path.name for path in folder.iterdir()}
 
 
@@ -127,11 +136,27 @@ def zip_bomb(path):
                     file.write(bytes(2**20))
 
 
-@pytest.mark.parametrize("attack", ["command", "old format", "class of lightning", "list", "zip bomb"])
+def overlapping(path):
+    """Write a small checkpoint whose directory lists one large record many times."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data/0", bytes(2**20))
+        one = archive.infolist()[0]
+        for number in range(1, 300):
+            again = copy.copy(one)
+            again.filename = f"archive/data/{number}"
+            archive.filelist.append(again)
+            archive.NameToInfo[again.filename] = again
+
+
+@pytest.mark.parametrize(
+    "attack", ["command", "old format", "class of lightning", "list", "zip bomb", "overlapping records"]
+)
 def test_an_attack_with_a_valid_sum_is_refused(attack, folder, count):
     canary, path = folder / "canary", folder / LAST
     if attack == "zip bomb":
         zip_bomb(path)
+    elif attack == "overlapping records":
+        overlapping(path)
     elif attack == "old format":
         path.write_bytes(pickle.dumps({"state_dict": Attack(canary)}))
     else:
@@ -162,7 +187,7 @@ def test_what_the_attack_does_where_it_is_let(tmp_path):
 def save_for_ever(folder, saved):
     """Be the process that is killed: go on from the last checkpoint, and tell each step that has been saved."""
     torch.set_num_threads(1)  # a forked process has none of the others
-    files.newest_intact(folder)
+    newest_intact(folder)
     saved.send(0)
     first = step(folder / LAST) + 1 if (folder / LAST).exists() else 1
     for number in itertools.count(first):
@@ -191,7 +216,7 @@ def kill_while_saving(folder: Path, trials: int, seed: int) -> list[str]:
             while True:
                 saved.append(there.recv())
         process.join()
-        newest, notes = files.newest_intact(folder)
+        newest, notes = newest_intact(folder)
         if notes:
             lost.append(f"trial {trial}: {notes}")
         elif saved[-1] and (newest is None or step(newest) < saved[-1]):
@@ -292,7 +317,7 @@ def test_every_moment_of_a_save_can_be_the_last(moment, folder, monkeypatch):
         patch.setattr(Path, "unlink", lambda *_, **__: None)  # nor does a killed process tidy up
         with pytest.raises(Killed):
             files.save(STATE | {"global_step": 8}, folder / LAST)
-    newest, notes = files.newest_intact(folder)
+    newest, notes = newest_intact(folder)
     assert (newest, notes) == (folder / LAST, [])
     assert step(newest) == (8 if moment == "second sums" else 7)
     assert files.is_intact(folder / PREVIOUS)

@@ -60,9 +60,12 @@ def test_label_smoothing_is_for_training_only():
     assert classifier.epoch_metrics("test")["test/loss"] == pytest.approx(F.cross_entropy(logits, labels).item())
 
 
-def test_nothing_but_the_net_and_the_metrics_is_stored(classifier):
+def test_nothing_but_the_net_and_the_training_metrics_is_stored(classifier):
     assert dict(classifier.hparams) == {}
-    assert set(classifier.state_dict()) == {"net.1.weight", "net.1.bias"}
+    metrics = {
+        f"metrics.train/{name}" for name in ("loss.mean_value", "loss.weight", "acc.tp", "acc.fp", "acc.tn", "acc.fn")
+    }
+    assert set(classifier.state_dict()) == {"net.1.weight", "net.1.bias"} | metrics
 
 
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step`")

@@ -20,8 +20,8 @@ from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
 KEYS = (
-    "schema status name choices config seed protocol precision stem params macs input_shape micro_batch_size metrics epochs seconds "
-    "images_per_second peak_bytes device threads slots versions git data error"
+    "schema status name choices config seed protocol precision stem params macs input_shape "
+    "micro_batch_size metrics epochs seconds images_per_second peak_bytes device threads slots versions git data error"
 )  # fmt: skip
 
 

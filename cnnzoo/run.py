@@ -22,24 +22,13 @@ from cnnzoo.build import build, build_data, build_net
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
-from cnnzoo.record import git_state, holds_run, package_versions, read_record, remove_unfinished, write_record
+from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.reload import resume_command
+from cnnzoo.resume import find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
-from cnnzoo.training.checkpoint_files import (
-    BEST,
-    FOLDER,
-    LAST,
-    OLD,
-    PREVIOUS,
-    copy,
-    set_aside,
-    set_damaged_aside,
-)
-from cnnzoo.training.checkpoints import check_fits
 from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
 from cnnzoo.training.display import RunConsole, print_summary
-from cnnzoo.training.history import FILE_NAME as METRICS
-from cnnzoo.training.history import History, read_history
+from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
@@ -140,7 +129,7 @@ def _recorded_run(
             return before
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
     device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
-    checkpoint, epochs = _find_checkpoint(config, run_dir) if resume else (None, 0)
+    checkpoint, epochs = find_checkpoint(config, run_dir) if resume else (None, 0)
     history = History(run_dir, epochs=epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
@@ -221,41 +210,6 @@ def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
         record["micro_batch_size"] = job.micro_batch_size
         write_record(job.run_dir, record)
         job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
-
-
-def _find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
-    """Return where the run in `run_dir` goes on and how many epochs it has there, or (None, 0) if it starts anew.
-
-    Says what was found damaged. What the run does not go on from and would overwrite is kept under another name.
-    """
-    remove_unfinished(run_dir)
-    folder = run_dir / FOLDER
-    notes = set_damaged_aside(folder)
-    with torch.device("meta"):
-        net = build_net(config)
-    rows = read_history(run_dir)
-    for path in (folder / LAST, folder / PREVIOUS):
-        if not path.exists():
-            continue
-        progress = check_fits(path, net)
-        if progress.epochs > len(rows):
-            notes.append(f"{run_dir / METRICS} has fewer epochs than {path}")
-            continue
-        if config.values["protocol"] == "holdout" and not (folder / BEST).exists():
-            accuracies = [row["val/acc"] for row in rows[: progress.epochs]]
-            own = progress.epochs and rows[progress.epochs - 1]["step"] == progress.step
-            if accuracies and not (own and accuracies.index(max(accuracies)) == len(accuracies) - 1):
-                continue  # the weights of the best epoch are not in it
-            if accuracies:
-                copy(path, folder / BEST)
-        for note in [*notes, f"going on from {path}"] if notes else []:
-            print(f"note: {note}", file=sys.stderr)
-        return path, progress.epochs
-    old = [set_aside(path, OLD).name for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
-    kept = f"; what there was is kept as {', '.join(old)}" if old else ""
-    for note in [*notes, f"starting from the beginning{kept}"] if notes or old else []:
-        print(f"note: {note}", file=sys.stderr)
-    return None, 0
 
 
 def _check_space(run_dir: Path, params: int) -> None:

@@ -1,3 +1,4 @@
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ def fashion_mnist() -> Images:
 @pytest.fixture(autouse=True)
 def _same_start() -> None:
     torch.manual_seed(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
 
 
 INJECTED: Counter[str] = Counter()

@@ -30,8 +30,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"blocks", "build", "config", "data", "errors", "reload", "training"},
         {"torch", "lightning", "omegaconf", "rich"},
     ),
+    "resume": ({"build", "config", "record", "training"}, {"torch"}),
     "run": (
-        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "reload", "trained", "training"},
+        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "reload", "resume", "trained", "training"},
         {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (

@@ -73,7 +73,9 @@ def test_batches_are_bytes_until_they_are_on_the_device():
     ("options", "train", "val", "fault"),
     [
         ({"batch_size": 1101}, 1.0, 1.0, "data.batch_size=1101 is too large for 1,100 training images"),
-        ({"batch_size": 1200, "protocol": "course"}, 1.0, 0.1, None),
+        ({"batch_size": 1200, "protocol": "course"}, 1.0, 1.0, None),
+        # Under the course's protocol, every epoch is evaluated on the test set.
+        ({"protocol": "course"}, 1.0, 0.1, "trainer.limit_val_batches=0.1 of 3 batches is none"),
         ({}, 0.09, 1.0, "trainer.limit_train_batches=0.09 of 11 batches is none"),
         ({"batch_size": 50}, 1, 0.4, "trainer.limit_val_batches=0.4 of 2 batches is none"),
         ({}, 1, 1, None),

@@ -30,6 +30,7 @@ def type_in(arguments, capsys):
     cli.Preflight.reached = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py", *arguments])
+        patch.setenv(cli.DEBUG, "0")  # and as it was, afterwards
         patch.setattr(run, "train", lambda *_, **__: None)
         try:
             cli.run(train.main)

@@ -1,0 +1,49 @@
+"""Where a run that was stopped goes on."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from cnnzoo.build import build_net
+from cnnzoo.config import RunConfig
+from cnnzoo.record import remove_unfinished
+from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
+from cnnzoo.training.checkpoints import check_fits
+from cnnzoo.training.history import FILE_NAME as METRICS
+from cnnzoo.training.history import read_history
+
+
+def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
+    """Return where the run in `run_dir` goes on and how many epochs it has there, or (None, 0) if it starts anew.
+
+    Says what was found damaged. What the run does not go on from and would overwrite is kept under another name.
+    """
+    remove_unfinished(run_dir)
+    folder = run_dir / FOLDER
+    notes = set_damaged_aside(folder)
+    with torch.device("meta"):
+        net = build_net(config)
+    rows = read_history(run_dir)
+    for path in (folder / LAST, folder / PREVIOUS):
+        if not path.exists():
+            continue
+        progress = check_fits(path, net)
+        if progress.epochs > len(rows):
+            notes.append(f"{run_dir / METRICS} has fewer epochs than {path}")
+            continue
+        if config.values["protocol"] == "holdout" and not (folder / BEST).exists():
+            accuracies = [row["val/acc"] for row in rows[: progress.epochs]]
+            own = progress.epochs and rows[progress.epochs - 1]["step"] == progress.step
+            if accuracies and not (own and accuracies.index(max(accuracies)) == len(accuracies) - 1):
+                continue  # the weights of the best epoch are not in it
+            if accuracies:
+                copy(path, folder / BEST)
+        for note in [*notes, f"going on from {path}"] if notes else []:
+            print(f"note: {note}", file=sys.stderr)
+        return path, progress.epochs
+    old = [set_aside(path, OLD).name for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
+    kept = f"; what there was is kept as {', '.join(old)}" if old else ""
+    for note in [*notes, f"starting from the beginning{kept}"] if notes or old else []:
+        print(f"note: {note}", file=sys.stderr)
+    return None, 0

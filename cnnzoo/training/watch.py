@@ -12,6 +12,7 @@ from cnnzoo.training.history import History
 
 EVERY = 25  # steps between looks on an accelerator, where every look waits for it
 OVERFLOWS = 20  # in a row; the scaler of 16-mixed begins with a factor of 2^16, halved at each
+MIN_STEPS = 100  # before which nothing is called stuck: epochs of a few batches say nothing
 MARGIN = 0.01  # a loss this near to that of guessing is at chance, and one that falls by less does not fall
 
 
@@ -55,7 +56,8 @@ class Watch(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the epoch's loss."""
         losses = [row["train/loss"] for row in self.history.rows[-(self.patience or 0) :]]
-        at_chance = len(losses) == self.patience and min(losses) > self.chance - MARGIN
+        enough = len(losses) == self.patience and trainer.global_step >= MIN_STEPS
+        at_chance = enough and min(losses) > self.chance - MARGIN
         if at_chance and losses[-1] > losses[0] - MARGIN:  # a loss that begins high and falls is on its way
             raise RunEnded(
                 "stuck",

@@ -113,9 +113,11 @@ def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
         step(math.inf)
 
 
-def test_a_loss_that_stays_at_chance_is_called_stuck(tmp_path):
+def test_a_loss_that_stays_at_chance_is_called_stuck(tmp_path, monkeypatch):
     options = ["model=lenet", "optimizer=sgd", "optimizer.lr=0.000001", "model.init=xavier", "trainer.max_epochs=6"]
     config = compose_config([*SMOKE, *options, "label_smoothing=0.1"])
+    assert train(config, tmp_path / "few steps")["epochs"] == 6
+    monkeypatch.setattr(watch_module, "MIN_STEPS", 12)
     with pytest.raises(RunEnded, match=r"guessing \(2.303\) in 3 epochs\ntype another optimizer.lr") as ended:
         train(config, tmp_path / "stuck")
     assert ended.value.status == "stuck"

@@ -30,6 +30,7 @@ def limited(folder, limit, *arguments):
     return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("trials", [1, pytest.param(20, marks=pytest.mark.fault)])
 def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trials, tmp_path, count):
     subprocess.run([sys.executable, str(ROOT / "train.py"), *RUN], cwd=tmp_path, capture_output=True, check=True)

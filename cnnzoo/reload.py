@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from cnnzoo.checks import check_config
 from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import SCHEMA, read_record
+
+SHELL = set('"$`\\!')  # what is special to a shell between double quotes
 
 
 def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
@@ -53,11 +56,11 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
 def resume_command(folder: Path) -> str:
     """Return what is typed to go on with the run in `folder`."""
     path = os.path.relpath(folder)
-    return (
-        f"python train.py resume={path}"
-        if re.fullmatch(r"[\w./-]+", path, re.ASCII)
-        else f"python train.py \"resume='{path}'\""
-    )
+    if re.fullmatch(r"[\w./-]+", path, re.ASCII):
+        return f"python train.py resume={path}"
+    escaped = path.replace("'", r"\'").replace("${", r"\${")  # for Hydra
+    override = f"resume='{escaped}'"
+    return "python train.py " + (shlex.quote(override) if SHELL & set(escaped) else f'"{override}"')
 
 
 def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:

@@ -117,9 +117,10 @@ def test_the_command_goes_on_with_a_run(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 
-def test_what_is_said_to_go_on_can_be_typed(in_tmp):
+@pytest.mark.parametrize("name", ["new folder, größe=1", "it's", "${HOME}", "$HOME", '"`date`"'])
+def test_what_is_said_to_go_on_can_be_typed(name, in_tmp):
     assert resume_command(in_tmp / "outputs" / "lenet-28") == "python train.py resume=outputs/lenet-28"
-    awkward = in_tmp / "new folder, größe=1"
+    awkward = in_tmp / name
     _, override = shlex.split(resume_command(awkward))[1:]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("train", [override]).resume == awkward.name

@@ -13,6 +13,7 @@ RUN = ["data=synthetic", "trainer=smoke", "model=mlp", "hydra.run.dir=run"]
 CLOCK = "import time; real = time.time; time.time = lambda: real() - 10**9 * (int(real() * 10) % 2)\n"
 MAIN = f"import sys; sys.argv = ['train.py', *{RUN!r}]; sys.path.insert(0, {str(ROOT)!r})\n"
 MAIN += f"exec(compile(open({str(ROOT / 'train.py')!r}).read(), {str(ROOT / 'train.py')!r}, 'exec'))"
+SMALL_SHM = ["unshare", "--map-root-user", "--mount", "sh", "-ec", "mount -t tmpfs -o size=1m tmpfs /dev/shm"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ PLACES = {
     "no temporary folder of one's own": {"environment": {"TMPDIR": "/nonexistent"}},
     "no terminal": {"environment": {"TERM": "dumb", "COLUMNS": "1"}},
     "a clock that jumps": {"code": CLOCK + MAIN},
+    "shared memory of 1 MiB": {"before": [*SMALL_SHM[:-1], f'{SMALL_SHM[-1]}; exec "$@"', "sh"]},
     "one thread": {"environment": {"OMP_NUM_THREADS": "1"}, "same": False},  # sums in another order
 }
 
@@ -46,9 +48,11 @@ def test_a_run_ends_the_same_everywhere(place, metrics, tmp_path, count):
     folder = tmp_path / told.get("folder", ".")
     folder.mkdir(exist_ok=True)
     environment = {name: text for name, text in os.environ.items() if name not in told.get("without", [])}
+    if "before" in told and subprocess.run(SMALL_SHM, capture_output=True).returncode:
+        pytest.skip("no namespaces of one's own here")
     command = ["-c", told["code"]] if "code" in told else [str(ROOT / "train.py"), *RUN]
     done = subprocess.run(
-        [sys.executable, *told.get("flags", []), *command],
+        [*told.get("before", []), sys.executable, *told.get("flags", []), *command],
         cwd=folder,
         env=environment | told.get("environment", {}),
         capture_output=True,

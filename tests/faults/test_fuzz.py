@@ -1,5 +1,7 @@
 """Nonsense on the command line (RELIABILITY T18)."""
 
+import os
+import shutil
 import sys
 
 import pytest
@@ -7,12 +9,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sweep
 import train
 from cnnzoo import cli, run
 from cnnzoo.checks import keys
-from cnnzoo.config import compose_config, groups, options
+from cnnzoo.config import SWEEP_KEYS, compose_config, groups, options
+from cnnzoo.sweep import driver
 
 KNOWN = sorted([*groups(), *keys(compose_config([]).values), "resume", "hydra.run.dir", "hydra.sweep.dir"])
+KNOWN += [*SWEEP_KEYS, *(f"sweep.{key}" for key in ("name", "slots", "timeout", "invalid", "exclude", "per_model"))]
 NAMES = [name for group in groups() for name in options(group)]
 VALUES = ["", "0", "-1", "1e400", "nan", ".inf", "true", "null", "abc", "28", "28.0", "[1,2]", "[]", "{}", "{a: 1}"]
 VALUES += ["1,2", "range(3)", "glob(*)", "choice(a)", "${seed}", "${oc.env:HOME}", "${nothing}", "'", '"x"', "???"]
@@ -24,16 +29,18 @@ override = st.one_of(st.builds(lambda p, k, v: f"{p}{k}={v}", prefix, key, value
 overrides = st.lists(override.filter(lambda text: text not in ("-h", "--help")), min_size=1, max_size=4)
 
 
-def type_in(arguments, capsys):
-    """Do what `python train.py <arguments>` does, without training; return the exit code and what was said."""
+def type_in(program, arguments, capsys):
+    """Do what `python <program>.py <arguments>` does, without training; return the exit code and what was said."""
     GlobalHydra.instance().clear()
     cli.Preflight.reached = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train.py", *arguments])
+        patch.setattr(sys, "argv", [f"{program.__name__}.py", *arguments])
         patch.setenv(cli.DEBUG, "0")  # and as it was, afterwards
         patch.setattr(run, "train", lambda *_, **__: None)
+        for name in ("_fetch_data", "_run", "_hand_over", "_finish"):
+            patch.setattr(driver, name, lambda *_: None)
         try:
-            cli.run(train.main)
+            cli.run(program.main)
             code = 0
         except SystemExit as exited:
             code = exited.code or 0
@@ -41,8 +48,9 @@ def type_in(arguments, capsys):
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("examples", [200, pytest.param(2000, marks=pytest.mark.fault)])
-def test_nonsense_is_answered_in_a_few_words(examples, in_tmp, capsys, count):
+@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.fault)])
+@pytest.mark.parametrize("program", [train, sweep], ids=["train", "sweep"])
+def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, count):
     @settings(
         max_examples=examples,
         deadline=20_000,  # milliseconds: what takes longer hangs
@@ -52,14 +60,18 @@ def test_nonsense_is_answered_in_a_few_words(examples, in_tmp, capsys, count):
     )
     @given(overrides)
     def check(arguments):
-        code, said = type_in(arguments, capsys)
+        code, said = type_in(program, arguments, capsys)
         words = [line for line in said.splitlines() if not line.startswith("note: ")]
         assert code in (0, 2), said
         assert "Traceback" not in said
         assert len(words) <= 6, said
         if code:
             assert words[0].startswith("error: "), said
-        assert [path for path in in_tmp.rglob("*") if path.is_file()] == []
+        if code:
+            assert [path for path in in_tmp.rglob("*") if path.is_file()] == []
+        shutil.rmtree(in_tmp)
+        in_tmp.mkdir()
+        os.chdir(in_tmp)
         count("T18")
 
     check()

@@ -29,6 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prediction = verbs.add_parser("predict", help="what a trained net says of your own pictures")
     prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
+    report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
+    report.add_argument("overrides", nargs=1, metavar="FOLDER", help="of a sweep, or of any runs, such as outputs")
+    report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
+    report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
+    report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
+    report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies from this on, such as 0.85")
+    report.add_argument("--format", choices=("md", "csv", "latex", "html"), default="md")
+    report.add_argument("--lang", choices=("en", "zh"), default="en")
+    report.add_argument("--save", metavar="DIR", type=Path, help="write it there, with the figures as SVG, PDF and PNG")
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
@@ -41,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
         elif parsed.verb == "predict":
             show_predictions(overrides[0], overrides[1:], invert=parsed.invert)
+        elif parsed.verb == "report":
+            show_report(Path(parsed.overrides[0]), parsed)
         elif parsed.verb == "cell":
             from cnnzoo.sweep.cell import run_planned
 
@@ -64,6 +75,29 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
     print(to_markdown(columns, rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
         print(f"\nnote: the background of {', '.join(bright)} is bright, and the nets know it black; try --invert")
+
+
+def show_report(folder: Path, options: argparse.Namespace) -> None:
+    """Print a report, or write it with its figures."""
+    from cnnzoo.report.make import make_report
+    from cnnzoo.report.save import render, save
+
+    at_least = options.at_least
+    if at_least is not None and not 0 < at_least <= 1:
+        raise UserError(f"--at-least is a fraction (got {at_least:g})\ntype for example --at-least 0.85")
+    document = make_report(
+        folder,
+        rows=options.rows.split(",") if options.rows else (),
+        pivot=options.columns,
+        baseline=options.baseline,
+        at_least=at_least,
+        language=options.lang,
+    )
+    if options.save or options.format == "html":
+        for path in save(document, options.format, options.save or folder / "report"):
+            print(path)
+    else:
+        print(render(document, options.format), end="", flush=True)
 
 
 def show_data(overrides: Sequence[str]) -> None:

@@ -18,7 +18,14 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
-SWEEP_KEYS = ("sweep", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not about a run
+SWEEP_KEYS = (
+    "sweep",
+    "budget",
+    "plan",
+    "emit",
+    "retry",
+    "fresh",
+)  # in conf/sweep.yaml: said about a grid, not about a run
 LATER_KEYS = ("checkpoint", "watch", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 

@@ -21,6 +21,7 @@ from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_we
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display, RunConsole
 from cnnzoo.training.history import History
+from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import RunLogger
 from cnnzoo.training.watch import Watch
@@ -153,11 +154,12 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
             limit = options[f"limit_{stage}_batches"]
             whole = limit if isinstance(limit, int) else int(limit * batches)
             options[f"limit_{stage}_batches"] = min(whole, batches) * job.pieces
+    mistakes = Mistakes(job.run_dir, job.data.class_names)
     trainer = lightning.Trainer(
         **options,
         accumulate_grad_batches=job.pieces,
         devices=1,
-        callbacks=[job.history, Display(job.history, job.console), watch, checkpoints],
+        callbacks=[job.history, Display(job.history, job.console), watch, checkpoints, mistakes],
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
         logger=logger,
         default_root_dir=job.run_dir,

@@ -1,9 +1,10 @@
-"""`run.json`: what was asked of a run and what happened.
+"""`run.json`, what was asked of a run and what happened, and `metrics.csv`, how it got there epoch by epoch.
 
-Written when the run starts and replaced, atomically, when it ends. Reports and sweeps read it; nothing here imports
-more than the standard library, so that they need not load torch.
+The first is written when the run starts and replaced, atomically, when it ends. Reports and sweeps read both; nothing
+here imports more than the standard library, so that they need not load torch.
 """
 
+import csv
 import json
 import math
 import os
@@ -15,8 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from cnnzoo.errors import UserError
+
 SCHEMA = 1
 FILE_NAME = "run.json"
+HISTORY = "metrics.csv"
 UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
@@ -38,6 +42,25 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     record: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     return record
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """Return the epochs of the run in `folder`, one dict each, with numbers for text; none if there are none yet.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / HISTORY
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}\nmend it, or type the folder of another run") from error
 
 
 def holds_run(folder: Path) -> bool:

@@ -7,11 +7,9 @@ import torch
 
 from cnnzoo.build import build_net
 from cnnzoo.config import RunConfig
-from cnnzoo.record import remove_unfinished
+from cnnzoo.record import HISTORY, read_history, remove_unfinished
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
 from cnnzoo.training.checkpoints import check_fits
-from cnnzoo.training.history import FILE_NAME as METRICS
-from cnnzoo.training.history import read_history
 
 
 def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
@@ -30,7 +28,7 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]
             continue
         progress = check_fits(path, net)
         if progress.epochs > len(rows):
-            notes.append(f"{run_dir / METRICS} has fewer epochs than {path}")
+            notes.append(f"{run_dir / HISTORY} has fewer epochs than {path}")
             continue
         if config.values["protocol"] == "holdout" and not (folder / BEST).exists():
             accuracies = [row["val/acc"] for row in rows[: progress.epochs]]

@@ -9,6 +9,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from cnnzoo.analysis.cost import count_macs, count_parameters
+from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_data, build_net
 from cnnzoo.config import CONF, RunConfig
@@ -41,7 +42,11 @@ class Facts:
     Attributes:
         precision: as Lightning calls it.
         stem: which of its stems the net chose.
-        params: learned values.
+        params: learned values; `conv_params` and `dense_params` are those of convolutions and dense layers.
+        conv_params: see `params`.
+        dense_params: see `params`.
+        num_convs: convolutions that an image passes.
+        num_dense: dense layers that an image passes.
         macs: multiply-adds for one image.
         input_shape: (C, H, W) of what the net sees.
     """
@@ -49,6 +54,10 @@ class Facts:
     precision: str
     stem: str
     params: int
+    conv_params: int
+    dense_params: int
+    num_convs: int
+    num_dense: int
     macs: int
     input_shape: tuple[int, int, int]
 
@@ -106,7 +115,20 @@ def check(config: RunConfig) -> Facts:
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
     shape = (data["channels"], data["resize"], data["resize"])
-    return Facts(precision, net.stem, count_parameters(net), count_macs(net.eval(), shape), shape)
+    layers = trace_layers(net, shape)
+    totals = total(layers)
+    passed = [layer.part for layer in layers if layer.macs]
+    return Facts(
+        precision=precision,
+        stem=net.stem,
+        params=totals.params,
+        conv_params=totals.conv_params,
+        dense_params=totals.dense_params,
+        num_convs=passed.count("convolution"),
+        num_dense=passed.count("dense"),
+        macs=totals.macs,
+        input_shape=shape,
+    )
 
 
 def _recorded_run(
@@ -134,6 +156,7 @@ def _recorded_run(
     seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
         "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "name": config.name,
         "choices": config.choices,
         "config": config.values,

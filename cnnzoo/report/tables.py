@@ -15,6 +15,11 @@ LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "±": r"$\pm$",
+    "−": r"$-$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "✓": r"\checkmark{}",
+    "✗": r"$\times$",
 }
 
 
@@ -46,9 +51,9 @@ def to_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return a table for Markdown whose columns are aligned on the screen, too."""
-    texts = [[column.title for column in columns], *_texts(columns, rows)]
-    texts = [[" ".join(text.replace("|", "\\|").split("\n")) for text in line] for line in texts]
-    widths = [max(3, *map(len, cells)) for cells in zip(*texts, strict=True)]
+    shown = [[column.title for column in columns], *texts(columns, rows)]
+    shown = [[" ".join(text.replace("|", "\\|").split("\n")) for text in line] for line in shown]
+    widths = [max(3, *map(len, cells)) for cells in zip(*shown, strict=True)]
     rule = [
         "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(columns, widths, strict=True)
     ]
@@ -57,21 +62,27 @@ def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
             f"{text:{'<' if column.left else '>'}{width}}"
             for column, text, width in zip(columns, line, widths, strict=True)
         ]
-        for line in texts
+        for line in shown
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
 
 
 def to_latex(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return a `tabular` for LaTeX with the rules of the package booktabs."""
-    lines = [[column.title for column in columns], *_texts(columns, rows)]
-    head, *body = (" & ".join("".join(LATEX.get(sign, sign) for sign in text) for text in line) for line in lines)
+    lines = [[column.title for column in columns], *texts(columns, rows)]
+    head, *body = (" & ".join(map(escape_latex, line)) for line in lines)
     alignment = "".join("l" if column.left else "r" for column in columns)
     inner = [r"\toprule", rf"{head} \\", r"\midrule", *(rf"{line} \\" for line in body), r"\bottomrule"]
     return "\n".join([rf"\begin{{tabular}}{{{alignment}}}", *inner, r"\end{tabular}", ""])
 
 
-def _texts(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[str]]:
+def escape_latex(text: str) -> str:
+    """Return `text` with what is special to LaTeX written so that it is printed; ticks need the package amssymb."""
+    return "".join(LATEX.get(sign, sign) for sign in text)
+
+
+def texts(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[str]]:
+    """Return the rows as readers see them: what is None is blank."""
     return [["" if row.get(column.key) is None else column.show(row[column.key]) for column in columns] for row in rows]
 
 

@@ -49,8 +49,14 @@ def sweep(
         SystemExit: some cells are not completed, or Ctrl-C was pressed.
     """
     settings = read_settings(config)
-    overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
-    cells, notes = make_cells(overrides, exclude=settings.exclude, per_model=settings.per_model)
+    overrides = [f"{key}={value}" for key, value in {**params, **settings.reduced}.items()]
+    overrides += arguments
+    cells, notes = make_cells(
+        overrides,
+        exclude=settings.exclude,
+        per_model=settings.per_model,
+        variants=settings.variants,
+    )
     _refuse_the_impossible(cells, settings)
     gpus, slots = _choose_slots(cells, settings)
     folder = SweepFolder(choose_folder(config, arguments))
@@ -84,7 +90,8 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, console: Console) -> 
     folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
     device = choose_device(cells[0].config.values["trainer"]["accelerator"])
     rows = plan_rows(cells, folder, describe_device(device))
-    print(to_markdown(PLAN_COLUMNS, rows))
+    shown = [column for column in PLAN_COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
+    print(to_markdown(shown, rows))
     minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed"))]
     known = [each for each in minutes if each is not None]
     print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ PLAN = "sweep.json"
 LOG = "log.txt"
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
+FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
 COLUMNS = [
     "model",
@@ -73,7 +74,7 @@ class SweepFolder:
                 "optimizer": cell.config.choices["optimizer"],
                 "seed": values["seed"],
                 "problem": cell.problem,
-                **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
+                **{key: cell.facts.get(key) for key in FACTS},
             }
         _replace(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
 
@@ -135,7 +136,7 @@ class SweepFolder:
         Keys: `COLUMNS`, `group`, the same for cells that differ in nothing but their seed, and `settings`.
         """
         rows = []
-        settings = self._settings()
+        settings = settings_of({name: cell["overrides"] for name, cell in self.cells.items()})
         for name, cell in self.cells.items():
             record = self.record(name) or {}
             metrics = record.get("metrics") or {}
@@ -155,15 +156,6 @@ class SweepFolder:
             )
         return rows
 
-    def _settings(self) -> dict[str, str]:
-        """Return for each cell the overrides that are not the same for all cells and have no column of their own."""
-        own = {
-            name: [each for each in cell["overrides"] if each.partition("=")[0] not in IN_COLUMNS]
-            for name, cell in self.cells.items()
-        }
-        common = set.intersection(*map(set, own.values())) if own else set()
-        return {name: " ".join(each for each in overrides if each not in common) for name, overrides in own.items()}
-
     def write_summary(self) -> list[dict[str, Any]]:
         """Replace `summary.csv` and `summary.md`, and return the rows of the first."""
         with FileLock(self.path / ".summary.lock"):  # cells that run by themselves write it too
@@ -175,6 +167,13 @@ class SweepFolder:
             _replace(self.path / "summary.csv", text.getvalue())
             _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
         return rows
+
+
+def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
+    own = {name: [each for each in cell if each.partition("=")[0] not in IN_COLUMNS] for name, cell in cells.items()}
+    common = set.intersection(*map(set, own.values())) if own else set()
+    return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
 
 
 def _is_record(record: Any) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 from hydra.errors import HydraException
@@ -44,7 +45,11 @@ class Cell:
 
 
 def make_cells(
-    overrides: Sequence[str], *, exclude: Sequence[Mapping[str, Any]] = (), per_model: Mapping[str, Any] | None = None
+    overrides: Sequence[str],
+    *,
+    exclude: Sequence[Mapping[str, Any]] = (),
+    per_model: Mapping[str, Any] | None = None,
+    variants: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[list[Cell], list[str]]:
     """Return the cells of a grid, and notes on those that were dropped.
 
@@ -52,20 +57,24 @@ def make_cells(
         overrides: as for `train.py`, but with several values where the grid has several; the last of two with the same
             key counts. Those about the grid itself and Hydra's own are left out.
         exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}.
-        per_model: further overrides for the cells of a model, which do not count against `overrides`.
+        per_model: further overrides for the cells of a model.
+        variants: further overrides; each cell has those of one of them.
+
+    Where several say something about the same key, `overrides` count first, then `variants`.
 
     Raises:
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
     last = {override.partition("=")[0]: override for override in overrides if is_of_runs(override)}
-    _check_models(last.get("model", ""), list(per_model or {}))
+    named = [str(variant["model"]) for variant in variants if "model" in variant]
+    _check_models(last.get("model", ""), [*(per_model or {}), *named])
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
     known: dict[str, tuple[dict[str, Any], str | None]] = {}
-    for combination in expand(list(last.values())):
+    for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
-            config, cell_overrides = _compose(combination, per_model or {})
+            config, cell_overrides = _compose(combination, per_model or {}, variant)
             if any(_matches(config, values) for values in exclude):
                 dropped["excluded"] += 1
                 continue
@@ -98,15 +107,23 @@ def _check_models(override: str, others: list[str]) -> None:
             )
 
 
-def _compose(combination: list[str], per_model: Mapping[str, Any]) -> tuple[RunConfig, list[str]]:
-    config = compose_config(combination)
-    given = {override.partition("=")[0] for override in combination}
-    more = [
+def _compose(
+    combination: list[str], per_model: Mapping[str, Any], others: Mapping[str, Any]
+) -> tuple[RunConfig, list[str]]:
+    overrides = [*combination, *_missing(others, combination)]
+    config = compose_config(overrides)
+    more = _missing(per_model.get(config.choices["model"]) or {}, overrides)
+    return (compose_config([*overrides, *more]) if more else config), [*overrides, *more]
+
+
+def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
+    """Return as overrides the values whose keys `overrides` do not have."""
+    given = {override.partition("=")[0] for override in overrides}
+    return [
         f"{key}={json.dumps(value) if isinstance(value, list | bool) or value is None else value}"
-        for key, value in (per_model.get(config.choices["model"]) or {}).items()
+        for key, value in values.items()
         if key not in given
     ]
-    return (compose_config([*combination, *more]) if more else config), [*combination, *more]
 
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:

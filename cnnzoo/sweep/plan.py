@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.report.tables import Column
-from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.folder import SweepFolder, settings_of
 from cnnzoo.sweep.grid import Cell
 
 PLAN_COLUMNS = (
     Column("model", "model", left=True),
     Column("px", "px"),
     Column("optimizer", "optimizer", left=True),
+    Column("settings", "settings", left=True),
     Column("seed", "seed"),
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
@@ -26,6 +27,7 @@ PLAN_COLUMNS = (
 def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str) -> list[dict[str, Any]]:
     """Return one row a cell; `minutes` is None where no finished run on this device tells how fast it is."""
     finished = list(_finished(folder.path.parent, device))
+    settings = settings_of({cell.name: cell.overrides for cell in cells})
     rows = []
     for cell in cells:
         values = cell.config.values
@@ -34,6 +36,7 @@ def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str) -> list[d
                 "model": cell.config.choices["model"],
                 "px": values["data"]["resize"],
                 "optimizer": cell.config.choices["optimizer"],
+                "settings": settings[cell.name],
                 "seed": values["seed"],
                 **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
                 "minutes": None if cell.problem else _minutes(cell, finished),

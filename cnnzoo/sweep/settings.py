@@ -26,6 +26,8 @@ class Settings:
         strict: whether one impossible cell refuses the grid.
         exclude: values of the cells to leave out.
         per_model: further overrides for the cells of a model.
+        variants: lists of overrides of which each cell has one; empty: the grid is a product.
+        reduced: overrides for all cells by the chosen budget; those of the command line count before them.
     """
 
     plan: bool
@@ -36,6 +38,8 @@ class Settings:
     strict: bool
     exclude: list[dict[str, Any]]
     per_model: dict[str, dict[str, Any]]
+    variants: list[dict[str, Any]]
+    reduced: dict[str, Any]
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -65,12 +69,27 @@ def read_settings(config: DictConfig) -> Settings:
     is_time = isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0
     must("sweep.timeout", "a number of minutes above 0", timeout is None or is_time, "60")
     must("sweep.invalid", "skip or error", keys["invalid"] in ("skip", "error"), "skip")
-    exclude, per_model = keys["exclude"], keys["per_model"]
-    listed = isinstance(exclude, list) and all(isinstance(each, dict) and each for each in exclude)
-    must("sweep.exclude", "a list of values of cells", listed, "'[{model: vgg11, data.resize: 28}]'")
-    mapped = isinstance(per_model, dict) and all(isinstance(each, dict) for each in per_model.values())
+    must("budget", "full or laptop", keys["budget"] in ("full", "laptop"), "laptop")
+    reduced = keys["laptop"]
+    must("sweep.laptop", "overrides", isinstance(reduced, dict), "'{trainer.max_epochs: 1}'")
+    reduced = dict(reduced) if keys["budget"] == "laptop" else {}
+    excluded = [keys["exclude"], reduced.pop("exclude", [])]
+    for key, lists in {"exclude": excluded, "variants": [keys["variants"]]}.items():
+        listed = all(isinstance(each, list) and all(isinstance(one, dict) and one for one in each) for each in lists)
+        must(f"sweep.{key}", "a list of values of cells", listed, "'[{model: vgg11, data.resize: 28}]'")
+    by_model = [keys["per_model"], reduced.pop("per_model", {})]
+    mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
     must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
-    unknown = config.sweep.keys() - {"name", "slots", "timeout", "invalid", "exclude", "per_model"}
+    unknown = config.sweep.keys() - {
+        "name",
+        "slots",
+        "timeout",
+        "invalid",
+        "exclude",
+        "variants",
+        "laptop",
+        "per_model",
+    }
     if unknown:
         raise UserError(f"unknown key 'sweep.{min(map(str, unknown))}'\nall keys: python sweep.py --help")
     return Settings(
@@ -80,8 +99,13 @@ def read_settings(config: DictConfig) -> Settings:
         slots=None if slots == "auto" else slots,
         timeout=None if timeout is None else 60 * timeout,
         strict=keys["invalid"] == "error",
-        exclude=[_flat(each) for each in exclude],
-        per_model={model: _flat(values) for model, values in per_model.items()},
+        exclude=[_flat(each) for each in (*excluded[0], *excluded[1])],
+        per_model={
+            model: _flat(by_model[0].get(model, {})) | _flat(by_model[1].get(model, {}))
+            for model in {**by_model[0], **by_model[1]}
+        },
+        variants=[_flat(each) for each in keys["variants"]],
+        reduced=_flat(reduced),
     )
 
 
@@ -93,6 +117,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         others = sorted(each for each in overrides if not each.startswith("experiment="))
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
         name = experiment.replace("/", "-") + (f"-{digest}" if others or experiment == "sweep" else "")
+        name += "-laptop" if config.budget == "laptop" else ""
         OmegaConf.update(config, "sweep.name", name)
     folder = Path(str(config.hydra.sweep.dir))
     if config.fresh is True:

@@ -56,7 +56,8 @@ class ImageClassifier(lightning.LightningModule):
                 )
             }
         )
-        for name in ("loss", "acc"):
+        self.metrics["train/grad_norm"] = MeanMetric(nan_strategy="disable")
+        for name in ("loss", "acc", "grad_norm"):
             self._metric("train", name).persistent(True)  # in checkpoints, because they may be made within an epoch
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -74,10 +75,12 @@ class ImageClassifier(lightning.LightningModule):
         images, labels = batch
         self._step(self.net(images), labels, self.validated_as)
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Add one batch to the final figures."""
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Add one batch to the final figures, and return its logits."""
         images, labels = batch
-        self._step(self.net(images), labels, "test")
+        logits: Tensor = self.net(images)
+        self._step(logits, labels, "test")
+        return logits
 
     def _step(self, logits: Tensor, labels: Tensor, stage: Stage, label_smoothing: float = 0.0) -> Tensor:
         logits = logits.float()
@@ -88,6 +91,10 @@ class ImageClassifier(lightning.LightningModule):
         self._metric(stage, "acc").update(logits.detach(), labels)
         return loss
 
+    def note_gradient_norm(self, norm: Tensor) -> None:
+        """Add the norm of one step's gradients, before clipping; one that overflowed counts as 0."""
+        self._metric("train", "grad_norm").update(norm.detach().nan_to_num(0, 0, 0))
+
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the validation epoch."""
         self.log_dict(self.epoch_metrics(self.validated_as))
@@ -97,9 +104,9 @@ class ImageClassifier(lightning.LightningModule):
         self.log_dict(self.epoch_metrics("test"))
 
     def epoch_metrics(self, stage: Stage) -> dict[str, Tensor]:
-        """Return `<stage>/loss` and `<stage>/acc` of all batches since the last call."""
+        """Return `<stage>/loss` and `<stage>/acc` of all batches since the last call; of training also `grad_norm`."""
         figures = {}
-        for name in ("loss", "acc"):
+        for name in ("loss", "acc", "grad_norm") if stage == "train" else ("loss", "acc"):
             metric = self._metric(stage, name)
             figures[f"{stage}/{name}"] = metric.compute()
             metric.reset()

@@ -10,19 +10,17 @@ from typing import Any
 import lightning
 import torch
 
-from cnnzoo.errors import UserError
-from cnnzoo.record import atomic_file
+from cnnzoo.record import HISTORY, atomic_file, read_history
 from cnnzoo.training.classifier import ImageClassifier
-
-FILE_NAME = "metrics.csv"
 
 
 class History(lightning.Callback):
     """Adds one row per epoch to `metrics.csv` and logs it.
 
-    Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, then `val/loss` and `val/acc`
-    (under the course's protocol `test/loss` and `test/acc`), `lr` (at the end of the epoch), `seconds` (of the epoch,
-    its evaluation included, writing checkpoints not) and `images_per_second` (of training alone).
+    Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, `train/grad_norm` (the mean
+    over the steps), then `val/loss` and `val/acc` (under the course's protocol `test/loss` and `test/acc`), `lr` (at
+    the end of the epoch), `seconds` (of the epoch, its evaluation included, writing checkpoints not) and
+    `images_per_second` (of training alone).
 
     Attributes:
         rows: one dict per epoch, with the columns as keys; from the start the first `epochs`, where a
@@ -31,7 +29,7 @@ class History(lightning.Callback):
     """
 
     def __init__(self, run_dir: Path, *, epochs: int = 0) -> None:
-        self.path = run_dir / FILE_NAME
+        self.path = run_dir / HISTORY
         self.rows = read_history(run_dir)[:epochs]
         self.started: float | None = None
         self._seconds = 0.0  # of an epoch that goes on, before it was stopped
@@ -105,25 +103,6 @@ class History(lightning.Callback):
                 writer.writeheader()
                 writer.writerows(self.rows)
                 file.write(text.getvalue().encode())
-
-
-def read_history(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the rows of the run in `run_dir`, one dict per epoch, with numbers for text; none if it has none yet.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = run_dir / FILE_NAME
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
-                for row in csv.DictReader(file)
-            ]
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {error}\nmend it, or type the folder of another run") from error
 
 
 def _finish_device_work() -> None:

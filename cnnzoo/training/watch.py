@@ -38,9 +38,11 @@ class Watch(lightning.Callback):
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Look at the gradients."""
+        """Look at the gradients, and have the classifier note their norm."""
         gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
-        finite = torch.nn.utils.get_total_norm(gradients).isfinite()
+        norm = torch.nn.utils.get_total_norm(gradients)
+        pl_module.note_gradient_norm(norm)  # type: ignore[operator]
+        finite = norm.isfinite()
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             # The scaler leaves such a step out, and is expected to in the first steps.
             self._overflows = 0 if finite else self._overflows + 1

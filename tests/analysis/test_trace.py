@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import Concat, Residual, stage
 from cnnzoo.build import build
 from cnnzoo.config import compose_config, options
+from tests.reference_cost import count_macs, count_parameters
 
 # Pixels that a unit at the end of a stage sees. Of the Inceptions, VGG-16 and the last stage of AlexNet: Araujo et al.,
 # Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table 1; of the others by hand.

@@ -1,7 +1,7 @@
 import torch
 
-from cnnzoo.analysis.cost import count_parameters
 from cnnzoo.models.lenet5 import TABLE_1, LeNet5, PartialConv2d, ScaledTanh, Subsampling
+from tests.reference_cost import count_parameters
 
 
 def test_parameters_of_every_layer_are_those_of_the_paper():

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from cnnzoo.analysis.cost import count_macs, count_parameters
 from cnnzoo.build import build, build_net
 from cnnzoo.config import compose_config, options
 from cnnzoo.models.googlenet import TABLE_1
 from cnnzoo.shapes import ShapesOnly
+from tests.reference_cost import count_macs, count_parameters
 
 NETS = options("model")
 SIZES = (28, 96, 224)

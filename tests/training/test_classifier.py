@@ -44,10 +44,15 @@ def test_loss_and_accuracy_are_those_of_all_images(classifier):
 def test_the_next_epoch_starts_from_nothing(classifier):
     first, second = batch(), batch()
     classifier.training_step(first, 0)
+    classifier.note_gradient_norm(torch.tensor(1.0))
     classifier.epoch_metrics("train")
     classifier.training_step(second, 0)
+    for norm in (2.0, 4.0):
+        classifier.note_gradient_norm(torch.tensor(norm))
+    figures = classifier.epoch_metrics("train")
     loss = F.cross_entropy(classifier.net(second[0]), second[1]).item()
-    assert classifier.epoch_metrics("train")["train/loss"] == pytest.approx(loss)
+    assert figures["train/loss"] == pytest.approx(loss)
+    assert figures["train/grad_norm"] == 3.0
 
 
 def test_label_smoothing_is_for_training_only():

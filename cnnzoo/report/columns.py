@@ -1,0 +1,105 @@
+"""The columns of a report's tables, in English and Chinese."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cnnzoo.report.pool import Change, Spread
+from cnnzoo.report.runs import Row
+from cnnzoo.report.tables import Column
+from cnnzoo.report.texts import Language
+
+KEYS = {
+    "model": ("model", "模型"),
+    "data.resize": ("px", "像素"),
+    "optimizer": ("optimizer", "优化器"),
+    "scheduler": ("schedule", "学习率调度"),
+    "settings": ("settings", "设置"),
+}
+
+
+def accuracy(value: Spread) -> str:
+    """Return such as `91.20%`, with the deviation in points where it is known."""
+    return f"{value.mean:.2%}" if value.deviation is None else f"{value.mean:.2%} ± {100 * value.deviation:.2f}"
+
+
+def change(value: Change) -> str:
+    """Return a change of accuracy in points, such as `-0.31`; within brackets if it is within the spread."""
+    text = f"{100 * value.value:+.2f}".replace("-", "−")
+    return f"({text})" if value.within_spread else text
+
+
+def percent(value: float) -> str:
+    """Return such as `65.1%`."""
+    return f"{value:.1%}".replace("-", "−")
+
+
+def millions(count: float) -> str:
+    """Return such as `46.8` for 46,764,746."""
+    return f"{count / 1e6:,.1f}"
+
+
+def _layers(row: Row) -> str | None:
+    if row.get("num_convs") is None:
+        return None
+    return f"{row['num_convs']} conv + {row['num_dense']} dense"
+
+
+def _share(part: str) -> Callable[[Row], float | None]:
+    return lambda row: row[part] / row["params"] if row.get(part) is not None and row.get("params") else None
+
+
+# key: titles, text of a value, value of a row where it is not simply under the key
+_COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] | None]] = {
+    "structure": ("structure", "结构", str, _layers),
+    "stem": ("stem", "stem", str, None),
+    "params": ("parameters", "参数量", "{:,}".format, None),
+    "conv_share": ("conv", "卷积占比", percent, _share("conv_params")),
+    "dense_share": ("dense", "全连接占比", percent, _share("dense_params")),
+    "macs": ("MACs (M)", "乘加 (M)", millions, None),
+    "seconds_per_epoch": ("s/epoch", "秒/轮", "{:,.1f}".format, None),
+    "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
+    "images_per_second": ("images/s", "图像/秒", "{:,.0f}".format, None),
+    "peak_bytes": ("peak MiB", "峰值 MiB", lambda count: f"{count / 2**20:,.0f}", None),
+    "val_acc": ("val acc", "验证准确率", accuracy, None),
+    "test_acc": ("test acc", "测试准确率", accuracy, None),
+    "seeds": ("seeds", "种子数", str, None),
+    "time_saved": ("time saved", "节省时间", percent, None),
+    "params_saved": ("parameters saved", "节省参数", percent, None),
+    "macs_saved": ("MACs saved", "节省乘加", percent, None),
+    "acc_change": ("change (points)", "变化 (百分点)", change, None),
+    "enough": ("≥ threshold", "达标", lambda enough: "✓" if enough else "✗", None),
+    "status": ("status", "状态", str, None),
+}
+WORDS = ("structure", "stem", "status")
+
+
+def columns(keys: Sequence[str], language: Language) -> list[Column]:
+    """Return the columns with these keys: of `_COLUMNS`, or of the configuration."""
+    chosen = []
+    for key in keys:
+        if key in _COLUMNS:
+            english, chinese, show, _ = _COLUMNS[key]
+            chosen.append(Column(key, chinese if language == "zh" else english, show, left=key in WORDS))
+        else:
+            english, chinese = KEYS.get(key, (key.removeprefix("model."), key.removeprefix("model.")))
+            chosen.append(Column(key, chinese if language == "zh" else english, left=not key.endswith("resize")))
+    return chosen
+
+
+def as_shown(row: Row) -> dict[str, str]:
+    """Return the values of a row as its table shows them, and those without a column as text."""
+    shown = {key: str(value) for key, value in row.items()}
+    return shown | {key: show(row[key]) for key, (_, _, show, _) in _COLUMNS.items() if row.get(key) is not None}
+
+
+def main_keys(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:
+    """Return the keys of the columns of the main table: `labels`, and what is known of any row."""
+    for row in rows:
+        for key, (_, _, _, value) in _COLUMNS.items():
+            if value is not None:
+                row[key] = value(row)
+        if row["status"] == "completed":
+            row["status"] = None
+        elif row["reason"]:
+            row["status"] = f"{row['status']}: {row['reason']}"
+    return [key for key in (*labels, *_COLUMNS) if any(row.get(key) not in (None, "") for row in rows)]

@@ -1,0 +1,132 @@
+"""A report before it has a format: headings, paragraphs, tables and figures; and as Markdown, LaTeX or CSV."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure as Drawing
+
+from cnnzoo.report.runs import Row
+from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
+from cnnzoo.report.texts import Language
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A line above a part of the report; level 1 is the title."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Some sentences."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with their caption and, below, what holds for all of them."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    caption: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing that is made when it is needed.
+
+    Attributes:
+        name: of its files.
+        caption: below it.
+        draw: makes it.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[], Drawing]
+
+
+Block = Heading | Paragraph | Table | Figure
+
+
+@dataclass
+class Document:
+    """The blocks of a report in their order."""
+
+    language: Language
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures alone."""
+        return [block for block in self.blocks if isinstance(block, Figure)]
+
+
+def markdown(document: Document, figures: str | None) -> str:
+    """Return the report as Markdown; its figures are links into the folder `figures`, or left out."""
+    parts = []
+    for block in document.blocks:
+        match block:
+            case Heading(text, level):
+                parts.append(f"{'#' * level} {text}")
+            case Paragraph(text):
+                parts.append(text)
+            case Table(columns, rows, caption, notes):
+                parts += [f"{caption}", to_markdown(columns, rows).rstrip(), *("; ".join(notes),)]
+            case Figure(name, caption, _):
+                parts += [f"![{caption}]({figures}/{name}.svg)"] if figures else []
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def csv(document: Document) -> str:
+    """Return the plain values of the first table."""
+    first = next(block for block in document.blocks if isinstance(block, Table))
+    return to_csv(first.columns, first.rows)
+
+
+HEAD = r"""\documentclass{%s}
+\usepackage[a4paper,margin=2cm]{geometry}
+\usepackage{amssymb,booktabs,graphicx}
+\begin{document}
+"""
+SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"  # to the width of the text, if wider
+SECTIONS = {1: r"\section*{%s}", 2: r"\subsection*{%s}", 3: r"\subsubsection*{%s}"}
+
+
+def latex(document: Document, figures: str | None) -> str:
+    """Return the report as a LaTeX document; for Chinese with the class ctexart, to be compiled by XeLaTeX."""
+    parts = [HEAD % ("ctexart" if document.language == "zh" else "article")]
+    for block in document.blocks:
+        match block:
+            case Heading(text, level):
+                parts.append(SECTIONS[level] % escape_latex(text))
+            case Paragraph(text):
+                parts.append(escape_latex(text))
+            case Table(columns, rows, caption, notes):
+                table = to_latex(columns, rows)
+                wide = f"{SHRINK}{{%\n{table}}}"
+                lines = [rf"\caption{{{escape_latex(caption)}}}", wide]
+                lines += [rf"\par\smallskip\footnotesize {escape_latex('; '.join(notes))}"] if notes else []
+                parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
+            case Figure(name, caption, _):
+                picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
+                lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]
+                parts += ["\n".join([r"\begin{figure}[htbp]\centering", *lines, r"\end{figure}"])] if figures else []
+    return "\n\n".join([*parts, r"\end{document}"]) + "\n"
+
+
+def save_figures(document: Document, folder: Path) -> list[Path]:
+    """Write each figure as SVG, PDF and PNG, without dates in them, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for figure in document.figures:
+        drawing = figure.draw()
+        for suffix, metadata in {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}.items():
+            written.append(folder / f"{figure.name}.{suffix}")
+            drawing.savefig(written[-1], metadata=metadata, dpi=200)
+    return written

@@ -1,0 +1,207 @@
+"""Figures for a report: readable in black and white, by the colour-blind, and on dark pages.
+
+Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tells things apart by colour alone.
+"""
+
+import csv
+import itertools
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from cnnzoo.record import read_history
+from cnnzoo.report.runs import Row
+from cnnzoo.report.texts import Language, say
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
+MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
+INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
+STYLE: Any = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 9,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "grid.color": "#808080",
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cnnzoo",
+    "pdf.fonttype": 42,
+    "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "sans-serif"],
+}
+
+
+def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
+    """Return test accuracy against a cost, logarithmic, with error bars and the front of what nothing beats in both."""
+    known = [row for row in rows if row["test_acc"] and row.get(cost)]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        for row, (marker, color) in zip(known, _looks(), strict=False):
+            accuracy = row["test_acc"]
+            deviation = accuracy.deviation
+            axes.errorbar(
+                *(row[cost], accuracy.mean, deviation or None),
+                fmt=marker,
+                color=color,
+                ms=7,
+                capsize=3,
+                mec=INK,
+                mew=0.5,
+                label=row["label"],
+            )
+        best = front([(row[cost], row["test_acc"].mean) for row in known])
+        axes.step(*zip(*best, strict=True), where="post", color=INK, lw=0.9, zorder=0, label=say(language, "front"))
+        if at_least is not None:
+            axes.axhline(at_least, color=INK, lw=0.9, ls=":", label=f"{100 * at_least:g}%")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+        _percent_axis(axes)
+        axes.set_xlabel(say(language, cost))
+        axes.set_ylabel(say(language, "test_acc"))
+        figure.legend(loc="outside right upper", fontsize=8)
+    return figure
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the (cost, gain) points that no other beats in both, by rising cost (Pareto front)."""
+    best: list[tuple[float, float]] = []
+    for cost, gain in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not best or gain > best[-1][1]:
+            best.append((cost, gain))
+    return best
+
+
+def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
+    """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for index, row in enumerate(rows):
+            histories = [read_history(Path(run["folder"])) for run in row["runs"] if run["status"] == "completed"]
+            if not (histories := [history for history in histories if history]):
+                continue
+            evaluated = "val/acc" if "val/acc" in histories[0][0] else "test/acc"
+            color, line = COLORS[index % len(COLORS)], LINES[index // 2 % len(LINES)]
+            marker = MARKERS[index % len(MARKERS)]
+            for axes, column in ((left, "train/loss"), (right, evaluated)):
+                length = min(map(len, histories))
+                epochs = list(range(1, length + 1))
+                values = [[history[epoch][column] for history in histories] for epoch in range(length)]
+                means = [statistics.fmean(each) for each in values]
+                style = {
+                    "color": color,
+                    "ls": line,
+                    "marker": marker,
+                    "ms": 4,
+                    "lw": 1.4,
+                    "markevery": max(1, length // 6),
+                }
+                axes.plot(epochs, means, label=row["label"] if axes is left else None, **style)
+                if len(histories) > 1:
+                    low, high = [min(each) for each in values], [max(each) for each in values]
+                    axes.fill_between(epochs, low, high, color=color, alpha=0.2, lw=0)
+                axes.set_ylabel(say(language, column))
+        for axes in (left, right):
+            axes.set_xlabel(say(language, "epoch"))
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        _percent_axis(right)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
+    """Return a bar for each row, stacked by the kind of layer in which its parameters are."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        places = range(len(rows))
+        start = np.zeros(len(rows))
+        parts = {
+            "conv_params": [row["conv_params"] for row in rows],
+            "dense_params": [row["dense_params"] for row in rows],
+            "other_params": [row["params"] - row["conv_params"] - row["dense_params"] for row in rows],
+        }
+        for (part, values), color, hatch in zip(parts.items(), COLORS, HATCHES, strict=False):
+            label = say(language, part)
+            axes.barh(places, values, left=start, color=color, hatch=hatch, edgecolor="white", lw=0.5, label=label)
+            start += values
+        for place, row in zip(places, rows, strict=True):
+            axes.annotate(
+                f"{row['params'] / 1e6:,.2f} M", (row["params"], place), (4, 0), textcoords="offset points", va="center"
+            )
+        axes.set_yticks(places, [row["label"] for row in rows])
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
+        axes.margins(x=0.15)
+        axes.set_xlabel(say(language, "params"))
+        figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
+def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
+    """Return the confusion matrices of the rows side by side: of each true class, the percentage taken for each."""
+    matrices = [matrix for row in rows if (matrix := _confusion(row))]
+    columns = min(2, len(matrices))
+    lines = -(-len(matrices) // columns)
+    with rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(4.6 * columns, 4.2 * lines), layout="constrained")
+        for index, (label, names, counts) in enumerate(matrices):
+            axes = figure.add_subplot(lines, columns, index + 1)
+            shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for (true, predicted), share in np.ndenumerate(shares):
+                if share >= 0.005:
+                    color = "white" if share > 0.5 else "#1a1a1a"
+                    axes.text(predicted, true, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=color)
+            axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
+            axes.set_yticks(range(len(names)), names, fontsize=7)
+            axes.set_title(label, fontsize=9)
+            axes.set_xlabel(say(language, "predicted"), fontsize=8)
+            axes.set_ylabel(say(language, "true"), fontsize=8)
+    return figure
+
+
+def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
+    """Return the label of a row, the classes, and how many images of each were taken for each, in all its runs."""
+    total: np.ndarray | None = None
+    names: list[str] = []
+    for run in row["runs"]:
+        path = Path(run["folder"]) / "confusion.csv"
+        if run["status"] == "completed" and path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                header, *lines = csv.reader(file)
+            names, counts = header[1:], np.array([[int(value) for value in line[1:]] for line in lines])
+            total = counts if total is None else total + counts
+    return None if total is None else (row["label"], names, total)
+
+
+def has_confusion(row: Row) -> bool:
+    """Say whether any run of the row left a confusion matrix."""
+    return _confusion(row) is not None
+
+
+def _looks() -> Iterator[tuple[str, str]]:
+    return zip(itertools.cycle(MARKERS), itertools.cycle(COLORS))
+
+
+def _percent_axis(axes: Axes) -> None:
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+
+
+def _round(value: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"

@@ -1,0 +1,158 @@
+"""Rows of runs made rows of a table: what tells them apart, seeds pooled, and compared with a baseline."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnzoo.errors import UserError
+from cnnzoo.report.runs import FACTS, Row
+
+GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol")  # by which runs are told apart at first
+# Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
+NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
+NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
+SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
+AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean of some values and the standard deviation of the sample; None for a single one."""
+
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference of two means, in the unit of the values; and whether it is within the larger deviation of both."""
+
+    value: float
+    within_spread: bool
+
+
+def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Return the rows without those that repeat another with the same seed, and their number.
+
+    Of runs that repeat each other the last completed one stays, or the last if none is.
+    """
+    newest: dict[Any, Row] = {}
+    for row in sorted(rows, key=lambda row: (row["status"] == "completed", row.get("started") or "")):
+        newest[_identity(row)] = row
+    kept = {id(row) for row in newest.values()}
+    return [row for row in rows if id(row) in kept], len(rows) - len(kept)
+
+
+def add_settings(rows: Iterable[Row]) -> None:
+    """Add to each row `settings`, what tells it apart from most with the same `GROUPS`, such as width=0.5."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.get(key) for key in GROUPS), []).append(row)
+    for group in groups.values():
+        keys = dict.fromkeys(key for row in group if "protocol" in row for key in row if _is_setting(key))
+        usual = {}
+        for key in keys:
+            counts = Counter(_short(row[key]) for row in group if key in row)
+            if len(counts) > 1:
+                usual[key] = counts.most_common(1)[0][0]
+        for row in group:
+            own = [(key, row[key]) for key in usual if key in row and _short(row[key]) != usual[key]]
+            row["settings"] = " ".join(f"{key.removeprefix('model.')}={_short(value)}" for key, value in own)
+
+
+def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """Return one row for all runs with the same values of `keys`, and the labels of rows that pool more than seeds.
+
+    A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed), the
+    facts of the first, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
+    """
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
+    varied = [key for position, key in enumerate(keys) if len({group[position] for group in groups}) > 1]
+    pooled, mixed = [], []
+    for group in groups.values():
+        done = [row for row in group if row["status"] == "completed"]
+        one = next(iter(done), group[0])
+        label = " ".join(str(one[key]) for key in keys if one.get(key) and (key in varied or key == "model"))
+        others = Counter(row["status"] for row in group if row["status"] != "completed")
+        reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
+        words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
+        pooled.append(
+            {key: one.get(key) for key in (*keys, *FACTS)}
+            | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
+            | {"status": ", ".join(words) or "completed"}
+            | {key: _mean(row.get(key) for row in done) for key in AVERAGED}
+            | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
+        )
+        if len({_identity(row | {"seed": 0}) for row in group}) > 1:
+            mixed.append(label)
+    return pooled, mixed
+
+
+def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -> None:
+    """Add to each row what it saves against `baseline`, and whether its test accuracy is `at_least` so much.
+
+    Keys: `time_saved`, `params_saved` and `macs_saved`, fractions; `acc_change`, a `Change`; `enough`, True or False.
+    """
+    for row in rows:
+        if at_least is not None and row["test_acc"] is not None:
+            row["enough"] = row["test_acc"].mean >= at_least
+        if baseline is None or row is baseline:
+            continue
+        for figure, key in SAVED.items():
+            if row[figure] is not None and baseline[figure]:
+                row[key] = 1 - row[figure] / baseline[figure]
+        row["acc_change"] = _change(row["test_acc"], baseline["test_acc"])
+
+
+def find_row(rows: Sequence[Row], name: str) -> Row:
+    """Return the row whose label is `name`, or the first of the model `name`.
+
+    Raises:
+        UserError: there is none.
+    """
+    for row in (*(row for row in rows if row["label"] == name), *(row for row in rows if row.get("model") == name)):
+        return row
+    labels = ", ".join(f"'{row['label']}'" for row in rows[:12])
+    raise UserError(f"no row {name!r} to compare with\ntype one of {labels}")
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """Return the mean and the standard deviation of the sample, or None of no values."""
+    if not values:
+        return None
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+
+def _change(here: Spread | None, there: Spread | None) -> Change | None:
+    if here is None or there is None:
+        return None
+    change = here.mean - there.mean
+    return Change(change, abs(change) <= max(here.deviation or 0, there.deviation or 0))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _identity(row: Row) -> tuple[Any, ...]:
+    keys = sorted(key for key in row if _is_setting(key))
+    return (*(row.get(key) for key in GROUPS), row.get("seed"), *((key, str(row[key])) for key in keys))
+
+
+def _is_setting(key: str) -> bool:
+    """Say whether a key is one of the configuration, and not one that follows from others."""
+    first, _, last = key.rpartition(".")
+    if not first:
+        return key in ("label_smoothing", "compile")
+    return (
+        last not in NOT_SETTINGS and key.partition(".")[0] not in NOT_ABOUT_FIGURES and not first.endswith("model.lr")
+    )
+
+
+def _short(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).replace(" ", "")

@@ -1,0 +1,110 @@
+"""Runs read back for a report, one flat row each; from `run.json` and `sweep.json`, without torch."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.errors import UserError
+from cnnzoo.record import FILE_NAME, read_record
+
+Row = dict[str, Any]
+
+PLAN = "sweep.json"
+NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
+FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
+FIGURES = ("images_per_second", "peak_bytes", "epochs")
+CIRCUMSTANCES = ("protocol", "device", "precision", "threads", "slots", "micro_batch_size", "started")
+
+
+def read_runs(folder: Path) -> list[Row]:
+    """Return the runs in `folder` and below: one row for each, those of one experiment together.
+
+    Keys: of config groups, such as `model`; of the configuration, such as `data.resize`; of what is known of the run,
+    such as `params`, `val_acc` or `seconds_per_epoch`; `folder`; `status`: that of the record, or `to do` and `n/a` for
+    the cells of a sweep that were not run; `error`; `versions`, `git` and `files` as in the record. Keys without a
+    value are None or missing.
+
+    Raises:
+        UserError: there is no run.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}\ntype the folder of a sweep or of runs, such as outputs")
+    rows: dict[str, Row] = {}
+    for path, plan in _find(folder):
+        if plan is not None:
+            rows |= {str(path / name): _planned(name, cell) for name, cell in plan.items() if isinstance(cell, dict)}
+        elif (record := _read(path)) is not None:
+            rows[str(path)] = _row(record)
+    if not rows:
+        raise UserError(f"no runs in {folder}\ntype the folder of a sweep or of runs, such as outputs")
+    for name, row in rows.items():
+        row["folder"] = name
+    return list(rows.values())
+
+
+def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    """Yield folders with a run, and those of a sweep, which come first, with what it planned."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in NO_RUNS)
+        path = Path(parent)
+        if PLAN in files:
+            try:
+                yield path, dict(json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{path / PLAN} is damaged: {error}\nmend it, or move it away") from error
+        if FILE_NAME in files:
+            yield path, None
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = read_record(folder)
+        if isinstance(record["choices"], dict) and isinstance(record["config"], dict) and "status" in record:
+            return record
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{folder / FILE_NAME} is damaged\nmend it, or move its folder away")
+
+
+def _planned(name: str, cell: Mapping[str, Any]) -> Row:
+    """Return the row of a cell of which no record is known."""
+    return {
+        "model": cell.get("model"),
+        "data.resize": cell.get("px"),
+        "optimizer": cell.get("optimizer"),
+        "seed": cell.get("seed"),
+        **dict(each.lstrip("+").split("=", 1) for each in cell.get("overrides", []) if "=" in each),
+        **{key: cell.get(key) for key in FACTS},
+        "status": "n/a" if cell.get("problem") else "to do",
+        "error": cell.get("problem"),
+    } | {"data.resize": cell.get("px"), "seed": cell.get("seed")}
+
+
+def _row(record: Mapping[str, Any]) -> Row:
+    metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
+    return {
+        **record["choices"],
+        **_flat(record["config"]),
+        **{key: record.get(key) for key in (*FACTS, *FIGURES, *CIRCUMSTANCES)},
+        "val_acc": metrics.get("val/acc"),
+        "test_acc": metrics.get("test/acc"),
+        "seconds_per_epoch": seconds.get("per_epoch"),
+        "seconds_total": seconds.get("total"),
+        "status": record["status"],
+        "error": record.get("error"),
+        "versions": record.get("versions") or {},
+        "git": record.get("git") or {},
+        "files": (record.get("data") or {}).get("sha256") or {},
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Row:
+    flat: Row = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

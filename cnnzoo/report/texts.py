@@ -1,0 +1,139 @@
+"""The sentences of a report, in English and Chinese; figures are put in as they stand in its tables."""
+
+from typing import Any, Literal
+
+Language = Literal["en", "zh"]
+
+TEXTS = {
+    # titles and captions
+    "runs": ("Runs in {folder}", "{folder} 中的运行"),
+    "results": ("Results", "结果"),
+    "trade_off": (
+        "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: what no other row beats in both.",
+        "测试准确率与{cost}。误差线：各种子的标准差。折线：不被其他行同时超过者。",
+    ),
+    "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带为各种子的范围。"),
+    "best_curves": (
+        "Learning curves of the rows with the highest test accuracy; bands span the seeds.",
+        "测试准确率最高的各行的学习曲线，色带为各种子的范围。",
+    ),
+    "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
+    "confusion": (
+        "Test images of each class, by what they were taken for, in percent; all seeds together.",
+        "各真实类别的测试图像被判为各类别的百分比，合并所有种子。",
+    ),
+    # notes below a table
+    "holdout": (
+        "protocol holdout: the epoch is chosen on held-out images, the test set is read once",
+        "protocol holdout：按留出的验证集选轮次，测试集只读一次",
+    ),
+    "course": (
+        "protocol course: all training images, evaluated on the test set each epoch, the last one counts",
+        "protocol course：用全部训练图像，每轮在测试集上评估，取最后一轮",
+    ),
+    "trainer.max_epochs": ("epochs {value}", "轮数 {value}"),
+    "data.batch_size": ("batch size {value}", "批量大小 {value}"),
+    "trainer.limit_train_batches": ("batches an epoch {value}", "每轮批数 {value}"),
+    "device": ("device {value}", "设备 {value}"),
+    "threads": ("threads {value}", "线程 {value}"),
+    "precision": ("precision {value}", "精度 {value}"),
+    "slots": ("runs at a time {value}", "同时运行数 {value}"),
+    "dirty": ("(+: with changes)", "（+：有改动）"),
+    "compared": (
+        "compared with {label}; a change in brackets is within the standard deviation over seeds",
+        "与 {label} 比较，括号内的变化不超过各种子的标准差",
+    ),
+    "threshold": ("threshold {percent}", "阈值 {percent}"),
+    "repeats": ("runs left out because they repeat another: {count}", "因重复而略去的运行：{count}"),
+    "mixed": ("pooled over more than seeds: {labels}", "不仅合并了种子：{labels}"),
+    # question 1
+    "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
+    "q1_baseline": (
+        "The baseline, {label}, has {params} parameters, {dense_share} of them in dense layers, takes "
+        "{seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
+        "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
+    ),
+    "q1_enough": ("The threshold is reached by {labels}.", "达到阈值的简化版本：{labels}。"),
+    "q1_missed": ("It is not reached by {labels}.", "未达到阈值：{labels}。"),
+    "q1_smallest": (
+        "The smallest of these is {label}: {structure} layers, {params} parameters ({params_saved} saved), "
+        "{seconds_per_epoch} s an epoch ({time_saved} saved), and a test accuracy of {test_acc} ({acc_change} points).",
+        "其中最小的是 {label}：{structure} 层，{params} 个参数（节省 {params_saved}），每轮 {seconds_per_epoch} 秒"
+        "（节省 {time_saved}），测试准确率 {test_acc}（变化 {acc_change} 个百分点）。",
+    ),
+    "q1_why": (
+        "What saves parameters is not what saves time. With images of the baseline's size, {saver[label]} saves "
+        "{saver[params_saved]} of the parameters and {saver[time_saved]} of the time, and {faster[label]} saves "
+        "{faster[params_saved]} and {faster[time_saved]}: most parameters are in the dense layers, most of the work is in "
+        "the convolutions.",
+        "省参数与省时间不是一回事。在与基准相同的图像尺寸下，{saver[label]} 节省 {saver[params_saved]} 的参数和 "
+        "{saver[time_saved]} 的时间，{faster[label]} 节省 {faster[params_saved]} 的参数和 {faster[time_saved]} 的时间："
+        "大部分参数在全连接层，大部分计算在卷积层。",
+    ),
+    # question 2
+    "q2": ("Question 2: VGG at lower resolutions", "问题 2：降低 VGG 的输入分辨率"),
+    "q2_smaller": (
+        "From {base[data.resize]} to {row[data.resize]} px, the parameters of {row[model]} go from {base[params]} to "
+        "{row[params]} ({row[params_saved]} saved), its multiply-adds from {base[macs]} M to {row[macs]} M "
+        "({row[macs_saved]} saved), an epoch from {base[seconds_per_epoch]} s to {row[seconds_per_epoch]} s "
+        "({row[time_saved]} saved), and its test accuracy from {base[test_acc]} to {row[test_acc]} "
+        "({row[acc_change]} points).",
+        "{row[model]} 的输入从 {base[data.resize]} 像素缩小到 {row[data.resize]} 像素：参数从 {base[params]} 变为 "
+        "{row[params]}（节省 {row[params_saved]}），乘加从 {base[macs]} M 变为 {row[macs]} M（节省 {row[macs_saved]}），"
+        "每轮时间从 {base[seconds_per_epoch]} 秒变为 {row[seconds_per_epoch]} 秒（节省 {row[time_saved]}），"
+        "测试准确率从 {base[test_acc]} 变为 {row[test_acc]}（变化 {row[acc_change]} 个百分点）。",
+    ),
+    "q2_why": (
+        "The kernels of convolutions have the same parameters at every size; what shrinks is the first dense layer, which "
+        "has weights of its own for each place of the last feature map. The work of the convolutions goes with the number "
+        "of pixels. The images are small to begin with: making them larger is interpolation, and adds no information.",
+        "卷积核的参数与图像大小无关，变少的是第一个全连接层：它对最后一个特征图的每个位置都有各自的权重。"
+        "卷积的计算量与像素数成正比。原始图像本来就小，放大只是插值，并不增加信息。",
+    ),
+    # question 3
+    "q3": (
+        "Question 3: where the parameters are, and what GoogLeNet's successors gain",
+        "问题 3：参数在哪里，GoogLeNet 的后继者带来什么",
+    ),
+    "q3_share": (
+        "{label} has {params} parameters: {conv_share} in convolutions, {dense_share} in dense layers.",
+        "{label} 有 {params} 个参数：卷积层占 {conv_share}，全连接层占 {dense_share}。",
+    ),
+    "q3_why": (
+        "AlexNet and VGG read their last feature maps with wide dense layers, which have weights for every place of every "
+        "map; NiN and GoogLeNet average each map instead.",
+        "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个图的每个位置都有权重；NiN 与 GoogLeNet 则对每个图求平均。",
+    ),
+    "q3_baseline": (
+        "{label} takes {seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
+        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
+    ),
+    "q3_step": (
+        "{label} takes {seconds_per_epoch} s and reaches {test_acc} ({acc_change} points).",
+        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（变化 {acc_change} 个百分点）。",
+    ),
+    # figures
+    "seconds_per_epoch": ("seconds an epoch", "每轮秒数"),
+    "params": ("parameters", "参数量"),
+    "test_acc": ("test accuracy", "测试准确率"),
+    "front": ("Pareto front", "帕累托前沿"),
+    "epoch": ("epoch", "轮"),
+    "train/loss": ("training loss", "训练损失"),
+    "val/acc": ("validation accuracy", "验证准确率"),
+    "test/acc": ("test accuracy", "测试准确率"),
+    "conv_params": ("convolutions", "卷积层"),
+    "dense_params": ("dense layers", "全连接层"),
+    "other_params": ("other layers", "其他层"),
+    "predicted": ("predicted class", "预测类别"),
+    "true": ("true class", "真实类别"),
+}
+
+
+def say(language: Language, key: str, **values: Any) -> str:
+    """Return the sentence `key` with its figures put in."""
+    return TEXTS[key][language == "zh"].format(**values)
+
+
+def join(language: Language, sentences: list[str]) -> str:
+    """Return several sentences as one paragraph."""
+    return ("" if language == "zh" else " ").join(sentence for sentence in sentences if sentence)

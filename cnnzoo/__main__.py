@@ -29,6 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prediction = verbs.add_parser("predict", help="what a trained net says of your own pictures")
     prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
+    maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
+    maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs")
+    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images")
+    maps.add_argument(
+        "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
+    )
+    maps.add_argument("--save", metavar="DIR", type=Path, default=Path("outputs") / "maps")
     report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
     report.add_argument("overrides", nargs=1, metavar="FOLDER", help="of a sweep, or of any runs, such as outputs")
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
@@ -50,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
         elif parsed.verb == "predict":
             show_predictions(overrides[0], overrides[1:], invert=parsed.invert)
+        elif parsed.verb == "maps":
+            show_maps(overrides, parsed)
         elif parsed.verb == "report":
             show_report(Path(parsed.overrides[0]), parsed)
         elif parsed.verb == "cell":
@@ -75,6 +84,18 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
     print(to_markdown(columns, rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
         print(f"\nnote: the background of {', '.join(bright)} is bright, and the nets know it black; try --invert")
+
+
+def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
+    """Write the galleries of trained nets, and print where."""
+    if not all(number.isdecimal() for number in options.images.split(",")):
+        raise UserError(
+            f"--images are numbers of test images (got '{options.images}')\ntype for example --images 0,7,42"
+        )
+    from cnnzoo.gallery import draw_maps
+
+    for path in draw_maps(runs, [int(number) for number in options.images.split(",")], options.align, options.save):
+        print(path)
 
 
 def show_report(folder: Path, options: argparse.Namespace) -> None:

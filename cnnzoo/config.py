@@ -26,7 +26,7 @@ SWEEP_KEYS = (
     "retry",
     "fresh",
 )  # in conf/sweep.yaml: said about a grid, not about a run
-LATER_KEYS = ("checkpoint", "watch", "export")  # in conf/run.yaml: may be changed when a run goes on
+LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 
 

@@ -10,12 +10,14 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
+from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net
 from cnnzoo.config import RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import UserError
 from cnnzoo.reload import resume_command
+from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, draw_maps
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -23,8 +25,18 @@ from cnnzoo.training.display import Display, RunConsole
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.signals import StopRequest
-from cnnzoo.training.tensorboard import RunLogger
+from cnnzoo.training.tensorboard import Drawings, HyperParameters, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
+
+NOT_TOLD = ("_target_", "in_channels", "num_classes", "image_size")
+DRAWINGS = Drawings(
+    images=draw_images,
+    filters=draw_filters,
+    maps=draw_maps,
+    confusion=draw_confusion,
+    feature_maps=feature_maps,
+    first_filters=first_filters,
+)
 
 
 @dataclass(frozen=True)
@@ -155,11 +167,17 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
             whole = limit if isinstance(limit, int) else int(limit * batches)
             options[f"limit_{stage}_batches"] = min(whole, batches) * job.pieces
     mistakes = Mistakes(job.run_dir, job.data.class_names)
+    callbacks = [job.history, Display(job.history, job.console), watch, checkpoints, mistakes]
+    if values["pictures"]:
+        callbacks += [
+            Pictures(DRAWINGS, job.data.class_names, mistakes),
+            HyperParameters(_told_apart(job), job.history),
+        ]
     trainer = lightning.Trainer(
         **options,
         accumulate_grad_batches=job.pieces,
         devices=1,
-        callbacks=[job.history, Display(job.history, job.console), watch, checkpoints, mistakes],
+        callbacks=callbacks,
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
         logger=logger,
         default_root_dir=job.run_dir,
@@ -171,3 +189,17 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     # `StopRequest` answers signals. Lightning's answer to SIGTERM ends a run with exit code 0, and unsaved.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
+
+
+def _told_apart(job: Job) -> dict[str, bool | str | float]:
+    """Return what TensorBoard's table of runs shows beside their figures."""
+    values, choices = job.config.values, job.config.choices
+    told: dict[str, bool | str | float] = {key: choices[key] for key in ("model", "optimizer", "scheduler")}
+    told |= {"resize": values["data"]["resize"], "batch_size": values["data"]["batch_size"], "seed": values["seed"]}
+    told |= {"lr": values["optimizer"]["lr"], "epochs": values["trainer"]["max_epochs"], "precision": job.precision}
+    arguments = job.config.net_arguments.items()
+    return told | {
+        f"model.{key}": value
+        for key, value in arguments
+        if isinstance(value, str | int | float) and key not in NOT_TOLD
+    }

@@ -33,7 +33,9 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         raise UserError(f"{name} is a checkpoint, and the folder of its run is asked for\ntype {folder.parent.parent}")
     try:
         record = read_record(folder)
-        config = RunConfig(values=record["config"], choices=record["choices"])
+        # What decides no figure may be missing, from before there was such a key.
+        later = {key: value for key, value in compose_config([]).values.items() if key in LATER_KEYS}
+        config = RunConfig(values=later | record["config"], choices=record["choices"])
         schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"no run in {name}: it has no run.json\ntype the folder of a run under outputs/") from None

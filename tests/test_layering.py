@@ -18,7 +18,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "checks": ({"config", "errors"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
     "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
-    "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich"}),
+    "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy", "PIL"}),
     "build": ({"blocks", "config", "data"}, {"hydra"}),
@@ -27,7 +27,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "PIL", "onnxscript"},
     ),
     "fit": (
-        {"blocks", "build", "config", "data", "errors", "reload", "training"},
+        {"analysis", "blocks", "build", "config", "data", "errors", "reload", "report", "training"},
         {"torch", "lightning", "omegaconf", "rich"},
     ),
     "resume": ({"build", "config", "record", "training"}, {"torch"}),
@@ -42,7 +42,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "reload": ({"checks", "config", "errors", "record"}, {"hydra"}),
     "cli": ({"checks", "config", "errors", "record", "reload", "run"}, {"hydra", "omegaconf"}),
     "info": ({"analysis", "blocks", "build", "checks", "config", "errors", "report"}, {"torch"}),
-    "__main__": ({"build", "checks", "cli", "config", "errors", "info", "report", "sweep", "trained"}, {"torch"}),
+    "gallery": ({"analysis", "build", "errors", "reload", "report", "trained"}, {"torch"}),
+    "__main__": (
+        {"build", "checks", "cli", "config", "errors", "gallery", "info", "report", "sweep", "trained"},
+        {"torch"},
+    ),
     "__init__": ({"trained"}, set()),
 }
 STANDARD_LIBRARY = __import__("sys").stdlib_module_names

@@ -4,6 +4,7 @@ import json
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import nn
 
 from cnnzoo import run
@@ -20,7 +21,8 @@ from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
 KEYS = (
-    "schema status name choices config seed protocol precision stem params macs input_shape "
+    "schema status started name choices config seed protocol precision stem params conv_params dense_params num_convs "
+    "num_dense macs input_shape "
     "micro_batch_size metrics epochs seconds images_per_second peak_bytes device threads slots versions git data error"
 )  # fmt: skip
 
@@ -76,10 +78,36 @@ def test_metrics_csv_has_a_row_per_epoch_and_the_record_its_best(finished):
 def test_tensorboard_shows_the_same_figures(finished):
     events = EventAccumulator(str(finished)).Reload()
     losses = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
-    assert set(events.Tags()["scalars"]) == losses | {"lr", "images_per_second"}
+    others = {"lr", "images_per_second", "train/grad_norm", "seconds_per_epoch"}
+    assert set(events.Tags()["scalars"]) == losses | others
     shown = [event.value for event in events.Scalars("val/loss")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
     assert "config/text_summary" in events.Tags()["tensors"]
+
+
+def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
+    events = EventAccumulator(str(finished)).Reload()
+    assert set(events.Tags()["images"]) == {
+        *("images/training", "filters/first layer", "test/confusion", "test/worst mistakes"),
+        *(f"feature maps/image {index}" for index in range(3)),
+    }
+    assert events.Tags()["graph"]
+    record = read_record(finished)
+    told = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content)
+    values = told.session_start_info.hparams
+    assert (values["model"].string_value, values["resize"].number_value) == ("lenet", 28)
+    assert (values["lr"].number_value, values["model.norm"].string_value) == (0.03, "none")
+    shown = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)
+    names = {info.name.tag for info in shown.experiment.metric_infos}
+    assert names == {"test/acc", "test/loss", "val/acc", "val/loss", "seconds_per_epoch"}
+    assert events.Scalars("test/acc")[-1].value == pytest.approx(record["metrics"]["test/acc"], abs=1e-5)
+
+
+def test_pictures_can_be_left_out(tmp_path):
+    smoke(tmp_path, "pictures=false")
+    tags = EventAccumulator(str(tmp_path)).Reload().Tags()
+    assert (tags["images"], tags["graph"]) == ([], False)
+    assert "test/acc" in tags["scalars"]
 
 
 def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finished):
@@ -139,7 +167,7 @@ def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
 
 def test_the_folder_holds_what_the_documentation_lists(finished):
     names = {path.relative_to(finished).as_posix().split(".tfevents")[0] for path in finished.rglob("*")}
-    expected = {"run.json", "metrics.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
+    expected = {"run.json", "metrics.csv", "confusion.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
     files = ("best.ckpt", "last.ckpt", "previous.ckpt", "SHA256SUMS")
     assert names == expected | {f"checkpoints/{name}" for name in files}
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Drawing
 
+from cnnzoo.report.figures import write
+from cnnzoo.report.pool import Change, Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
 from cnnzoo.report.texts import Language
@@ -84,9 +86,24 @@ def markdown(document: Document, figures: str | None) -> str:
 
 
 def csv(document: Document) -> str:
-    """Return the plain values of the first table."""
+    """Return the plain values of the first table; beside a mean, under `<key>_std`, its deviation."""
     first = next(block for block in document.blocks if isinstance(block, Table))
-    return to_csv(first.columns, first.rows)
+    columns: list[Column] = []
+    for column in first.columns:
+        columns.append(column)
+        if any(isinstance(row.get(column.key), Spread) for row in first.rows):
+            columns.append(Column(f"{column.key}_std", ""))
+    return to_csv(columns, [_plain(row) for row in first.rows])
+
+
+def _plain(row: Row) -> Row:
+    plain = dict(row)
+    for key, value in row.items():
+        if isinstance(value, Spread):
+            plain |= {key: value.mean, f"{key}_std": value.deviation}
+        elif isinstance(value, Change):
+            plain[key] = value.value
+    return plain
 
 
 HEAD = r"""\documentclass{%s}
@@ -126,7 +143,7 @@ def save_figures(document: Document, folder: Path) -> list[Path]:
     written = []
     for figure in document.figures:
         drawing = figure.draw()
-        for suffix, metadata in {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}.items():
-            written.append(folder / f"{figure.name}.{suffix}")
-            drawing.savefig(written[-1], metadata=metadata, dpi=200)
+        for style in ("svg", "pdf", "png"):
+            written.append(folder / f"{figure.name}.{style}")
+            write(drawing, written[-1], style)
     return written

@@ -8,12 +8,13 @@ import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from cnnzoo.record import read_history
@@ -36,14 +37,33 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cnnzoo",
     "pdf.fonttype": 42,
-    "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "sans-serif"],
 }
+CHINESE = (  # fonts of which one is at hand on most machines
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei"),
+    *("WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS"),
+)
+
+
+def _style(language: Language) -> tuple[Any, Language]:
+    """Return matplotlib's settings, and the language: English where no font has Chinese letters."""
+    if language == "zh":
+        found = [name for name in CHINESE if name in get_font_names()]
+        return STYLE | {"font.family": ["DejaVu Sans", *found[:1]]}, "zh" if found else "en"
+    return STYLE, "en"
+
+
+def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool = False) -> None:
+    """Write a figure as svg, pdf or png; the same figure makes the same file."""
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style)
+    with rc_context(STYLE):
+        figure.savefig(file, format=style, metadata=metadata, dpi=200, transparent=transparent)
 
 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
     """Return test accuracy against a cost, logarithmic, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
-    with rc_context(STYLE):
+    style, language = _style(language)
+    with rc_context(style):
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for row, (marker, color) in zip(known, _looks(), strict=False):
@@ -84,7 +104,8 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
     """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest."""
-    with rc_context(STYLE):
+    style, language = _style(language)
+    with rc_context(style):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         for index, row in enumerate(rows):
@@ -99,7 +120,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
                 epochs = list(range(1, length + 1))
                 values = [[history[epoch][column] for history in histories] for epoch in range(length)]
                 means = [statistics.fmean(each) for each in values]
-                style = {
+                look: Any = {
                     "color": color,
                     "ls": line,
                     "marker": marker,
@@ -107,7 +128,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
                     "lw": 1.4,
                     "markevery": max(1, length // 6),
                 }
-                axes.plot(epochs, means, label=row["label"] if axes is left else None, **style)
+                axes.plot(epochs, means, label=row["label"] if axes is left else None, **look)
                 if len(histories) > 1:
                     low, high = [min(each) for each in values], [max(each) for each in values]
                     axes.fill_between(epochs, low, high, color=color, alpha=0.2, lw=0)
@@ -122,7 +143,8 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
 
 def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
     """Return a bar for each row, stacked by the kind of layer in which its parameters are."""
-    with rc_context(STYLE):
+    style, language = _style(language)
+    with rc_context(style):
         figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         places = range(len(rows))
@@ -155,7 +177,8 @@ def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
     matrices = [matrix for row in rows if (matrix := _confusion(row))]
     columns = min(2, len(matrices))
     lines = -(-len(matrices) // columns)
-    with rc_context({**STYLE, "axes.grid": False}):
+    style, language = _style(language)
+    with rc_context(style | {"axes.grid": False}):
         figure = Figure(figsize=(4.6 * columns, 4.2 * lines), layout="constrained")
         for index, (label, names, counts) in enumerate(matrices):
             axes = figure.add_subplot(lines, columns, index + 1)
@@ -164,7 +187,9 @@ def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
             for (true, predicted), share in np.ndenumerate(shares):
                 if share >= 0.005:
                     color = "white" if share > 0.5 else "#1a1a1a"
-                    axes.text(predicted, true, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=color)
+                    axes.text(
+                        predicted, true, f"{int(100 * share + 0.5)}", ha="center", va="center", fontsize=7, color=color
+                    )
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
             axes.set_yticks(range(len(names)), names, fontsize=7)
             axes.set_title(label, fontsize=9)

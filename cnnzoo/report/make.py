@@ -6,6 +6,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.errors import UserError
 from cnnzoo.report import course, figures
 from cnnzoo.report.columns import KEYS, columns, main_keys
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
@@ -56,6 +57,9 @@ def make_report(
     add_settings(runs)
     question = course.find_question(runs)
     keys = list(rows) or _keys(runs)
+    known = {key for row in runs for key in row}
+    if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
+        raise UserError(f"unknown key {unknown[0]!r}\ntype keys of the configuration, such as model or data.resize")
     if pivot is not None and pivot in keys:
         keys.remove(pivot)
     pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])

@@ -5,7 +5,7 @@ import io
 import re
 
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
-from cnnzoo.report.figures import INK
+from cnnzoo.report.figures import INK, write
 from cnnzoo.report.tables import texts
 
 STYLE = """
@@ -98,7 +98,7 @@ def _table(table: Table) -> str:
 def _svg(figure: Figure) -> str:
     """Return the drawing for a page: without a background, in the page's own ink, its ids its own."""
     file = io.StringIO()
-    figure.draw().savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    write(figure.draw(), file, "svg", transparent=True)
     drawing = file.getvalue()
     drawing = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)

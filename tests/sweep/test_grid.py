@@ -90,3 +90,26 @@ def test_all_that_is_wrong_is_said_at_once(overrides, options, words):
     for word in words:
         assert word in str(refused.value)
     assert len(str(refused.value).splitlines()) <= 6
+
+
+def test_variants_are_cells_and_the_command_line_counts_before_them():
+    variants = [{"model": "mlp"}, {"model": "lenet", "model.norm": "batch"}, {"model": "lenet", "data.resize": 32}]
+    cells, _ = make_cells([*SMALL, "seed=0,1"], variants=variants)
+    assert [cell.config.name for cell in cells] == [
+        *("mlp-28-adamw-s0", "lenet-28-adamw-s0", "lenet-32-adamw-s0"),
+        *("mlp-28-adamw-s1", "lenet-28-adamw-s1", "lenet-32-adamw-s1"),
+    ]
+    assert [cell.config.values["model"].get("norm") for cell in cells[:3]] == [None, "batch", "none"]
+    cells, notes = make_cells([*SMALL, "model=mlp"], variants=[{"model": "mlp"}, {"model": "lenet"}])
+    assert ([cell.config.name for cell in cells], notes) == (["mlp-28-adamw-s0"], ["1 cell is identical to another"])
+
+
+def test_a_variant_with_an_unknown_model_is_refused():
+    with pytest.raises(UserError, match=r"unknown model 'lenat'.*lenet"):
+        make_cells(SMALL, variants=[{"model": "lenat"}])
+
+
+def test_values_for_a_model_give_way_to_those_of_a_variant():
+    variants = [{"model": "vgg11", "model.width": 0.5}, {"model": "vgg11"}]
+    cells, _ = make_cells([*SMALL, "data.resize=32"], variants=variants, per_model={"vgg11": {"model.width": 0.25}})
+    assert [cell.config.values["model"]["width"] for cell in cells] == [0.5, 0.25]

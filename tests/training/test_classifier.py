@@ -67,9 +67,8 @@ def test_label_smoothing_is_for_training_only():
 
 def test_nothing_but_the_net_and_the_training_metrics_is_stored(classifier):
     assert dict(classifier.hparams) == {}
-    metrics = {
-        f"metrics.train/{name}" for name in ("loss.mean_value", "loss.weight", "acc.tp", "acc.fp", "acc.tn", "acc.fn")
-    }
+    means = {f"metrics.train/{name}.{part}" for name in ("loss", "grad_norm") for part in ("mean_value", "weight")}
+    metrics = means | {f"metrics.train/acc.{part}" for part in ("tp", "fp", "tn", "fn")}
     assert set(classifier.state_dict()) == {"net.1.weight", "net.1.bias"} | metrics
 
 

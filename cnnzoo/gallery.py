@@ -1,0 +1,71 @@
+"""The same images through several trained nets."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnzoo.analysis.feature_maps import feature_maps, first_filters
+from cnnzoo.analysis.trace import trace_layers
+from cnnzoo.build import build_data
+from cnnzoo.errors import UserError
+from cnnzoo.reload import read_run
+from cnnzoo.report.figures import write
+from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
+from cnnzoo.trained import TrainedNet, load
+
+
+def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, target: Path) -> Iterator[Path]:
+    """Write PNGs of what the trained nets in `folders` make of test images; yield their paths.
+
+    For each image `maps-<number>-<class>.png`: a row for each net, a column for each stage, by depth or by how much of
+    the image its units see; then `receptive-fields.png` and `filters.png`.
+
+    Raises:
+        UserError: a run cannot be read, its data are missing, there is no such image, or `target` cannot be written.
+    """
+    configs = [read_run(folder)[0] for folder in folders]
+    nets = [load(folder) for folder in folders]
+    data = build_data(configs[0]).load()
+    pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
+    if wrong := [index for index in images if not 0 <= index < len(labels)]:
+        raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
+    names = [config.name for config in configs]
+    models = [name.rsplit("-", 2)[0] for name in names]  # without optimizer and seed
+    shown = models if len(set(models)) == len(models) else names
+    if len(set(shown)) < len(shown):
+        shown = [Path(folder).name for folder in folders]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for index in images:
+            traced = [_trace(net, label, pixels[index, 0]) for net, label in zip(nets, shown, strict=True)]
+            true = data.class_names[labels[index]]
+            drawing = draw_gallery(traced, f"test image {index}: {true}", align)
+            yield _save(drawing, target / f"maps-{index}-{true.replace('/', '-').replace(' ', '-')}.png")
+        yield _save(draw_fields(traced), target / "receptive-fields.png")
+        if any(net.filters is not None for net in traced):
+            yield _save(draw_first_filters(traced), target / "filters.png")
+    except OSError as error:
+        raise UserError(f"cannot write to {target}: {error.strerror}\ntype --save DIR with another folder") from error
+
+
+def _save(drawing: Any, path: Path) -> Path:
+    write(drawing, path, "png")
+    return path
+
+
+def _trace(trained: TrainedNet, label: str, picture: torch.Tensor) -> Traced:
+    net, transform, class_names = trained
+    image = transform(picture)
+    fields: dict[str, tuple[int, int]] = {}
+    for layer in trace_layers(net, tuple(image.shape[1:])):  # type: ignore[arg-type]
+        first, _, rest = layer.name.partition(".")
+        if first == "features" and layer.receptive_field and layer.is_map:
+            fields[rest.partition(".")[0]] = layer.receptive_field  # that of the last layer stays
+    with torch.inference_mode():
+        said = class_names[int(net(image).argmax())]
+    maps = feature_maps(net, image)
+    filters = first_filters(net)
+    stages = [Stage(name, each[0].numpy(), fields[name]) for name, each in maps.items() if name in fields]
+    return Traced(label, image[0].mean(0).numpy(), said, stages, None if filters is None else filters.numpy())

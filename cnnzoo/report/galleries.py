@@ -1,0 +1,158 @@
+"""Several trained nets beside each other: what their stages make of the same image, see of it, and begin with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cnnzoo.report.figures import COLORS, STYLE
+
+Align = Literal["depth", "field"]
+SHOWN = 4  # feature maps of a stage
+BINS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))  # receptive field as a share of the image's height
+INCHES = 1.35  # of a cell
+FIELD = COLORS[1]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a net.
+
+    Attributes:
+        name: as in the paper's table.
+        maps: (channels, height, width) that it makes of an image.
+        field: pixels of the image that one of its units sees, (rows, columns).
+    """
+
+    name: str
+    maps: np.ndarray
+    field: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A net and what it makes of one image.
+
+    Attributes:
+        label: its name.
+        image: (height, width), as the net sees it.
+        said: what it takes the image for.
+        stages: from the image on.
+        filters: (filters, channels, height, width) of its first convolution, or None.
+    """
+
+    label: str
+    image: np.ndarray
+    said: str
+    stages: Sequence[Stage]
+    filters: np.ndarray | None
+
+
+def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
+    """Return a row for each net: the image, then its stages, each with the maps that vary most.
+
+    Columns are stages by their number, or by how much of the image their units see.
+    """
+    rows = [_by_depth(net) if align == "depth" else _by_field(net) for net in nets]
+    columns = max(map(len, rows))
+    with rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(INCHES * (columns + 1), (INCHES + 0.45) * len(nets) + 0.5), layout="constrained")
+        grid = figure.subplots(len(nets), columns + 1, squeeze=False)
+        for net, row, (first, *others) in zip(nets, rows, grid, strict=True):
+            _show(first, net.image, f"{net.label}\nsays {net.said}")
+            for axes, stage in zip(others, [*row, *[None] * (columns - len(row))], strict=True):
+                if stage is None:
+                    axes.set_axis_off()
+                    continue
+                channels, height, width = stage.maps.shape
+                seen = f"sees {stage.field[0]} px"
+                _show(axes, _mosaic(stage.maps), f"{stage.name}  {channels}x{height}x{width}\n{seen}")
+        if align == "field":
+            for axes, high in zip(grid[-1][1:], BINS[1:], strict=False):
+                words = "more than the image" if high == float("inf") else f"up to {high:g} of the image"
+                axes.text(0.5, -0.08, words, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def draw_fields(nets: Sequence[Traced]) -> Figure:
+    """Return a row for each net: the image with what a unit in the middle of each stage sees of it."""
+    columns = max(len(net.stages) for net in nets)
+    with rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(INCHES * columns, (INCHES + 0.4) * len(nets)), layout="constrained")
+        grid = figure.subplots(len(nets), columns, squeeze=False)
+        for net, row in zip(nets, grid, strict=True):
+            height, width = net.image.shape
+            for axes, stage in zip(row, [*net.stages, *[None] * (columns - len(net.stages))], strict=True):
+                if stage is None:
+                    axes.set_axis_off()
+                    continue
+                rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
+                place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
+                name = f"{net.label}\n{stage.name}: {stage.field[0]} of {height} px"
+                _show(axes, net.image, name)
+                for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
+                    axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
+    return figure
+
+
+def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
+    """Return the filters of the nets' first convolutions side by side; grey is 0."""
+    known = [(net.label, net.filters[:, 0]) for net in nets if net.filters is not None]
+    with rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(2.6 * len(known), 2.2), layout="constrained")
+        for axes, (label, every) in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
+            filters = every[:most]
+            columns = min(8, len(filters))
+            rows = -(-len(filters) // columns)
+            size = filters.shape[1] + 1
+            sheet = np.full((rows * size - 1, columns * size - 1), np.nan)
+            for index, each in enumerate(filters):
+                y, x = index // columns * size, index % columns * size
+                sheet[y : y + size - 1, x : x + size - 1] = each
+            most_extreme = np.nanmax(np.abs(sheet))
+            count = f"{len(filters)} of {len(every)}" if len(every) > most else f"{len(every)}"
+            title = f"{label}\n{count} filters of {size - 1}x{size - 1}"
+            axes.set_anchor("NW")
+            _show(axes, sheet, title, low=-most_extreme, high=most_extreme)
+    return figure
+
+
+def _by_depth(net: Traced) -> list[Stage | None]:
+    return list(net.stages)
+
+
+def _by_field(net: Traced) -> list[Stage | None]:
+    """Return the last stage in each of `BINS`."""
+    placed: list[Stage | None] = [None] * (len(BINS) - 1)
+    for stage in net.stages:
+        share = stage.field[0] / net.image.shape[0]
+        placed[next(index for index, (low, high) in enumerate(pairwise(BINS)) if low < share <= high)] = stage
+    return placed
+
+
+def _mosaic(maps: np.ndarray) -> np.ndarray:
+    """Return the maps that vary most in a square, each from its least to its largest value."""
+    side = int(SHOWN**0.5)
+    strongest = maps[np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:SHOWN]]
+    _, height, width = maps.shape
+    gap = max(1, height // 24)
+    sheet = np.full((side * height + gap, side * width + gap), np.nan)
+    for index, each in enumerate(strongest):
+        y, x = index // side * (height + gap), index % side * (width + gap)
+        sheet[y : y + height, x : x + width] = (each - each.min()) / max(float(np.ptp(each)), 1e-12)
+    return sheet
+
+
+def _show(axes: Axes, image: np.ndarray, title: str, *, low: float | None = None, high: float | None = None) -> None:
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    axes.set_title(title, fontsize=7, loc="left", linespacing=1.15)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)

@@ -55,7 +55,7 @@ def test_the_record_says_what_was_asked_and_what_happened(finished):
     assert record["precision"] in ("32-true", "bf16-mixed", "16-mixed")
     assert set(record["metrics"]) == {
         f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")
-    } | {"epoch"}
+    } | {"epoch", "train/grad_norm"}
     assert 0 < record["seconds"]["per_epoch"] < record["seconds"]["total"]
     assert 0 < record["seconds"]["setup"] < record["seconds"]["total"]
     assert record["images_per_second"] > 0

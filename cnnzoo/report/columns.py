@@ -56,20 +56,22 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "conv_share": ("conv", "卷积占比", percent, _share("conv_params")),
     "dense_share": ("dense", "全连接占比", percent, _share("dense_params")),
     "macs": ("MACs (M)", "乘加 (M)", millions, None),
+    "test_acc": ("test acc", "测试准确率", accuracy, None),
+    "acc_change": ("change (points)", "变化 (百分点)", change, None),
+    "enough": ("≥ threshold", "达标", lambda enough: "✓" if enough else "✗", None),
+    "val_acc": ("val acc", "验证准确率", accuracy, None),
+    "seeds": ("seeds", "种子数", str, None),
     "seconds_per_epoch": ("s/epoch", "秒/轮", "{:,.1f}".format, None),
+    "time_saved": ("time saved", "节省时间", percent, None),
     "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
     "images_per_second": ("images/s", "图像/秒", "{:,.0f}".format, None),
     "peak_bytes": ("peak MiB", "峰值 MiB", lambda count: f"{count / 2**20:,.0f}", None),
-    "val_acc": ("val acc", "验证准确率", accuracy, None),
-    "test_acc": ("test acc", "测试准确率", accuracy, None),
-    "seeds": ("seeds", "种子数", str, None),
-    "time_saved": ("time saved", "节省时间", percent, None),
     "params_saved": ("parameters saved", "节省参数", percent, None),
     "macs_saved": ("MACs saved", "节省乘加", percent, None),
-    "acc_change": ("change (points)", "变化 (百分点)", change, None),
-    "enough": ("≥ threshold", "达标", lambda enough: "✓" if enough else "✗", None),
     "status": ("status", "状态", str, None),
 }
+SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "params_saved", "macs_saved")
+TRAINING = tuple(key for key in _COLUMNS if key not in SIZE)
 WORDS = ("structure", "stem", "status")
 
 
@@ -92,8 +94,8 @@ def as_shown(row: Row) -> dict[str, str]:
     return shown | {key: show(row[key]) for key, (_, _, show, _) in _COLUMNS.items() if row.get(key) is not None}
 
 
-def main_keys(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:
-    """Return the keys of the columns of the main table: `labels`, and what is known of any row."""
+def complete(rows: Sequence[Row]) -> None:
+    """Add to the rows what is computed from others, and leave of `status` what needs to be said."""
     for row in rows:
         for key, (_, _, _, value) in _COLUMNS.items():
             if value is not None:
@@ -102,4 +104,8 @@ def main_keys(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:
             row["status"] = None
         elif row["reason"]:
             row["status"] = f"{row['status']}: {row['reason']}"
-    return [key for key in (*labels, *_COLUMNS) if any(row.get(key) not in (None, "") for row in rows)]
+
+
+def known_keys(keys: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return those of the keys under which any row has something."""
+    return [key for key in keys if any(row.get(key) not in (None, "") for row in rows)]

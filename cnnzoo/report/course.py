@@ -59,6 +59,8 @@ def _simplified(rows: Sequence[Row], baseline: Row, language: Language) -> list[
     if same_size := [row for row in others if row["data.resize"] == baseline["data.resize"]]:
         saver = max(same_size, key=lambda row: row["params_saved"])
         faster = max(same_size, key=lambda row: row["time_saved"])
+        if saver is faster:
+            return paragraphs
         paragraphs.append(say(language, "q1_why", saver=as_shown(saver), faster=as_shown(faster)))
     return paragraphs
 

@@ -86,14 +86,15 @@ def markdown(document: Document, figures: str | None) -> str:
 
 
 def csv(document: Document) -> str:
-    """Return the plain values of the first table; beside a mean, under `<key>_std`, its deviation."""
-    first = next(block for block in document.blocks if isinstance(block, Table))
-    columns: list[Column] = []
-    for column in first.columns:
-        columns.append(column)
-        if any(isinstance(row.get(column.key), Spread) for row in first.rows):
-            columns.append(Column(f"{column.key}_std", ""))
-    return to_csv(columns, [_plain(row) for row in first.rows])
+    """Return the plain values of the first table and those with the same rows as one; beside a mean, its deviation."""
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    rows = tables[0].rows
+    columns: dict[str, Column] = {}
+    for column in (column for table in tables if table.rows is rows for column in table.columns):
+        columns[column.key] = column
+        if any(isinstance(row.get(column.key), Spread) for row in rows):
+            columns[f"{column.key}_std"] = Column(f"{column.key}_std", "")
+    return to_csv(list(columns.values()), [_plain(row) for row in rows])
 
 
 def _plain(row: Row) -> Row:

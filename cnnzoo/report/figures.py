@@ -15,7 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from cnnzoo.record import read_history
 from cnnzoo.report.runs import Row
@@ -60,7 +60,7 @@ def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool 
 
 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
-    """Return test accuracy against a cost, logarithmic, with error bars and the front of what nothing beats in both."""
+    """Return test accuracy against a cost, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
     style, language = _style(language)
     with rc_context(style):
@@ -83,9 +83,12 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
         axes.step(*zip(*best, strict=True), where="post", color=INK, lw=0.9, zorder=0, label=say(language, "front"))
         if at_least is not None:
             axes.axhline(at_least, color=INK, lw=0.9, ls=":", label=f"{100 * at_least:g}%")
-        axes.set_xscale("log")
+        costs = [row[cost] for row in known]
+        if max(costs) > 10 * min(costs):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
         _percent_axis(axes)
         axes.set_xlabel(say(language, cost))
         axes.set_ylabel(say(language, "test_acc"))

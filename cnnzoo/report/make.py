@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnzoo.errors import UserError
 from cnnzoo.report import course, figures
-from cnnzoo.report.columns import KEYS, columns, main_keys
+from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
 from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool
 from cnnzoo.report.runs import Row, read_runs
@@ -74,10 +74,12 @@ def make_report(
     if pivot:
         document.blocks += _pivots(pooled, keys, pivot, notes, language)
     else:
-        shown = main_keys(pooled, keys)
+        complete(pooled)
         if question:
             document.blocks += [Paragraph(each) for each in question.paragraphs(pooled, first, language)]
-        document.blocks.append(Table(columns(shown, language), pooled, say(language, "results"), notes))
+        for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
+            found = columns(known_keys((*keys, *shown), pooled), language)
+            document.blocks.append(Table(found, pooled, say(language, caption), notes))
     document.blocks += _figures(pooled, at_least, language)
     return document
 

@@ -14,20 +14,22 @@ STYLE = """
   :root { --ink: #e6e6ea; --paper: #16161a; --soft: #222228; --line: #4a4a55; --faint: #a9a9b5 }
 }
 body { background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Noto Sans CJK SC", sans-serif;
-  margin: 2rem auto; max-width: 72rem; padding: 0 1.2rem }
+  margin: 2rem auto; max-width: 84rem; padding: 0 1.2rem }
 h1 { font-size: 1.7rem; line-height: 1.2 } h2 { font-size: 1.25rem; margin-top: 2.4rem }
 p { max-width: 46rem }
 .table { overflow-x: auto; margin: 1.2rem 0 0 }
-table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums }
+table { border-collapse: collapse; font-size: .78rem; line-height: 1.35; font-variant-numeric: tabular-nums }
 caption { caption-side: top; text-align: left; font-weight: 600; padding-bottom: .4rem }
-th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: right }
-th { background: var(--soft); cursor: pointer; position: sticky; top: 0; vertical-align: bottom }
+th, td { padding: .28rem .42rem; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: right }
+th { background: var(--soft); cursor: pointer; position: sticky; top: 0; vertical-align: bottom;
+  white-space: normal }
 th:focus-visible { outline: 2px solid currentColor }
 th[aria-sort=ascending]::after { content: " ▲" } th[aria-sort=descending]::after { content: " ▼" }
 .left { text-align: left } td.long { white-space: normal; min-width: 12rem }
 .notes, figcaption { color: var(--faint); font-size: .8rem; max-width: 60rem; margin: .4rem 0 0;
   overflow-wrap: anywhere }
 figure { margin: 1.6rem 0; break-inside: avoid } svg { max-width: 100%; height: auto; color: var(--ink) }
+@page { size: A4 landscape; margin: 12mm }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #eee; --line: #999; --faint: #333 }
   body { max-width: none; margin: 0; font-size: 10pt } table { font-size: 7pt } .table { overflow: visible }

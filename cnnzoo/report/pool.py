@@ -9,7 +9,8 @@ from typing import Any
 from cnnzoo.errors import UserError
 from cnnzoo.report.runs import FACTS, Row
 
-GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol")  # by which runs are told apart at first
+ALIKE = ("model", "data.resize", "optimizer")  # known also of what was not run
+GROUPS = (*ALIKE, "scheduler", "data", "protocol")  # by which runs are told apart at first
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
@@ -46,12 +47,12 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 
 def add_settings(rows: Iterable[Row]) -> None:
-    """Add to each row `settings`, what tells it apart from most with the same `GROUPS`, such as width=0.5."""
+    """Add to each row `settings`, what tells it apart from most with the same `ALIKE`, such as width=0.5."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row.get(key) for key in GROUPS), []).append(row)
+        groups.setdefault(tuple(row.get(key) for key in ALIKE), []).append(row)
     for group in groups.values():
-        keys = dict.fromkeys(key for row in group if "protocol" in row for key in row if _is_setting(key))
+        keys = dict.fromkeys(key for row in group for key in row if _is_setting(key))
         usual = {}
         for key in keys:
             counts = Counter(_short(row[key]) for row in group if key in row)
@@ -87,7 +88,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             | {key: _mean(row.get(key) for row in done) for key in AVERAGED}
             | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
         )
-        if len({_identity(row | {"seed": 0}) for row in group}) > 1:
+        if len({_identity(row | {"seed": 0}) for row in group if "protocol" in row}) > 1:
             mixed.append(label)
     return pooled, mixed
 

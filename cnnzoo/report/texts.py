@@ -7,7 +7,8 @@ Language = Literal["en", "zh"]
 TEXTS = {
     # titles and captions
     "runs": ("Runs in {folder}", "{folder} 中的运行"),
-    "results": ("Results", "结果"),
+    "results": ("Accuracy and cost", "准确率与开销"),
+    "sizes": ("What the nets are made of", "网络的构成"),
     "trade_off": (
         "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: what no other row beats in both.",
         "测试准确率与{cost}。误差线：各种子的标准差。折线：不被其他行同时超过者。",

@@ -247,3 +247,22 @@ def test_inception_v3_with_its_auxiliary_head_has_the_published_parameters():
 
 def test_resnet_as_the_course_wires_it():
     assert count_parameters(on_meta("resnet18 model.course=true", 96)) == 11_178_378
+
+
+@pytest.mark.parametrize(
+    ("recipe", "params"),
+    [  # d2l, chapters 7 and 8, counted by hand-written shape algebra
+        ("lenet", 61_706),
+        ("alexnet", 46_764_746),
+        ("nin", 1_992_166),
+        ("googlenet", 5_977_530),
+        ("resnet18", 11_178_378),
+        ("densenet", 758_226),
+    ],
+)
+def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params):
+    config = compose_config([f"experiment=course/{recipe}"])
+    with torch.device("meta"):
+        assert count_parameters(build(config.net_arguments)) == params
+    assert (config.values["protocol"], config.values["trainer"]["max_epochs"]) == ("course", 10)
+    assert (config.choices["optimizer"], config.values["optimizer"]["momentum"]) == ("sgd", 0)

@@ -160,6 +160,31 @@ def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
     assert "cells in outputs/small_grid-" in capsys.readouterr().out
 
 
+def test_a_budget_has_its_own_overrides_and_its_own_folder(in_tmp, capsys):
+    grid = ["data=synthetic", "model=mlp,lenet", "seed=0,1"]
+    laptop = "+sweep.laptop.exclude=[{model: mlp, seed: 1}]", "+sweep.laptop.per_model={lenet: {model.norm: batch}}"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("sweep", [*laptop, "budget=laptop"], return_hydra_config=True)
+    settings = read_settings(config)
+    assert settings.reduced == {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}
+    assert settings.exclude == [{"model": "mlp", "seed": 1}]
+    assert settings.per_model == {"lenet": {"model.norm": "batch"}}
+    run(*grid, "budget=laptop", "plan=true")
+    assert re.search(r"4 cells in outputs/sweep-\w{8}-laptop:", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "full", "laptop"),
+    [("alexnet_simplified", 24, 8), ("vgg_resolution", 15, 10), ("inception_ladder", 21, 11)],
+)
+def test_the_questions_of_the_course_are_grids_for_a_gpu_and_for_a_laptop(experiment, full, laptop, in_tmp, capsys):
+    run(f"experiment={experiment}", "plan=true")
+    run(f"experiment={experiment}", "plan=true", "budget=laptop")
+    said = capsys.readouterr().out
+    assert f"{full} cells in outputs/{experiment}: {full} to do" in said
+    assert f"{laptop} cells in outputs/{experiment}-laptop: {laptop} to do" in said
+
+
 def test_fresh_is_a_folder_beside_the_one_that_is_there(in_tmp, capsys):
     (in_tmp / "outputs" / "small").mkdir(parents=True)
     run(*SMALL, "sweep.name=small", "fresh=true", "plan=true")
@@ -198,6 +223,10 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("plan=1", "plan must be true or false"),
         ("+sweep.slot=1", "unknown key 'sweep.slot'"),
         ("sweep.exclude=3", "sweep.exclude must be a list"),
+        ("sweep.variants=3", "sweep.variants must be a list"),
+        ("sweep.laptop=3", "sweep.laptop must be overrides"),
+        ("sweep.per_model=3", "sweep.per_model must be overrides by model"),
+        ("budget=huge", "budget must be full or laptop"),
     ],
 )
 def test_mistakes_are_answered_in_words(override, words, in_tmp):

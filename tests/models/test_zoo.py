@@ -266,3 +266,4 @@ def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params):
         assert count_parameters(build(config.net_arguments)) == params
     assert (config.values["protocol"], config.values["trainer"]["max_epochs"]) == ("course", 10)
     assert (config.choices["optimizer"], config.values["optimizer"]["momentum"]) == ("sgd", 0)
+    assert (config.choices["scheduler"], config.values["scheduler"]["warmup"]) == ("constant", 0)

@@ -90,6 +90,31 @@ def test_damage_is_found_without_reading_what_is_in_the_file(kind, folder, monke
     count("T05")
 
 
+@pytest.mark.fault
+def test_damage_anywhere_is_found(folder, monkeypatch, count):
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a damaged file was unpickled"))
+    chance, path = random.Random(0), folder / LAST
+    whole = path.read_bytes()
+    for trial in range(90):
+        data = bytearray(whole)
+        match trial % 3:
+            case 0:
+                del data[chance.randrange(len(data)) :]
+            case 1:
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            case 2:
+                start = chance.randrange(len(data))
+                data[start : start + 64] = chance.randbytes(64)
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=r"last\.ckpt is damaged"):
+            files.load(path)
+        newest, _ = newest_intact(folder)
+        assert newest == folder / PREVIOUS
+        assert not path.exists()
+        path.write_bytes(whole)
+        count("T05")
+
+
 def test_torch_itself_reads_a_file_with_a_flipped_bit(tmp_path):
     """The negative control: why there is a checksum at all."""
     torch.save(STATE, tmp_path / "x")

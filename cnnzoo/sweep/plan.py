@@ -1,6 +1,7 @@
 """What a sweep would do, and how long that would take."""
 
 import json
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -47,12 +48,14 @@ def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str) -> list[d
 
 
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
-    """Return the minutes that a cell takes by its multiply-adds and the speed of the nets most like it."""
+    """Return the minutes that a cell takes by its multiply-adds and the speed of the runs most like it."""
     like = [run for run in finished if run["choices"]["model"] == cell.config.choices["model"]] or finished
-    same = [run for run in like if run["macs"] == cell.facts["macs"]] or like
-    if not same:
+    if not like:
         return None
-    macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in same)
+    # A net of a thousandth of the size does not get a thousandth of the work done in the same time, but less.
+    distances = [abs(math.log(run["macs"] / cell.facts["macs"])) for run in like]
+    nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
+    macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
     return float(_images(cell) * cell.facts["macs"] / macs_per_second / 60)
 
 

@@ -43,7 +43,8 @@ def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, targe
             true = data.class_names[labels[index]]
             drawing = draw_gallery(traced, f"test image {index}: {true}", align)
             yield _save(drawing, target / f"maps-{index}-{true.replace('/', '-').replace(' ', '-')}.png")
-        yield _save(draw_fields(traced), target / "receptive-fields.png")
+        if any(net.stages for net in traced):
+            yield _save(draw_fields(traced), target / "receptive-fields.png")
         if any(net.filters is not None for net in traced):
             yield _save(draw_first_filters(traced), target / "filters.png")
     except OSError as error:

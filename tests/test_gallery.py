@@ -28,6 +28,11 @@ def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
         assert picture.getextrema() == (0, 255)
 
 
+def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):
+    main(["maps", str(runs / "mlp"), "--images", "1"])
+    assert capsys.readouterr().out == "outputs/maps/maps-1-pattern-1.png\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

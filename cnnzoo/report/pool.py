@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from cnnzoo.report.runs import FACTS, Row
 
 ALIKE = ("model", "data.resize", "optimizer")  # known also of what was not run
 GROUPS = (*ALIKE, "scheduler", "data", "protocol")  # by which runs are told apart at first
+OF_TRAINING = ("trainer.", "data.", "label_smoothing", "compile")
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
@@ -46,21 +47,30 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     return [row for row in rows if id(row) in kept], len(rows) - len(kept)
 
 
-def add_settings(rows: Iterable[Row]) -> None:
-    """Add to each row `settings`, what tells it apart from most with the same `ALIKE`, such as width=0.5."""
-    groups: dict[Any, list[Row]] = {}
+def add_settings(rows: Sequence[Row]) -> None:
+    """Add to each row `settings`, what tells it apart from most others, such as width=0.5.
+
+    How it was trained (`OF_TRAINING`) is compared with all rows, other keys with those of the same `ALIKE`.
+    """
+    alike: dict[Any, list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row.get(key) for key in ALIKE), []).append(row)
-    for group in groups.values():
-        keys = dict.fromkeys(key for row in group for key in row if _is_setting(key))
-        usual = {}
-        for key in keys:
-            counts = Counter(_short(row[key]) for row in group if key in row)
-            if len(counts) > 1:
-                usual[key] = counts.most_common(1)[0][0]
-        for row in group:
-            own = [(key, row[key]) for key in usual if key in row and _short(row[key]) != usual[key]]
-            row["settings"] = " ".join(f"{key.removeprefix('model.')}={_short(value)}" for key, value in own)
+        row["settings"] = ""
+        alike.setdefault(tuple(row.get(key) for key in ALIKE), []).append(row)
+    for group in alike.values():
+        _add_settings(group, lambda key: not key.startswith(OF_TRAINING))
+    _add_settings(rows, lambda key: key.startswith(OF_TRAINING) and key not in ALIKE)
+
+
+def _add_settings(rows: Sequence[Row], about: Callable[[str], bool]) -> None:
+    usual = {}
+    for key in dict.fromkeys(key for row in rows for key in row if _is_setting(key) and about(key)):
+        counts = Counter(_short(row[key]) for row in rows if key in row)
+        if len(counts) > 1:
+            usual[key] = counts.most_common(1)[0][0]
+    for row in rows:
+        own = [(key, _short(row[key])) for key in usual if key in row and _short(row[key]) != usual[key]]
+        words = [f"{key.removeprefix('model.').removeprefix('trainer.')}={value}" for key, value in own]
+        row["settings"] = " ".join([*filter(None, [row["settings"]]), *words])
 
 
 def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]]:

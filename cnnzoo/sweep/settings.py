@@ -12,6 +12,8 @@ from cnnzoo.config import LATER_KEYS, SWEEP_KEYS
 from cnnzoo.errors import UserError
 from cnnzoo.sweep.grid import is_of_runs
 
+LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -70,7 +72,7 @@ def read_settings(config: DictConfig) -> Settings:
     must("sweep.timeout", "a number of minutes above 0", timeout is None or is_time, "60")
     must("sweep.invalid", "skip or error", keys["invalid"] in ("skip", "error"), "skip")
     must("budget", "full or laptop", keys["budget"] in ("full", "laptop"), "laptop")
-    reduced = keys["laptop"]
+    reduced = LAPTOP if keys["laptop"] is None else keys["laptop"]
     must("sweep.laptop", "overrides", isinstance(reduced, dict), "'{trainer.max_epochs: 1}'")
     reduced = dict(reduced) if keys["budget"] == "laptop" else {}
     excluded = [keys["exclude"], reduced.pop("exclude", [])]

@@ -133,11 +133,11 @@ class HyperParameters(lightning.Callback):
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the tab's row."""
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
-        for column in ("val/acc", "val/loss"):
-            if column in self.history.rows[-1]:
-                best = max(self.history.rows, key=lambda row: row["val/acc"])
-                figures[column] = best[column]
+        last = trainer.callback_metrics
+        figures = {"test/acc": float(last["test/acc"]), "test/loss": float(last["test/loss"])}
+        if "val/acc" in self.history.rows[-1]:
+            best = max(self.history.rows, key=lambda row: row["val/acc"])
+            figures |= {name: best[name] for name in ("val/acc", "val/loss")}
         figures["seconds_per_epoch"] = self.history.median("seconds") or 0.0
         writer = _writer(trainer)
         for summary in hparams(dict(self.values), figures):  # type: ignore[no-untyped-call]

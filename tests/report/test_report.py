@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -81,6 +82,13 @@ def test_rows_are_told_apart_by_what_differs_and_by_nothing_that_follows_from_it
     assert [(row["model"], row["px"], row["settings"]) for row in rows] == [
         *(("lenet", "28", ""), ("lenet", "28", "width=0.5"), ("lenet", "96", ""), ("vgg11", "28", "")),
     ]
+
+
+def test_how_a_row_was_trained_is_compared_with_all_others(tmp_path):
+    for model in ("lenet", "nin"):
+        write_run(tmp_path / model, model=model)
+    write_run(tmp_path / "long", model="mlp", **{"trainer.max_epochs": 30, "optimizer.lr": 0.5})
+    assert [row["settings"] for row in table_of(tmp_path)] == ["", "max_epochs=30", ""]  # in the order of the folders
 
 
 def test_rows_that_pool_more_than_seeds_are_named(tmp_path):
@@ -216,6 +224,18 @@ def test_each_format_holds_the_whole_table(question, language):
     assert len(lines) == 3
     assert 0 < float(lines[0]["test_acc"]) < 1
     assert float(lines[0]["test_acc_std"]) == pytest.approx(0.01 / 2**0.5)
+
+
+@pytest.mark.parametrize(("language", "compiler"), [("en", "pdflatex"), ("zh", "xelatex")])
+def test_latex_compiles(question, language, compiler, tmp_path_factory):
+    if not shutil.which(compiler):
+        pytest.skip(f"needs {compiler}")
+    folder = tmp_path_factory.mktemp("latex")
+    save(make_report(question, language=language), "latex", folder)
+    command = [compiler, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Missing character" not in (folder / "report.log").read_text(errors="replace")
 
 
 def test_the_page_needs_nothing_else_and_its_ids_are_its_own(question):

@@ -162,13 +162,20 @@ def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
 
 def test_a_budget_has_its_own_overrides_and_its_own_folder(in_tmp, capsys):
     grid = ["data=synthetic", "model=mlp,lenet", "seed=0,1"]
-    laptop = "+sweep.laptop.exclude=[{model: mlp, seed: 1}]", "+sweep.laptop.per_model={lenet: {model.norm: batch}}"
+    more = "{seed: 3, exclude: [{model: mlp, seed: 1}], per_model: {lenet: {model.norm: batch}}}"
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("sweep", [*laptop, "budget=laptop"], return_hydra_config=True)
-    settings = read_settings(config)
-    assert settings.reduced == {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}
-    assert settings.exclude == [{"model": "mlp", "seed": 1}]
-    assert settings.per_model == {"lenet": {"model.norm": "batch"}}
+        chosen, full, default = (
+            read_settings(compose("sweep", overrides, return_hydra_config=True))
+            for overrides in (
+                [f"sweep.laptop={more}", "budget=laptop"],
+                [f"sweep.laptop={more}"],
+                ["budget=laptop"],
+            )
+        )
+    assert (chosen.reduced, full.reduced) == ({"seed": 3}, {})
+    assert (chosen.exclude, full.exclude) == ([{"model": "mlp", "seed": 1}], [])
+    assert (chosen.per_model, full.per_model) == ({"lenet": {"model.norm": "batch"}}, {})
+    assert default.reduced == {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}
     run(*grid, "budget=laptop", "plan=true")
     assert re.search(r"4 cells in outputs/sweep-\w{8}-laptop:", capsys.readouterr().out)
 

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     maps.add_argument("--save", metavar="DIR", type=Path, default=Path("outputs") / "maps")
     report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
-    report.add_argument("overrides", nargs=1, metavar="FOLDER", help="of a sweep, or of any runs, such as outputs")
+    report.add_argument("overrides", nargs="+", metavar="FOLDER", help="of sweeps, or of any runs, such as outputs")
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if flags := [each for each in rest if each.startswith("-")]:
         parser.error(f"unrecognized arguments: {' '.join(flags)}")
     overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
+    if parsed.verb == "cell" and len(overrides) > 1:
+        parser.error(f"one cell at a time, and not also {overrides[1]}")
     logging.basicConfig(format="%(message)s")
     with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif parsed.verb == "maps":
             show_maps(overrides, parsed)
         elif parsed.verb == "report":
-            show_report(Path(parsed.overrides[0]), parsed)
+            show_report([Path(folder) for folder in overrides], parsed)
         elif parsed.verb == "cell":
             from cnnzoo.sweep.cell import run_planned
 
@@ -98,7 +100,7 @@ def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
         print(path)
 
 
-def show_report(folder: Path, options: argparse.Namespace) -> None:
+def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
     """Print a report, or write it with its figures."""
     from cnnzoo.report.make import make_report
     from cnnzoo.report.save import render, save
@@ -107,7 +109,7 @@ def show_report(folder: Path, options: argparse.Namespace) -> None:
     if at_least is not None and not 0 < at_least <= 1:
         raise UserError(f"--at-least is a fraction (got {at_least:g})\ntype for example --at-least 0.85")
     document = make_report(
-        folder,
+        folders,
         rows=options.rows.split(",") if options.rows else (),
         pivot=options.columns,
         baseline=options.baseline,
@@ -115,7 +117,7 @@ def show_report(folder: Path, options: argparse.Namespace) -> None:
         language=options.lang,
     )
     if options.save or options.format == "html":
-        for path in save(document, options.format, options.save or folder / "report"):
+        for path in save(document, options.format, options.save or folders[0] / "report"):
             print(path)
     else:
         print(render(document, options.format), end="", flush=True)

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_data, build_net
+from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
@@ -160,6 +161,7 @@ def _recorded_run(
         "name": config.name,
         "choices": config.choices,
         "config": config.values,
+        "changed": changes(config),
         "seed": config.values["seed"],
         "protocol": config.values["protocol"],
         **asdict(facts),

@@ -32,7 +32,20 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "resume": ({"build", "config", "record", "training"}, {"torch"}),
     "run": (
-        {"analysis", "blocks", "build", "config", "errors", "fit", "record", "reload", "resume", "trained", "training"},
+        {
+            "analysis",
+            "blocks",
+            "build",
+            "checks",
+            "config",
+            "errors",
+            "fit",
+            "record",
+            "reload",
+            "resume",
+            "trained",
+            "training",
+        },
         {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (

@@ -21,7 +21,8 @@ from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
 KEYS = (
-    "schema status started name choices config seed protocol precision stem params conv_params dense_params num_convs "
+    "schema status started name choices config changed seed protocol precision stem params conv_params dense_params "
+    "num_convs "
     "num_dense macs input_shape "
     "micro_batch_size metrics epochs seconds images_per_second peak_bytes device threads slots versions git data error"
 )  # fmt: skip
@@ -78,7 +79,7 @@ def test_metrics_csv_has_a_row_per_epoch_and_the_record_its_best(finished):
 def test_tensorboard_shows_the_same_figures(finished):
     events = EventAccumulator(str(finished)).Reload()
     losses = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
-    others = {"lr", "images_per_second", "train/grad_norm", "seconds_per_epoch"}
+    others = {"lr", "images_per_second", "train/grad_norm", "seconds_per_epoch", "best/val_acc", "best/val_loss"}
     assert set(events.Tags()["scalars"]) == losses | others
     shown = [event.value for event in events.Scalars("val/loss")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
@@ -99,8 +100,9 @@ def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
     assert (values["lr"].number_value, values["model.norm"].string_value) == (0.03, "none")
     shown = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)
     names = {info.name.tag for info in shown.experiment.metric_infos}
-    assert names == {"test/acc", "test/loss", "val/acc", "val/loss", "seconds_per_epoch"}
-    assert events.Scalars("test/acc")[-1].value == pytest.approx(record["metrics"]["test/acc"], abs=1e-5)
+    assert names == {"test/acc", "test/loss", "best/val_acc", "best/val_loss", "seconds_per_epoch"}
+    for shown, kept in (("test/acc", "test/acc"), ("best/val_acc", "val/acc")):
+        assert events.Scalars(shown)[-1].value == pytest.approx(record["metrics"][kept], abs=1e-5)
 
 
 def test_pictures_can_be_left_out(tmp_path):

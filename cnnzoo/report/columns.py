@@ -1,18 +1,28 @@
 """The columns of a report's tables, in English and Chinese."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cnnzoo.report.pool import Change, Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
-from cnnzoo.report.texts import Language
+from cnnzoo.report.texts import Language, say
 
 KEYS = {
     "model": ("model", "模型"),
     "data.resize": ("px", "像素"),
     "optimizer": ("optimizer", "优化器"),
     "scheduler": ("schedule", "学习率调度"),
+    "data": ("data", "数据"),
+    "protocol": ("protocol", "协议"),
+    "trainer.max_epochs": ("epochs", "轮数"),
+    "data.batch_size": ("batch", "批量"),
+    "device": ("device", "设备"),
+    "precision": ("precision", "精度"),
+    "threads": ("threads", "线程"),
+    "slots": ("runs at a time", "同时运行"),
+    "pieces": ("pieces of a batch", "批的分块"),
     "settings": ("settings", "设置"),
 }
 
@@ -23,14 +33,15 @@ def accuracy(value: Spread) -> str:
 
 
 def change(value: Change) -> str:
-    """Return a change of accuracy in points, such as `-0.31`; within brackets if it is within the spread."""
+    """Return a change in points, such as `-0.31`: in brackets within the spread, with * if that is not known."""
     text = f"{100 * value.value:+.2f}".replace("-", "−")
-    return f"({text})" if value.within_spread else text
+    return {True: f"({text})", False: text, None: f"{text}*"}[value.within_spread]
 
 
 def percent(value: float) -> str:
-    """Return such as `65.1%`."""
-    return f"{value:.1%}".replace("-", "−")
+    """Return such as `65.1%`, with more digits near 0 and 1, so that only all is 100% and only nothing 0%."""
+    digits = next((each for each in (1, 2, 3) if 0 < round(100 * abs(value), each) < 100), 1)
+    return f"{value:.{digits}%}".replace("-", "−")
 
 
 def millions(count: float) -> str:
@@ -38,10 +49,8 @@ def millions(count: float) -> str:
     return f"{count / 1e6:,.1f}"
 
 
-def _layers(row: Row) -> str | None:
-    if row.get("num_convs") is None:
-        return None
-    return f"{row['num_convs']} conv + {row['num_dense']} dense"
+def _layers(row: Row) -> tuple[int, int] | None:
+    return None if row.get("num_convs") is None else (row["num_convs"], row["num_dense"])
 
 
 def _share(part: str) -> Callable[[Row], float | None]:
@@ -50,7 +59,7 @@ def _share(part: str) -> Callable[[Row], float | None]:
 
 # key: titles, text of a value, value of a row where it is not simply under the key
 _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] | None]] = {
-    "structure": ("structure", "结构", str, _layers),
+    "structure": ("structure", "结构", lambda layers: "{} conv + {} dense".format(*layers), _layers),
     "stem": ("stem", "stem", str, None),
     "params": ("parameters", "参数量", "{:,}".format, None),
     "conv_share": ("conv", "卷积占比", percent, _share("conv_params")),
@@ -60,7 +69,7 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "acc_change": ("change (points)", "变化 (百分点)", change, None),
     "enough": ("≥ threshold", "达标", lambda enough: "✓" if enough else "✗", None),
     "val_acc": ("val acc", "验证准确率", accuracy, None),
-    "seeds": ("seeds", "种子数", str, None),
+    "seeds": ("seeds", "完成/种子数", str, None),
     "seconds_per_epoch": ("s/epoch", "秒/轮", "{:,.1f}".format, None),
     "time_saved": ("time saved", "节省时间", percent, None),
     "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
@@ -81,6 +90,7 @@ def columns(keys: Sequence[str], language: Language) -> list[Column]:
     for key in keys:
         if key in _COLUMNS:
             english, chinese, show, _ = _COLUMNS[key]
+            show = CHINESE.get(key, show) if language == "zh" else show
             chosen.append(Column(key, chinese if language == "zh" else english, show, left=key in WORDS))
         else:
             english, chinese = KEYS.get(key, (key.removeprefix("model."), key.removeprefix("model.")))
@@ -88,10 +98,42 @@ def columns(keys: Sequence[str], language: Language) -> list[Column]:
     return chosen
 
 
-def as_shown(row: Row) -> dict[str, str]:
-    """Return the values of a row as its table shows them, and those without a column as text."""
+def as_shown(row: Row, language: Language) -> dict[str, str]:
+    """Return the values of a row as its table shows them, others as text, and savings and changes in words."""
     shown = {key: str(value) for key, value in row.items()}
-    return shown | {key: show(row[key]) for key, (_, _, show, _) in _COLUMNS.items() if row.get(key) is not None}
+    known = [column for column in columns(list(_COLUMNS), language) if row.get(column.key) is not None]
+    shown |= {column.key: column.show(row[column.key]) for column in known}
+    for key in ("params_saved", "macs_saved", "time_saved"):
+        if row.get(key) is not None:
+            shown[key] = say(language, "saved" if row[key] >= 0 else "more", percent=percent(abs(row[key])))
+    if row.get("acc_change") is not None:
+        words = {True: "points_within", False: "points", None: "points"}[row["acc_change"].within_spread]
+        shown["acc_change"] = say(language, words, points=change(replace(row["acc_change"], within_spread=False)))
+    return shown
+
+
+STATUSES = {
+    "to do": "待运行",
+    "n/a": "不可行",
+    "running": "运行中",
+    "failed": "失败",
+    "stuck": "停滞",
+    "diverged": "发散",
+    "preempted": "被中断",
+    "unsupported": "不支持",
+}
+
+
+def _chinese_status(status: str) -> str:
+    for english, chinese in STATUSES.items():
+        status = status.replace(english, chinese)
+    return status
+
+
+CHINESE: dict[str, Callable[[Any], str]] = {
+    "structure": lambda layers: "{} 个卷积层 + {} 个全连接层".format(*layers),
+    "status": _chinese_status,
+}
 
 
 def complete(rows: Sequence[Row]) -> None:

@@ -10,7 +10,7 @@ from cnnzoo.report.figures import write
 from cnnzoo.report.pool import Change, Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
-from cnnzoo.report.texts import Language
+from cnnzoo.report.texts import Language, listed
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def markdown(document: Document, figures: str | None) -> str:
             case Paragraph(text):
                 parts.append(text)
             case Table(columns, rows, caption, notes):
-                parts += [f"{caption}", to_markdown(columns, rows).rstrip(), *("; ".join(notes),)]
+                parts += [f"{caption}", to_markdown(columns, rows).rstrip(), listed(document.language, list(notes))]
             case Figure(name, caption, _):
                 parts += [f"![{caption}]({figures}/{name}.svg)"] if figures else []
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -89,12 +89,16 @@ def csv(document: Document) -> str:
     """Return the plain values of the first table and those with the same rows as one; beside a mean, its deviation."""
     tables = [block for block in document.blocks if isinstance(block, Table)]
     rows = tables[0].rows
-    columns: dict[str, Column] = {}
+    if len(tables) > 1 and tables[1].rows is not rows:  # of several figures
+        rows = [{"figure": table.caption.partition(" / ")[0], **row} for table in tables for row in table.rows]
+        columns = [Column("figure", ""), *tables[0].columns]
+        return to_csv(columns, [_plain(row) for row in rows])
+    merged: dict[str, Column] = {}
     for column in (column for table in tables if table.rows is rows for column in table.columns):
-        columns[column.key] = column
+        merged[column.key] = column
         if any(isinstance(row.get(column.key), Spread) for row in rows):
-            columns[f"{column.key}_std"] = Column(f"{column.key}_std", "")
-    return to_csv(list(columns.values()), [_plain(row) for row in rows])
+            merged[f"{column.key}_std"] = Column(f"{column.key}_std", "")
+    return to_csv(list(merged.values()), [_plain(row) for row in rows])
 
 
 def _plain(row: Row) -> Row:
@@ -104,6 +108,8 @@ def _plain(row: Row) -> Row:
             plain |= {key: value.mean, f"{key}_std": value.deviation}
         elif isinstance(value, Change):
             plain[key] = value.value
+        elif key == "structure" and value is not None:
+            plain[key] = "{} conv + {} dense".format(*value)
     return plain
 
 
@@ -117,8 +123,8 @@ SECTIONS = {1: r"\section*{%s}", 2: r"\subsection*{%s}", 3: r"\subsubsection*{%s
 
 
 def latex(document: Document, figures: str | None) -> str:
-    """Return the report as a LaTeX document; for Chinese with the class ctexart, to be compiled by XeLaTeX."""
-    parts = [HEAD % ("ctexart" if document.language == "zh" else "article")]
+    """Return the report as a LaTeX document; one with Chinese in it is of class ctexart, to be compiled by XeLaTeX."""
+    parts = []
     for block in document.blocks:
         match block:
             case Heading(text, level):
@@ -129,13 +135,18 @@ def latex(document: Document, figures: str | None) -> str:
                 table = to_latex(columns, rows)
                 wide = f"{SHRINK}{{%\n{table}}}"
                 lines = [rf"\caption{{{escape_latex(caption)}}}", wide]
-                lines += [rf"\par\smallskip\footnotesize {escape_latex('; '.join(notes))}"] if notes else []
+                lines += (
+                    [rf"\par\smallskip\footnotesize {escape_latex(listed(document.language, list(notes)))}"]
+                    if notes
+                    else []
+                )
                 parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
             case Figure(name, caption, _):
                 picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
                 lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]
                 parts += ["\n".join([r"\begin{figure}[htbp]\centering", *lines, r"\end{figure}"])] if figures else []
-    return "\n\n".join([*parts, r"\end{document}"]) + "\n"
+    text = "\n\n".join([*parts, r"\end{document}"]) + "\n"
+    return HEAD % ("ctexart" if any("\u2e80" <= sign <= "\uffef" for sign in text) else "article") + text
 
 
 def save_figures(document: Document, folder: Path) -> list[Path]:

@@ -17,12 +17,15 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
+from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, say
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
 MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
+CONFUSION = "confusion.csv"
+EVALUATED = ("val/acc", "test/acc")
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
 STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
@@ -62,9 +65,10 @@ def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
     """Return test accuracy against a cost, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
+    columns = 1 + len(known) // 18
     style, language = _style(language)
     with rc_context(style):
-        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for row, (marker, color) in zip(known, _looks(), strict=False):
             accuracy = row["test_acc"]
@@ -92,7 +96,7 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
         _percent_axis(axes)
         axes.set_xlabel(say(language, cost))
         axes.set_ylabel(say(language, "test_acc"))
-        figure.legend(loc="outside right upper", fontsize=8)
+        figure.legend(loc="outside right upper", ncols=columns, fontsize=8)
     return figure
 
 
@@ -111,37 +115,43 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
     with rc_context(style):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
+        named: dict[str, None] = {}
         for index, row in enumerate(rows):
-            histories = [read_history(Path(run["folder"])) for run in row["runs"] if run["status"] == "completed"]
-            if not (histories := [history for history in histories if history]):
-                continue
-            evaluated = "val/acc" if "val/acc" in histories[0][0] else "test/acc"
-            color, line = COLORS[index % len(COLORS)], LINES[index // 2 % len(LINES)]
-            marker = MARKERS[index % len(MARKERS)]
+            histories = histories_of(row)
+            evaluated = next(column for column in EVALUATED if column in histories[0][0])
+            named[say(language, evaluated)] = None
+            length = min(map(len, histories))
+            look: Any = {"color": COLORS[index % len(COLORS)], "ls": LINES[index // 2 % len(LINES)], "lw": 1.4}
+            look |= {"marker": MARKERS[index % len(MARKERS)], "ms": 4, "markevery": max(1, length // 6)}
             for axes, column in ((left, "train/loss"), (right, evaluated)):
-                length = min(map(len, histories))
-                epochs = list(range(1, length + 1))
+                epochs = range(1, length + 1)
                 values = [[history[epoch][column] for history in histories] for epoch in range(length)]
-                means = [statistics.fmean(each) for each in values]
-                look: Any = {
-                    "color": color,
-                    "ls": line,
-                    "marker": marker,
-                    "ms": 4,
-                    "lw": 1.4,
-                    "markevery": max(1, length // 6),
-                }
-                axes.plot(epochs, means, label=row["label"] if axes is left else None, **look)
+                axes.plot(
+                    epochs,
+                    [statistics.fmean(each) for each in values],
+                    label=row["label"] if axes is left else None,
+                    **look,
+                )
                 if len(histories) > 1:
                     low, high = [min(each) for each in values], [max(each) for each in values]
-                    axes.fill_between(epochs, low, high, color=color, alpha=0.2, lw=0)
-                axes.set_ylabel(say(language, column))
+                    axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, lw=0)
+        left.set_ylabel(say(language, "train/loss"))
+        right.set_ylabel(" / ".join(named))
         for axes in (left, right):
             axes.set_xlabel(say(language, "epoch"))
             axes.xaxis.get_major_locator().set_params(integer=True)
         _percent_axis(right)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
+
+
+def histories_of(row: Row) -> list[list[dict[str, Any]]]:
+    """Return the epochs of each completed run of the row, of those that are evaluated alike."""
+    every = [read_history(Path(run["folder"])) for run in row["runs"] if run["status"] == "completed"]
+    for column in EVALUATED:
+        if histories := [history for history in every if history and column in history[0]]:
+            return histories
+    return []
 
 
 def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
@@ -206,18 +216,23 @@ def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
     total: np.ndarray | None = None
     names: list[str] = []
     for run in row["runs"]:
-        path = Path(run["folder"]) / "confusion.csv"
+        path = Path(run["folder"]) / CONFUSION
         if run["status"] == "completed" and path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                header, *lines = csv.reader(file)
-            names, counts = header[1:], np.array([[int(value) for value in line[1:]] for line in lines])
-            total = counts if total is None else total + counts
+            try:
+                with path.open(newline="", encoding="utf-8") as file:
+                    header, *lines = csv.reader(file)
+                counts = np.array([[int(value) for value in line[1:]] for line in lines])
+            except ValueError as error:
+                raise UserError(f"{path} is damaged: {error}\nmend it, or move it away") from error
+            if total is not None and (names != header[1:] or total.shape != counts.shape):
+                continue  # of other classes
+            names, total = header[1:], counts if total is None else total + counts
     return None if total is None else (row["label"], names, total)
 
 
 def has_confusion(row: Row) -> bool:
     """Say whether any run of the row left a confusion matrix."""
-    return _confusion(row) is not None
+    return any((Path(run["folder"]) / CONFUSION).exists() for run in row["runs"] if run["status"] == "completed")
 
 
 def _looks() -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,19 @@ from cnnzoo.errors import UserError
 from cnnzoo.report import course, figures
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
-from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool
+from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, say
 
-CIRCUMSTANCES = (
-    *(
-        "trainer.max_epochs",
-        "data.batch_size",
-        "trainer.limit_train_batches",
-        "device",
-        "threads",
-        "precision",
-        "slots",
-    ),
-)
-USUAL = {"trainer.limit_train_batches": ["1.0"], "slots": ["1"]}  # not worth saying
+CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
+USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 CURVES, MATRICES = 8, 4  # rows in one figure, beyond which it cannot be read: the best
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # letters of checksums and commits that are shown
 
 
 def make_report(
-    folder: Path,
+    folders: Sequence[Path],
     *,
     rows: Sequence[str] = (),
     pivot: str | None = None,
@@ -40,10 +29,10 @@ def make_report(
     at_least: float | None = None,
     language: Language = "en",
 ) -> Document:
-    """Return the report of the runs in `folder`.
+    """Return the report of the runs in `folders`.
 
     Args:
-        folder: of a sweep, or of any runs.
+        folders: of sweeps, or of any runs.
         rows: keys of the configuration whose values make a row; by default those in which the runs differ, but seeds.
         pivot: key whose values make columns, in tables of accuracy and time.
         baseline: the label of a row, or a model: what the others are compared with.
@@ -53,32 +42,35 @@ def make_report(
     Raises:
         UserError: there are no runs, no such key, or no such row.
     """
-    runs, repeats = drop_repeats(read_runs(folder))
-    add_settings(runs)
+    if pivot and (baseline or at_least):
+        raise UserError("--columns makes tables without a baseline or threshold\ntype one or the other")
+    runs, repeats = drop_repeats(read_runs(folders))
+    common = add_settings(runs)
     question = course.find_question(runs)
-    keys = list(rows) or _keys(runs)
+    keys = list(dict.fromkeys(rows)) or _keys(runs)
     known = {key for row in runs for key in row}
     if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
         raise UserError(f"unknown key {unknown[0]!r}\ntype keys of the configuration, such as model or data.resize")
-    if pivot is not None and pivot in keys:
-        keys.remove(pivot)
+    keys = [key for key in keys if key != pivot]
     pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])
-    if question and not pivot and not rows:
-        baseline, at_least = baseline or question.baseline(pooled), at_least or question.at_least
+    answer = question if question and not pivot and not rows else None
+    if answer:
+        baseline, at_least = baseline or answer.baseline(pooled), at_least or answer.at_least
     first = find_row(pooled, baseline) if baseline else None
-    if first is not None or at_least is not None:
-        compare(pooled, first, at_least)
-    notes = _notes(runs, repeats, mixed, first, at_least, language)
-    title = say(language, question.title) if question else say(language, "runs", folder=folder)
+    compare(pooled, first, at_least)
+    complete(pooled)
+    notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
+    named = ", ".join(map(str, folders))
+    title = say(language, question.title) if question else say(language, "runs", folder=named)
     document = Document(language, [Heading(title, 1)])
     if pivot:
         document.blocks += _pivots(pooled, keys, pivot, notes, language)
     else:
-        complete(pooled)
-        if question:
-            document.blocks += [Paragraph(each) for each in question.paragraphs(pooled, first, language)]
+        if answer:
+            paragraphs = answer.paragraphs(pooled, first, at_least, language)
+            document.blocks += [Paragraph(each) for each in paragraphs]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
-            found = columns(known_keys((*keys, *shown), pooled), language)
+            found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption), notes))
     document.blocks += _figures(pooled, at_least, language)
     return document
@@ -95,21 +87,24 @@ def _keys(runs: Sequence[Row]) -> list[str]:
 
 
 def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, notes: list[str], language: Language) -> list[Any]:
-    values = list(dict.fromkeys(row[pivot] for row in pooled if row.get(pivot) is not None))
-    values.sort(key=lambda value: (isinstance(value, str), value))
+    values = {str(row[pivot]): row[pivot] for row in pooled if row.get(pivot) is not None}
+    across = sorted(
+        values,
+        key=lambda name: (
+            not isinstance(values[name], int | float),
+            values[name] if isinstance(values[name], int | float) else name,
+        ),
+    )
     tables = []
     for figure in ("test_acc", "seconds_per_epoch", "params", "macs"):
         (measured,) = columns([figure], language)
-        lines: dict[tuple[Any, ...], Row] = {}
+        lines: dict[tuple[str, ...], Row] = {}
         for row in pooled:
-            line = lines.setdefault(tuple(row.get(key) for key in keys), {key: row.get(key) for key in keys})
-            ended = row["status"] if row[figure] is None else None
-            line[f"{row[pivot]}"] = row[figure] if ended in (None, "completed") else ended
-        name = KEYS.get(pivot, (pivot, pivot))[language == "zh"]
-        show = _show_or_say(measured)
-        across = [Column(f"{value}", f"{value}", show) for value in values]
-        caption = f"{measured.title} / {name}"
-        tables.append(Table([*columns(keys, language), *across], list(lines.values()), caption, notes))
+            line = lines.setdefault(tuple(str(row.get(key)) for key in keys), {key: row.get(key) for key in keys})
+            line[str(row[pivot])] = row["status"] if row[figure] is None else row[figure]
+        caption = f"{measured.title} / {KEYS.get(pivot, (pivot, pivot))[language == 'zh']}"
+        shown = [*columns(keys, language), *(Column(name, name, _show_or_say(measured)) for name in across)]
+        tables.append(Table(shown, list(lines.values()), caption, notes))
     return tables
 
 
@@ -121,14 +116,15 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []
-    if len(tested) > 1:
-        for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
+    for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
+        if sum(1 for row in tested if row.get(cost)) > 1:
             caption = say(language, "trade_off", cost=say(language, cost))
             draw = partial(figures.draw_trade_off, tested, cost, language, at_least)
             found.append(Figure(name, caption, draw))
-    if tested:
-        shown = [row for row in tested if any(row is each for each in best[:CURVES])]
-        caption = say(language, "curves" if len(shown) == len(tested) else "best_curves")
+    curves = [row for row in best if figures.histories_of(row)]
+    if curves:
+        shown = [row for row in tested if any(row is each for each in curves[:CURVES])]
+        caption = say(language, "curves" if len(shown) == len(curves) else "best_curves")
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
     counted = [row for row in pooled if row.get("conv_params") is not None]
     if len(counted) > 1:
@@ -141,7 +137,14 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
 
 
 def _notes(
-    runs: Sequence[Row], repeats: int, mixed: list[str], first: Row | None, at_least: float | None, language: Language
+    runs: Sequence[Row],
+    common: Mapping[str, str],
+    repeats: int,
+    mixed: list[str],
+    pooled: Sequence[Row],
+    first: Row | None,
+    at_least: float | None,
+    language: Language,
 ) -> list[str]:
     """Return what holds for all rows of a table, and how to read it."""
     made = [row for row in runs if row.get("device")]
@@ -151,19 +154,29 @@ def _notes(
 
     notes = [say(language, name) for name in values(lambda row: row["protocol"])]
     for key in CIRCUMSTANCES:
-        found = values(itemgetter(key))
+        found = values(lambda row, key=key: row.get(key))  # type: ignore[misc]
         if found and found != USUAL.get(key):
             notes.append(say(language, key, value=" / ".join(found)))
+    if common:
+        notes.append(
+            say(language, "common", values=" ".join(f"{short_key(key)}={value}" for key, value in common.items()))
+        )
     notes += values(lambda row: " ".join(f"{name} {version}" for name, version in row["versions"].items()))
-    files = {name: sha[:SHA_LENGTH] for row in made for name, sha in row["files"].items()}
+    files: dict[str, list[str]] = {}
+    for name, sha in dict.fromkeys(each for row in made for each in sorted(row["files"].items())):
+        files.setdefault(name, []).append(sha[:SHA_LENGTH])
     if files:
-        notes.append("sha256 " + ", ".join(f"{name} {sha}" for name, sha in sorted(files.items())))
+        notes.append("sha256 " + ", ".join(f"{name} {' / '.join(shas)}" for name, shas in files.items()))
+    if any(len(shas) > 1 for shas in files.values()):
+        notes.append(say(language, "differ"))
     if commits := " / ".join(values(lambda row: _commit(row["git"]))):
         notes.append(f"commit {commits} " + (say(language, "dirty") if "+" in commits else ""))
     if dates := sorted(values(lambda row: (row.get("started") or "")[:10])):
         notes.append(" / ".join(dict.fromkeys((dates[0], dates[-1]))))
     if first is not None:
         notes.append(say(language, "compared", label=first["label"]))
+        if any(row.get("acc_change") and row["acc_change"].within_spread is None for row in pooled):
+            notes.append(say(language, "starred"))
     if at_least is not None:
         notes.append(say(language, "threshold", percent=f"{100 * at_least:g}%"))
     if repeats:

@@ -2,19 +2,23 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cnnzoo.errors import UserError
 from cnnzoo.report.runs import FACTS, Row
 
-ALIKE = ("model", "data.resize", "optimizer")  # known also of what was not run
-GROUPS = (*ALIKE, "scheduler", "data", "protocol")  # by which runs are told apart at first
-OF_TRAINING = ("trainer.", "data.", "label_smoothing", "compile")
+# By these keys runs are told apart, where they differ; the last ones are about how fast they were, too.
+GROUPS = (
+    *("model", "data.resize", "optimizer", "scheduler", "data", "protocol"),
+    *("trainer.max_epochs", "data.batch_size", "device", "precision", "threads", "slots", "pieces"),
+)
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
+PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
+LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
@@ -29,10 +33,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference of two means, in the unit of the values; and whether it is within the larger deviation of both."""
+    """A difference of two means, in the unit of the values.
+
+    `within_spread`: whether it is within the larger deviation of both; None where one of them is not known.
+    """
 
     value: float
-    within_spread: bool
+    within_spread: bool | None
 
 
 def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
@@ -47,30 +54,19 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     return [row for row in rows if id(row) in kept], len(rows) - len(kept)
 
 
-def add_settings(rows: Sequence[Row]) -> None:
-    """Add to each row `settings`, what tells it apart from most others, such as width=0.5.
-
-    How it was trained (`OF_TRAINING`) is compared with all rows, other keys with those of the same `ALIKE`.
-    """
-    alike: dict[Any, list[Row]] = {}
-    for row in rows:
-        row["settings"] = ""
-        alike.setdefault(tuple(row.get(key) for key in ALIKE), []).append(row)
-    for group in alike.values():
-        _add_settings(group, lambda key: not key.startswith(OF_TRAINING))
-    _add_settings(rows, lambda key: key.startswith(OF_TRAINING) and key not in ALIKE)
+def add_settings(rows: Sequence[Row]) -> dict[str, str]:
+    """Add to each row `settings`, the values that were changed for it, such as width=0.5; return those of all rows."""
+    told = [{key: _short(value) for key, value in row["changed"].items() if key not in GROUPS} for row in rows]
+    common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
+    for row, each in zip(rows, told, strict=True):
+        own = [(key, value) for key, value in each.items() if (key, value) not in common]
+        row["settings"] = " ".join(f"{short_key(key)}={value}" for key, value in own)
+    return dict(sorted(common))
 
 
-def _add_settings(rows: Sequence[Row], about: Callable[[str], bool]) -> None:
-    usual = {}
-    for key in dict.fromkeys(key for row in rows for key in row if _is_setting(key) and about(key)):
-        counts = Counter(_short(row[key]) for row in rows if key in row)
-        if len(counts) > 1:
-            usual[key] = counts.most_common(1)[0][0]
-    for row in rows:
-        own = [(key, _short(row[key])) for key in usual if key in row and _short(row[key]) != usual[key]]
-        words = [f"{key.removeprefix('model.').removeprefix('trainer.')}={value}" for key, value in own]
-        row["settings"] = " ".join([*filter(None, [row["settings"]]), *words])
+def short_key(key: str) -> str:
+    """Return the name of a key of the configuration as it stands in a row's label."""
+    return key.removeprefix("model.").removeprefix("trainer.")
 
 
 def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]]:
@@ -83,11 +79,11 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
     for row in rows:
         groups.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
     varied = [key for position, key in enumerate(keys) if len({group[position] for group in groups}) > 1]
+    labels = _labels([group[0] for group in groups.values()], keys, varied)
     pooled, mixed = [], []
-    for group in groups.values():
+    for label, group in zip(labels, groups.values(), strict=True):
         done = [row for row in group if row["status"] == "completed"]
         one = next(iter(done), group[0])
-        label = " ".join(str(one[key]) for key in keys if one.get(key) and (key in varied or key == "model"))
         others = Counter(row["status"] for row in group if row["status"] != "completed")
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
@@ -101,6 +97,22 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
         if len({_identity(row | {"seed": 0}) for row in group if "protocol" in row}) > 1:
             mixed.append(label)
     return pooled, mixed
+
+
+def _labels(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str]) -> list[str]:
+    """Return short names for the rows: the model, and what else is needed to tell them apart."""
+
+    def label(row: Row, *, short: bool) -> str:
+        words = []
+        for key in keys:
+            value = row.get(key)
+            if value in (None, "") or (key != "model" and key not in varied) or (short and key in LEFT_OUT):
+                continue
+            words.append(str(value) if key in PLAIN else f"{short_key(key)}={_short(value)}")
+        return " ".join(words)
+
+    labels = [label(row, short=True) for row in rows]
+    return labels if len(set(labels)) == len(labels) else [label(row, short=False) for row in rows]
 
 
 def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -> None:
@@ -142,7 +154,9 @@ def _change(here: Spread | None, there: Spread | None) -> Change | None:
     if here is None or there is None:
         return None
     change = here.mean - there.mean
-    return Change(change, abs(change) <= max(here.deviation or 0, there.deviation or 0))
+    if here.deviation is None or there.deviation is None:
+        return Change(change, None)
+    return Change(change, abs(change) <= max(here.deviation, there.deviation))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

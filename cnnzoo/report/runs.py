@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,31 @@ PLAN = "sweep.json"
 NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
 FIGURES = ("images_per_second", "peak_bytes", "epochs")
-CIRCUMSTANCES = ("protocol", "device", "precision", "threads", "slots", "micro_batch_size", "started")
+CIRCUMSTANCES = ("protocol", "device", "precision", "threads", "slots", "started")
 
 
-def read_runs(folder: Path) -> list[Row]:
-    """Return the runs in `folder` and below: one row for each, those of one experiment together.
+def read_runs(folders: Sequence[Path]) -> list[Row]:
+    """Return the runs in `folders` and below, one row for each.
 
     Keys: of config groups, such as `model`; of the configuration, such as `data.resize`; of what is known of the run,
     such as `params`, `val_acc` or `seconds_per_epoch`; `folder`; `status`: that of the record, or `to do` and `n/a` for
-    the cells of a sweep that were not run; `error`; `versions`, `git` and `files` as in the record. Keys without a
-    value are None or missing.
+    the cells of a sweep that were not run; `error`; `changed`: the values that are not those of the chosen yaml files;
+    `pieces` of a batch, where it did not fit into memory; `versions`, `git` and `files` as in the record. Keys without
+    a value are None or missing.
 
     Raises:
         UserError: there is no run.
     """
-    if not folder.is_dir():
-        raise UserError(f"no folder {folder}\ntype the folder of a sweep or of runs, such as outputs")
     rows: dict[str, Row] = {}
-    for path, plan in _find(folder):
+    for path, plan in (each for folder in folders for each in _find(folder)):
         if plan is not None:
-            rows |= {str(path / name): _planned(name, cell) for name, cell in plan.items() if isinstance(cell, dict)}
-        elif (record := _read(path)) is not None:
-            rows[str(path)] = _row(record)
+            rows |= {str(path / name): _planned(cell) for name, cell in plan.items() if isinstance(cell, dict)}
+        else:
+            planned = rows.get(str(path), {})
+            rows[str(path)] = _row(_read(path), planned.get("changed", {}))
     if not rows:
-        raise UserError(f"no runs in {folder}\ntype the folder of a sweep or of runs, such as outputs")
+        named = ", ".join(map(str, folders))
+        raise UserError(f"no runs in {named}\ntype the folder of a sweep or of runs, such as outputs")
     for name, row in rows.items():
         row["folder"] = name
     return list(rows.values())
@@ -46,6 +47,8 @@ def read_runs(folder: Path) -> list[Row]:
 
 def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
     """Yield folders with a run, and those of a sweep, which come first, with what it planned."""
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}\ntype the folder of a sweep or of runs, such as outputs")
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in NO_RUNS)
         path = Path(parent)
@@ -58,7 +61,7 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
             yield path, None
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def _read(folder: Path) -> dict[str, Any]:
     try:
         record = read_record(folder)
         if isinstance(record["choices"], dict) and isinstance(record["config"], dict) and "status" in record:
@@ -68,26 +71,33 @@ def _read(folder: Path) -> dict[str, Any] | None:
     raise UserError(f"{folder / FILE_NAME} is damaged\nmend it, or move its folder away")
 
 
-def _planned(name: str, cell: Mapping[str, Any]) -> Row:
+def _planned(cell: Mapping[str, Any]) -> Row:
     """Return the row of a cell of which no record is known."""
+    texts = dict(each.lstrip("+").split("=", 1) for each in cell.get("overrides", []) if "=" in each)
     return {
+        **_flat(cell.get("config", {})),
+        **cell.get("choices", {}),
         "model": cell.get("model"),
         "data.resize": cell.get("px"),
         "optimizer": cell.get("optimizer"),
         "seed": cell.get("seed"),
-        **dict(each.lstrip("+").split("=", 1) for each in cell.get("overrides", []) if "=" in each),
         **{key: cell.get(key) for key in FACTS},
+        "changed": cell.get("changed")
+        or {key: value for key, value in texts.items() if "." in key and key != "data.resize"},
         "status": "n/a" if cell.get("problem") else "to do",
         "error": cell.get("problem"),
-    } | {"data.resize": cell.get("px"), "seed": cell.get("seed")}
+    }
 
 
-def _row(record: Mapping[str, Any]) -> Row:
+def _row(record: Mapping[str, Any], changed: Mapping[str, Any]) -> Row:
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
+    whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
     return {
         **record["choices"],
         **_flat(record["config"]),
         **{key: record.get(key) for key in (*FACTS, *FIGURES, *CIRCUMSTANCES)},
+        "changed": record.get("changed", changed),
+        "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
         "seconds_per_epoch": seconds.get("per_epoch"),

@@ -23,20 +23,27 @@ def render(document: Document, style: str, *, figures: bool = False) -> str:
 def save(document: Document, style: str, folder: Path) -> list[Path]:
     """Write the report into `folder`, and its figures as SVG, PDF and PNG below it; return what was written.
 
-    A report that is there already and says something else is kept, under a name with a number.
+    If something else is there already, it goes into a folder beside it, with a number.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    path = folder / NAMES[style]
-    text = render(document, style, figures=True)
+    text = render(document, style, figures=True).encode()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            names = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
-            path.rename(next(name for name in names if not name.exists()))
+        path = _choose(folder, NAMES[style], text) / NAMES[style]
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
-            file.write(text.encode())
-        return [path, *save_figures(document, folder / FIGURES)]
+            file.write(text)
+        return [path, *save_figures(document, path.parent / FIGURES)]
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}\ntype --save DIR with another folder") from error
+
+
+def _choose(folder: Path, name: str, text: bytes) -> Path:
+    """Return the first of FOLDER, FOLDER-2, ... that has no other report, nor figures of another."""
+    for number in range(1, 10_000):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        others = [candidate / each for each in (*NAMES.values(), FIGURES) if (candidate / each).exists()]
+        if not others or ((candidate / name).exists() and (candidate / name).read_bytes() == text):
+            return candidate
+    raise UserError(f"{folder} has too many reports beside it\ntype --save DIR with another folder")

@@ -8,6 +8,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
+    "[": "{[}",  # behind the end of a line it would be an argument
     "~": r"\textasciitilde{}",
     "^": r"\^{}",
     "\\": r"\textbackslash{}",

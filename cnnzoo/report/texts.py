@@ -6,22 +6,22 @@ Language = Literal["en", "zh"]
 
 TEXTS = {
     # titles and captions
-    "runs": ("Runs in {folder}", "{folder} 中的运行"),
+    "runs": ("Runs in {folder}", "{folder} 中的各次运行"),
     "results": ("Accuracy and cost", "准确率与开销"),
     "sizes": ("What the nets are made of", "网络的构成"),
     "trade_off": (
         "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: what no other row beats in both.",
-        "测试准确率与{cost}。误差线：各种子的标准差。折线：不被其他行同时超过者。",
+        "测试准确率与{cost}。误差线为不同随机种子间的标准差；折线上的点，没有其他行在两方面都更优。",
     ),
-    "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带为各种子的范围。"),
+    "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
     "best_curves": (
         "Learning curves of the rows with the highest test accuracy; bands span the seeds.",
-        "测试准确率最高的各行的学习曲线，色带为各种子的范围。",
+        "测试准确率最高的各行的学习曲线，色带表示不同随机种子间的最小值到最大值。",
     ),
     "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
     "confusion": (
         "Test images of each class, by what they were taken for, in percent; all seeds together.",
-        "各真实类别的测试图像被判为各类别的百分比，合并所有种子。",
+        "各真实类别的测试图像被判为各类别的百分比，合并所有随机种子。",
     ),
     # notes below a table
     "holdout": (
@@ -34,19 +34,34 @@ TEXTS = {
     ),
     "trainer.max_epochs": ("epochs {value}", "轮数 {value}"),
     "data.batch_size": ("batch size {value}", "批量大小 {value}"),
-    "trainer.limit_train_batches": ("batches an epoch {value}", "每轮批数 {value}"),
     "device": ("device {value}", "设备 {value}"),
     "threads": ("threads {value}", "线程 {value}"),
     "precision": ("precision {value}", "精度 {value}"),
     "slots": ("runs at a time {value}", "同时运行数 {value}"),
-    "dirty": ("(+: with changes)", "（+：有改动）"),
+    "pieces": ("batches computed in pieces: {value}", "每批分块计算：{value}"),
+    "common": ("in all rows: {values}", "所有行：{values}"),
+    "dirty": ("(+: with changes)", "（+：含未提交的改动）"),
+    "differ": ("the data differ", "数据不一致"),
     "compared": (
         "compared with {label}; a change in brackets is within the standard deviation over seeds",
-        "与 {label} 比较，括号内的变化不超过各种子的标准差",
+        "与 {label} 比较；括号内的变化不超过不同随机种子间的标准差",
     ),
+    "starred": ("* one seed, so the spread is not known", "* 只有一个随机种子，离散程度未知"),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
-    "repeats": ("runs left out because they repeat another: {count}", "因重复而略去的运行：{count}"),
-    "mixed": ("pooled over more than seeds: {labels}", "不仅合并了种子：{labels}"),
+    "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
+    "mixed": (
+        "pooled over more than seeds: {labels}",
+        "以下各行除随机种子外还合并了其他设置不同的运行：{labels}",
+    ),
+    # in sentences
+    "saved": ("{percent} saved", "节省 {percent}"),
+    "more": ("{percent} more", "增加 {percent}"),
+    "points": ("{points} points", "变化 {points} 个百分点"),
+    "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
+    "one_seed": (
+        "There is one seed a row: small differences of accuracy may be chance.",
+        "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
+    ),
     # question 1
     "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
     "q1_baseline": (
@@ -54,35 +69,33 @@ TEXTS = {
         "{seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
         "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
     ),
-    "q1_enough": ("The threshold is reached by {labels}.", "达到阈值的简化版本：{labels}。"),
-    "q1_missed": ("It is not reached by {labels}.", "未达到阈值：{labels}。"),
+    "q1_enough": ("The threshold of {percent} is reached by {labels}.", "达到阈值 {percent} 的有：{labels}。"),
+    "q1_missed": ("The threshold of {percent} is not reached by {labels}.", "未达到阈值 {percent} 的有：{labels}。"),
     "q1_smallest": (
-        "The smallest of these is {label}: {structure} layers, {params} parameters ({params_saved} saved), "
-        "{seconds_per_epoch} s an epoch ({time_saved} saved), and a test accuracy of {test_acc} ({acc_change} points).",
-        "其中最小的是 {label}：{structure} 层，{params} 个参数（节省 {params_saved}），每轮 {seconds_per_epoch} 秒"
-        "（节省 {time_saved}），测试准确率 {test_acc}（变化 {acc_change} 个百分点）。",
+        "The smallest simplification that reaches it is {label}: {structure} layers, {params} parameters ({params_saved}), "
+        "{seconds_per_epoch} s an epoch ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
+        "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），每轮 {seconds_per_epoch} 秒"
+        "（{time_saved}），测试准确率 {test_acc}（{acc_change}）。",
     ),
     "q1_why": (
-        "What saves parameters is not what saves time. With images of the baseline's size, {saver[label]} saves "
-        "{saver[params_saved]} of the parameters and {saver[time_saved]} of the time, and {faster[label]} saves "
-        "{faster[params_saved]} and {faster[time_saved]}: most parameters are in the dense layers, most of the work is in "
-        "the convolutions.",
-        "省参数与省时间不是一回事。在与基准相同的图像尺寸下，{saver[label]} 节省 {saver[params_saved]} 的参数和 "
-        "{saver[time_saved]} 的时间，{faster[label]} 节省 {faster[params_saved]} 的参数和 {faster[time_saved]} 的时间："
-        "大部分参数在全连接层，大部分计算在卷积层。",
+        "What takes parameters away is not what takes work away. With images of the baseline's size, {saver[label]} has the "
+        "fewest parameters ({saver[params_saved]}; multiply-adds: {saver[macs_saved]}; time: {saver[time_saved]}), and "
+        "{faster[label]} the fewest multiply-adds ({faster[macs_saved]}; parameters: {faster[params_saved]}; time: "
+        "{faster[time_saved]}): most parameters are in the dense layers, most of the work is in the convolutions.",
+        "减少参数与减少计算不是一回事。在与基准相同的图像尺寸下，{saver[label]} 的参数最少（{saver[params_saved]}；乘加："
+        "{saver[macs_saved]}；时间：{saver[time_saved]}），{faster[label]} 的乘加最少（{faster[macs_saved]}；参数："
+        "{faster[params_saved]}；时间：{faster[time_saved]}）：大部分参数在全连接层，大部分计算在卷积层。",
     ),
     # question 2
     "q2": ("Question 2: VGG at lower resolutions", "问题 2：降低 VGG 的输入分辨率"),
     "q2_smaller": (
-        "From {base[data.resize]} to {row[data.resize]} px, the parameters of {row[model]} go from {base[params]} to "
-        "{row[params]} ({row[params_saved]} saved), its multiply-adds from {base[macs]} M to {row[macs]} M "
-        "({row[macs_saved]} saved), an epoch from {base[seconds_per_epoch]} s to {row[seconds_per_epoch]} s "
-        "({row[time_saved]} saved), and its test accuracy from {base[test_acc]} to {row[test_acc]} "
-        "({row[acc_change]} points).",
-        "{row[model]} 的输入从 {base[data.resize]} 像素缩小到 {row[data.resize]} 像素：参数从 {base[params]} 变为 "
-        "{row[params]}（节省 {row[params_saved]}），乘加从 {base[macs]} M 变为 {row[macs]} M（节省 {row[macs_saved]}），"
-        "每轮时间从 {base[seconds_per_epoch]} 秒变为 {row[seconds_per_epoch]} 秒（节省 {row[time_saved]}），"
-        "测试准确率从 {base[test_acc]} 变为 {row[test_acc]}（变化 {row[acc_change]} 个百分点）。",
+        "From {base[label]} to {row[label]}, the parameters go from {base[params]} to {row[params]} ({row[params_saved]}), "
+        "the multiply-adds from {base[macs]} M to {row[macs]} M ({row[macs_saved]}), an epoch from "
+        "{base[seconds_per_epoch]} s to {row[seconds_per_epoch]} s ({row[time_saved]}), and the test accuracy from "
+        "{base[test_acc]} to {row[test_acc]} ({row[acc_change]}).",
+        "从 {base[label]} 到 {row[label]}：参数从 {base[params]} 变为 {row[params]}（{row[params_saved]}），乘加从 "
+        "{base[macs]} M 变为 {row[macs]} M（{row[macs_saved]}），每轮时间从 {base[seconds_per_epoch]} 秒变为 "
+        "{row[seconds_per_epoch]} 秒（{row[time_saved]}），测试准确率从 {base[test_acc]} 变为 {row[test_acc]}（{row[acc_change]}）。",
     ),
     "q2_why": (
         "The kernels of convolutions have the same parameters at every size; what shrinks is the first dense layer, which "
@@ -94,7 +107,7 @@ TEXTS = {
     # question 3
     "q3": (
         "Question 3: where the parameters are, and what GoogLeNet's successors gain",
-        "问题 3：参数在哪里，GoogLeNet 的后继者带来什么",
+        "问题 3：参数在哪里，GoogLeNet 的后续改进带来了什么",
     ),
     "q3_share": (
         "{label} has {params} parameters: {conv_share} in convolutions, {dense_share} in dense layers.",
@@ -103,15 +116,15 @@ TEXTS = {
     "q3_why": (
         "AlexNet and VGG read their last feature maps with wide dense layers, which have weights for every place of every "
         "map; NiN and GoogLeNet average each map instead.",
-        "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个图的每个位置都有权重；NiN 与 GoogLeNet 则对每个图求平均。",
+        "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重；NiN 与 GoogLeNet 则对每个特征图求全局平均。",
     ),
     "q3_baseline": (
         "{label} takes {seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
         "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
     ),
     "q3_step": (
-        "{label} takes {seconds_per_epoch} s and reaches {test_acc} ({acc_change} points).",
-        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（变化 {acc_change} 个百分点）。",
+        "{label} takes {seconds_per_epoch} s and reaches {test_acc} ({acc_change}).",
+        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（{acc_change}）。",
     ),
     # figures
     "seconds_per_epoch": ("seconds an epoch", "每轮秒数"),
@@ -133,6 +146,11 @@ TEXTS = {
 def say(language: Language, key: str, **values: Any) -> str:
     """Return the sentence `key` with its figures put in."""
     return TEXTS[key][language == "zh"].format(**values)
+
+
+def listed(language: Language, items: list[str]) -> str:
+    """Return notes one after another."""
+    return ("；" if language == "zh" else "; ").join(items)
 
 
 def join(language: Language, sentences: list[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from cnnzoo.checks import changes
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import atomic_file, read_record, write_record
 from cnnzoo.report.tables import to_markdown
@@ -74,6 +75,9 @@ class SweepFolder:
                 "optimizer": cell.config.choices["optimizer"],
                 "seed": values["seed"],
                 "problem": cell.problem,
+                "choices": cell.config.choices,
+                "config": values,
+                "changed": changes(cell.config),
                 **{key: cell.facts.get(key) for key in FACTS},
             }
         _replace(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
@@ -125,6 +129,7 @@ class SweepFolder:
                 "name": cell.config.name,
                 "choices": cell.config.choices,
                 "config": cell.config.values,
+                "changed": changes(cell.config),
                 **cell.facts,
             }
             record |= {"seed": cell.config.values["seed"], "epochs": 0, "metrics": {}}

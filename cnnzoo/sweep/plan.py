@@ -60,12 +60,14 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
 
 
 def _images(cell: Cell) -> float:
-    """Return how many images all epochs train on."""
+    """Return how many images are trained on; one that is only evaluated counts as a third."""
     values = cell.config.values
     whole = values["data"].get("num_train", 60_000) * (11 / 12 if values["protocol"] == "holdout" else 1)
     limit, batch_size = values["trainer"]["limit_train_batches"], values["data"]["batch_size"]
     epoch = whole * limit if isinstance(limit, float) else min(whole, limit * batch_size)
-    return float(epoch * values["trainer"]["max_epochs"])
+    epochs, held_out = values["trainer"]["max_epochs"], whole / 11
+    evaluated = epochs * held_out + values["data"].get("num_test", 10_000)
+    return float(epoch * epochs + evaluated / 3)
 
 
 def _finished(outputs: Path, device: str) -> Iterator[dict[str, Any]]:
@@ -74,5 +76,6 @@ def _finished(outputs: Path, device: str) -> Iterator[dict[str, Any]]:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if record.get("status") == "completed" and record.get("device") == device and record.get("slots", 1) == 1:
+        alone = record.get("device") == device and record.get("slots", 1) == 1
+        if record.get("status") == "completed" and alone and record.get("macs") and record.get("images_per_second"):
             yield record

@@ -1,5 +1,6 @@
 """What TensorBoard is shown."""
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from torch.utils.tensorboard.summary import hparams
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
+
+log = logging.getLogger(__name__)
 
 SAMPLES = 16  # training images that are shown
 FIXED = 3  # test images whose feature maps are shown
@@ -97,10 +100,19 @@ class Pictures(lightning.Callback):
             self._fixed = batch[0][:FIXED]
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Draw what is known of the net."""
+        """Draw what is known of the net; that it cannot be drawn is no reason to lose a run."""
         assert isinstance(pl_module, ImageClassifier)
-        net, images = pl_module.net, self._fixed
-        assert images is not None
+        assert self._fixed is not None
+        net = pl_module.net
+        compiled, net._compiled_call_impl = net._compiled_call_impl, None  # which is not to be traced
+        try:
+            self._draw(trainer, net, self._fixed)
+        except (RuntimeError, TypeError, ValueError) as error:
+            log.warning("some pictures are missing: %s", error)
+        finally:
+            net._compiled_call_impl = compiled
+
+    def _draw(self, trainer: lightning.Trainer, net: nn.Module, images: Tensor) -> None:
         if (weights := self.draw.first_filters(net)) is not None:
             _show(trainer, "filters/first layer", self.draw.filters(weights.cpu().numpy()))
         if stages := self.draw.feature_maps(net, images):
@@ -137,13 +149,14 @@ class HyperParameters(lightning.Callback):
         figures = {"test/acc": float(last["test/acc"]), "test/loss": float(last["test/loss"])}
         if "val/acc" in self.history.rows[-1]:
             best = max(self.history.rows, key=lambda row: row["val/acc"])
-            figures |= {name: best[name] for name in ("val/acc", "val/loss")}
+            figures |= {"best/val_acc": best["val/acc"], "best/val_loss": best["val/loss"]}
         figures["seconds_per_epoch"] = self.history.median("seconds") or 0.0
         writer = _writer(trainer)
         for summary in hparams(dict(self.values), figures):  # type: ignore[no-untyped-call]
             writer.file_writer.add_summary(summary)
-        # The tab takes a run's figures from the points of these names.
-        writer.add_scalar("seconds_per_epoch", figures["seconds_per_epoch"], trainer.global_step)
+        for name, value in figures.items():  # the tab takes them from the last points of these names
+            if not name.startswith("test/"):  # which are logged already
+                writer.add_scalar(name, value, trainer.global_step)
 
 
 def _show(trainer: lightning.Trainer, name: str, picture: np.ndarray) -> None:

@@ -26,11 +26,13 @@ def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, st
     for key, value in more.items():
         first, last = key.split(".")
         config[first][last] = value
+    changed = dict(more)
     record = {
         "status": status,
         "started": "2026-11-22T07:00:00+00:00",
         "choices": choices,
         "config": config,
+        "changed": changed,
         "protocol": "holdout",
         "precision": "bf16-mixed",
         "stem": "paper",

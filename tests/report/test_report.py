@@ -12,6 +12,8 @@ import pytest
 
 from cnnzoo.__main__ import main
 from cnnzoo.errors import UserError
+from cnnzoo.record import read_record, write_record
+from cnnzoo.report.columns import percent
 from cnnzoo.report.document import Figure, Heading, Paragraph, Table
 from cnnzoo.report.figures import front
 from cnnzoo.report.make import make_report
@@ -31,7 +33,7 @@ def cells(document):
 def table_of(folder, **options):
     """Return the first two tables of a report, side by side, as dicts of their texts by column title."""
     rows = []
-    for table in tables(make_report(folder, **options))[:2]:
+    for table in tables(make_report([folder], **options))[:2]:
         titles = [column.title for column in table.columns]
         lines = [dict(zip(titles, line, strict=True)) for line in texts(table.columns, table.rows)]
         rows = [first | second for first, second in zip(rows, lines, strict=True)] if rows else lines
@@ -39,7 +41,7 @@ def table_of(folder, **options):
 
 
 def notes_of(folder, **options):
-    first, *others = tables(make_report(folder, **options))
+    first, *others = tables(make_report([folder], **options))
     assert all(table.notes == first.notes for table in others)
     return "; ".join(first.notes)
 
@@ -80,15 +82,66 @@ def test_rows_are_told_apart_by_what_differs_and_by_nothing_that_follows_from_it
     write_run(tmp_path / "e", model="vgg11", **{"model.width": 0.25, "optimizer.lr": 0.2})
     rows = table_of(tmp_path)
     assert [(row["model"], row["px"], row["settings"]) for row in rows] == [
-        *(("lenet", "28", ""), ("lenet", "28", "width=0.5"), ("lenet", "96", ""), ("vgg11", "28", "")),
+        *(
+            ("lenet", "28", ""),
+            ("lenet", "28", "width=0.5"),
+            ("lenet", "96", ""),
+            ("vgg11", "28", "width=0.25 optimizer.lr=0.2"),
+        ),
     ]
 
 
-def test_how_a_row_was_trained_is_compared_with_all_others(tmp_path):
+def test_what_was_changed_everywhere_stands_below_and_epochs_in_a_column_where_they_differ(tmp_path):
     for model in ("lenet", "nin"):
-        write_run(tmp_path / model, model=model)
-    write_run(tmp_path / "long", model="mlp", **{"trainer.max_epochs": 30, "optimizer.lr": 0.5})
-    assert [row["settings"] for row in table_of(tmp_path)] == ["", "max_epochs=30", ""]  # in the order of the folders
+        write_run(tmp_path / model, model=model, **{"model.width": 0.25, "trainer.limit_train_batches": 100})
+    write_run(tmp_path / "x", model="mlp", **{"trainer.max_epochs": 30, "trainer.limit_train_batches": 100})
+    rows = {row["model"]: row for row in table_of(tmp_path)}
+    assert {model: (row["settings"], row["epochs"]) for model, row in rows.items()} == {
+        "lenet": ("width=0.25", "2"),
+        "nin": ("width=0.25", "2"),
+        "mlp": ("", "30"),
+    }
+    assert "in all rows: limit_train_batches=100" in notes_of(tmp_path)
+
+
+def test_times_of_different_devices_are_not_averaged(tmp_path):
+    write_run(tmp_path / "cpu", seconds=100.0)
+    gpu = write_run(tmp_path / "gpu", seed=1, seconds=2.0)
+    write_record(gpu, read_record(gpu) | {"device": "cuda (H100)"})
+    assert [(row["device"], row["s/epoch"]) for row in table_of(tmp_path)] == [("cpu", "100.0"), ("cuda (H100)", "2.0")]
+
+
+def test_rows_are_named_by_what_tells_them_apart(tmp_path):
+    for number in (0, 1):
+        write_run(tmp_path / f"{number}", **{"model.hidden": number})
+        write_run(tmp_path / f"{number}x", px=96, **{"model.hidden": number})
+    labels = [
+        row["label"] for row in tables(make_report([tmp_path], rows=["model", "data.resize", "model.hidden"]))[0].rows
+    ]
+    assert labels == ["lenet 28 hidden=0", "lenet 96 hidden=0", "lenet 28 hidden=1", "lenet 96 hidden=1"]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.65149, "65.1%"), (0.99974, "99.97%"), (1.0, "100.0%"), (0.0002, "0.02%"), (-0.2614, "−26.1%")],
+)
+def test_only_all_is_a_hundred_percent(share, text):
+    assert percent(share) == text
+
+
+def test_a_folder_with_other_runs_is_no_question(tmp_path):
+    for px in (224, 96):
+        write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution")
+    assert make_report([tmp_path]).blocks[0].text.startswith("Question 2")
+    write_run(tmp_path / "mine", model="vgg11", px=28)
+    assert make_report([tmp_path]).blocks[0].text.startswith("Runs in")
+
+
+def test_several_folders_make_one_report(tmp_path):
+    for model in ("lenet", "nin"):
+        write_run(tmp_path / model / "run", model=model)
+    rows = tables(make_report([tmp_path / "lenet", tmp_path / "nin"]))[0].rows
+    assert [row["model"] for row in rows] == ["lenet", "nin"]
 
 
 def test_rows_that_pool_more_than_seeds_are_named(tmp_path):
@@ -130,6 +183,10 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert alexnet["time saved"] == alexnet["change (points)"] == ""
     assert (nin["time saved"], nin["parameters saved"], nin["MACs saved"]) == ("−50.0%", "75.0%", "75.0%")
     assert (nin["change (points)"], mlp["change (points)"]) == ("(+0.00)", "−5.00")  # within the spread, and beyond it
+    assert "one seed" not in notes_of(tmp_path, baseline="alexnet")
+    shutil.rmtree(tmp_path / "c1")
+    assert table_of(tmp_path, baseline="alexnet")[2]["change (points)"] == "−6.00*"
+    assert "* one seed, so the spread is not known" in notes_of(tmp_path, baseline="alexnet")
     assert [row["≥ threshold"] for row in (alexnet, nin, mlp)] == ["✓", "✓", "✗"]
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
@@ -137,17 +194,20 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
 def test_a_baseline_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     write_run(tmp_path / "a")
     with pytest.raises(UserError, match=r"no row 'vgg' .*\ntype one of 'lenet'"):
-        make_report(tmp_path, baseline="vgg")
+        make_report([tmp_path], baseline="vgg")
 
 
 def test_a_pivot_has_a_column_for_each_value(tmp_path):
     for model, px, acc in (("lenet", 28, 0.8), ("lenet", 96, 0.85), ("vgg11", 96, 0.9)):
         write_run(tmp_path / f"{model}{px}", model=model, px=px, acc=acc)
     write_plan(tmp_path, {"vgg11x28": ("vgg11", 28, 0, "too small")})
-    document = make_report(tmp_path, rows=["model"], pivot="data.resize")
+    document = make_report([tmp_path], rows=["model"], pivot="data.resize")
     accuracy, seconds, *_ = tables(document)
     assert [column.title for column in accuracy.columns] == ["model", "28", "96"]
-    assert sorted(texts(accuracy.columns, accuracy.rows)) == [["lenet", "80.00%", "85.00%"], ["vgg11", "n/a", "90.00%"]]
+    assert sorted(texts(accuracy.columns, accuracy.rows)) == [
+        ["lenet", "80.00%", "85.00%"],
+        ["vgg11", "n/a: too small", "90.00%"],
+    ]
     assert ["lenet", "10.0", "10.0"] in texts(seconds.columns, seconds.rows)
 
 
@@ -192,9 +252,10 @@ NUMBER = re.compile(r"[+−(]*\d[\d,.]*%?")
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_number_in_the_text_of_a_question_is_one_of_the_table(question, language):
-    document = make_report(question, language=language)
+    document = make_report([question], language=language)
     paragraphs = [block.text for block in document.blocks if isinstance(block, Paragraph)]
-    known = {number.strip("(,.") for cell in cells(document) for number in NUMBER.findall(cell)}
+    shown = [*cells(document), *tables(document)[0].notes]
+    known = {number.strip("(,.") for text in shown for number in NUMBER.findall(text)}
     found = [number.strip("(,.") for text in paragraphs for number in NUMBER.findall(text)]
     assert len(found) > 10
     assert set(found) - known == set()
@@ -204,7 +265,7 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
     for folder in question.iterdir():
         if not folder.name.startswith("0"):
             (folder / "run.json").unlink()
-    blocks = make_report(question).blocks
+    blocks = make_report([question]).blocks
     assert not [block for block in blocks if isinstance(block, Paragraph)]
     assert isinstance(blocks[0], Heading)
     assert blocks[0].text.startswith("Question")
@@ -212,7 +273,7 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_format_holds_the_whole_table(question, language):
-    document = make_report(question, language=language)
+    document = make_report([question], language=language)
     for style in ("md", "html"):
         text = render(document, style)
         assert all(cell in text for cell in cells(document))
@@ -231,7 +292,7 @@ def test_latex_compiles(question, language, compiler, tmp_path_factory):
     if not shutil.which(compiler):
         pytest.skip(f"needs {compiler}")
     folder = tmp_path_factory.mktemp("latex")
-    save(make_report(question, language=language), "latex", folder)
+    save(make_report([question], language=language), "latex", folder)
     command = [compiler, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
@@ -239,34 +300,36 @@ def test_latex_compiles(question, language, compiler, tmp_path_factory):
 
 
 def test_the_page_needs_nothing_else_and_its_ids_are_its_own(question):
-    text = render(make_report(question), "html")
+    text = render(make_report([question]), "html")
     assert not re.findall(r'(?:src|href)="(?!#|data:)', text)
     assert "@import" not in text
     ids = re.findall(r'\bid="([^"]+)"', text)
-    names = [figure.name for figure in make_report(question).figures]
+    names = [figure.name for figure in make_report([question]).figures]
     assert all(any(each.startswith(f"{name}-") for name in names) for each in ids)
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
-    assert text.count("<svg") == len(make_report(question).figures) == 5
+    assert text.count("<svg") == len(make_report([question]).figures) == 5
 
 
 def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(question, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    document = make_report(question)
+    document = make_report([question])
     written = save(document, "md", folder)
     assert {path.suffix for path in written} == {".md", ".svg", ".pdf", ".png"}
     assert all(path.stat().st_size > 1000 for path in written)
     assert "(figures/accuracy-time.svg)" in (folder / "report.md").read_text()
     save(document, "md", folder)
     assert sorted(path.name for path in folder.iterdir()) == ["figures", "report.md"]
-    (folder / "report.md").write_text("my own words")
-    save(document, "md", folder)
-    assert (folder / "report-1.md").read_text() == "my own words"
+    (folder / "report.md").write_bytes("我的".encode("gbk"))
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    again = save(document, "md", folder)
+    assert again[0] == folder.with_name(f"{folder.name}-2") / "report.md"
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
 
 def test_the_same_runs_make_the_same_files(question, tmp_path_factory):
     first, second = (tmp_path_factory.mktemp("report") for _ in range(2))
     for folder in (first, second):
-        save(make_report(question), "html", folder)
+        save(make_report([question]), "html", folder)
     for path in first.rglob("*.*"):
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path.name
 
@@ -297,6 +360,7 @@ def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):
         (["runs", "--baseline", "vgg"], "no row 'vgg'"),
         (["runs", "--rows", "modle"], "unknown key 'modle'"),
         (["runs", "--columns", "data.size"], "unknown key 'data.size'"),
+        (["runs", "--columns", "model", "--baseline", "lenet"], "--columns makes tables without a baseline"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
     ],
 )
@@ -310,6 +374,26 @@ def test_mistakes_are_answered_in_words(arguments, words, in_tmp, capsys):
     assert capsys.readouterr().err.startswith(f"error: {words}")
 
 
+def test_a_damaged_matrix_is_named(tmp_path):
+    (write_run(tmp_path / "a") / "confusion.csv").write_text("")
+    write_run(tmp_path / "b", model="nin")
+    render(make_report([tmp_path]), "md")
+    with pytest.raises(UserError, match=r"confusion\.csv is damaged"):
+        render(make_report([tmp_path]), "html")
+
+
+def test_what_is_missing_is_no_figure_and_no_traceback(tmp_path):
+    for model, file in (("lenet", "metrics.csv"), ("nin", "confusion.csv"), ("mlp", None)):
+        folder = write_run(tmp_path / model, model=model)
+        if file:
+            (folder / file).unlink()
+        else:
+            record = read_record(folder)
+            write_record(folder, record | {"seconds": {}, "conv_params": None, "num_convs": None, "macs": None})
+    for style in ("html", "latex", "csv"):
+        render(make_report([tmp_path], baseline="lenet", at_least=0.5), style)
+
+
 def test_a_damaged_record_is_named(in_tmp, capsys):
     (in_tmp / "run.json").write_text("{")
     with pytest.raises(SystemExit):
@@ -319,4 +403,4 @@ def test_a_damaged_record_is_named(in_tmp, capsys):
 
 def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):
     write_run(tmp_path / "a", status="failed")
-    assert not [block for block in make_report(tmp_path).blocks if isinstance(block, Figure)]
+    assert not [block for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]

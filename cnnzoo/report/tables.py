@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,18 +55,23 @@ def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return a table for Markdown whose columns are aligned on the screen, too."""
     shown = [[column.title for column in columns], *texts(columns, rows)]
     shown = [[" ".join(text.replace("|", "\\|").split("\n")) for text in line] for line in shown]
-    widths = [max(3, *map(len, cells)) for cells in zip(*shown, strict=True)]
+    widths = [max(3, *map(_width, cells)) for cells in zip(*shown, strict=True)]
     rule = [
         "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(columns, widths, strict=True)
     ]
     lines = [
         [
-            f"{text:{'<' if column.left else '>'}{width}}"
+            text + (width - _width(text)) * " " if column.left else (width - _width(text)) * " " + text
             for column, text, width in zip(columns, line, widths, strict=True)
         ]
         for line in shown
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes: Chinese letters take two."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def to_latex(columns: Sequence[Column], rows: Sequence[Row]) -> str:

@@ -37,3 +37,9 @@ def test_latex_is_escaped_and_has_booktabs_rules():
 def test_a_table_without_rows_has_a_header():
     assert to_csv(COLUMNS, []) == "net,params,note\n"
     assert len(to_markdown(COLUMNS, []).splitlines()) == 2
+
+
+def test_chinese_letters_take_two_columns():
+    columns = [Column("a", "模型", left=True), Column("b", "种子数")]
+    lines = to_markdown(columns, [{"a": "lenet", "b": 3}, {"a": "网络", "b": 10}]).splitlines()
+    assert lines[2:] == ["| lenet |      3 |", "| 网络  |     10 |"]

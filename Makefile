@@ -22,8 +22,9 @@ endif
 train: env
 	$(BIN)/python train.py $(ARGS)
 
+# Two processes with one thread each are faster than one with two, which wait for each other in small nets.
 test: env
-	$(BIN)/pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-faults: env
 	$(BIN)/pytest -m fault $(ARGS)

@@ -135,7 +135,7 @@ def check(config: RunConfig) -> Facts:
 def _recorded_run(
     config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
 ) -> dict[str, Any]:
-    pieces = 1
+    pieces, started = 1, datetime.now(UTC).isoformat(timespec="seconds")
     batch_size = config.values["data"]["batch_size"]
     if holds_run(run_dir):
         if not resume:
@@ -151,13 +151,14 @@ def _recorded_run(
             _export(config, run_dir)
             return before
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
+        started = before.get("started", started)
     device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
     checkpoint, epochs = find_checkpoint(config, run_dir) if resume else (None, 0)
     history = History(run_dir, epochs=epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
         "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": started,
         "name": config.name,
         "choices": config.choices,
         "config": config.values,

@@ -2,6 +2,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,6 +37,16 @@ INJECTED: Counter[str] = Counter()
 def count() -> Callable[[str], None]:
     """Count a fault that was injected and cost nothing: by its row of the fault matrix."""
     return lambda row: INJECTED.update([row])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # one of several processes
+        session.config.workeroutput["injected"] = dict(INJECTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    INJECTED.update(getattr(node, "workeroutput", {}).get("injected", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

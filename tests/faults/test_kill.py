@@ -40,7 +40,7 @@ def whole(tmp_path_factory):
 
 
 def figures(record):
-    return {key: value for key, value in record.items() if key not in (*TIMING, "git")}
+    return {key: value for key, value in record.items() if key not in (*TIMING, "started", "git")}
 
 
 @pytest.mark.timeout(1800)

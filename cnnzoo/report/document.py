@@ -119,6 +119,7 @@ HEAD = r"""\documentclass{%s}
 \begin{document}
 """
 SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"  # to the width of the text, if wider
+PAGE = 40  # rows
 SECTIONS = {1: r"\section*{%s}", 2: r"\subsection*{%s}", 3: r"\subsubsection*{%s}"}
 
 
@@ -131,22 +132,27 @@ def latex(document: Document, figures: str | None) -> str:
                 parts.append(SECTIONS[level] % escape_latex(text))
             case Paragraph(text):
                 parts.append(escape_latex(text))
-            case Table(columns, rows, caption, notes):
-                table = to_latex(columns, rows)
-                wide = f"{SHRINK}{{%\n{table}}}"
-                lines = [rf"\caption{{{escape_latex(caption)}}}", wide]
-                lines += (
-                    [rf"\par\smallskip\footnotesize {escape_latex(listed(document.language, list(notes)))}"]
-                    if notes
-                    else []
-                )
-                parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
+            case Table():
+                parts += _latex_tables(block, document.language)
             case Figure(name, caption, _):
                 picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
                 lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]
                 parts += ["\n".join([r"\begin{figure}[htbp]\centering", *lines, r"\end{figure}"])] if figures else []
     text = "\n\n".join([*parts, r"\end{document}"]) + "\n"
     return HEAD % ("ctexart" if any("\u2e80" <= sign <= "\uffef" for sign in text) else "article") + text
+
+
+def _latex_tables(table: Table, language: Language) -> list[str]:
+    """Return the table in parts that fit on a page each; a float is not broken."""
+    parts = []
+    for first in range(0, len(table.rows), PAGE):
+        rows = table.rows[first : first + PAGE]
+        part = f" ({first + 1} -- {first + len(rows)})" if len(table.rows) > PAGE else ""
+        lines = [rf"\caption{{{escape_latex(table.caption)}{part}}}", f"{SHRINK}{{%\n{to_latex(table.columns, rows)}}}"]
+        if table.notes:
+            lines.append(rf"\par\smallskip\footnotesize {escape_latex(listed(language, list(table.notes)))}")
+        parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
+    return parts
 
 
 def save_figures(document: Document, folder: Path) -> list[Path]:

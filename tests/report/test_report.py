@@ -299,6 +299,15 @@ def test_latex_compiles(question, language, compiler, tmp_path_factory):
     assert "Missing character" not in (folder / "report.log").read_text(errors="replace")
 
 
+def test_a_long_table_is_several_in_latex(tmp_path):
+    for number in range(90):
+        write_run(tmp_path / f"{number}", model=f"net{number}")
+    latex = render(make_report([tmp_path]), "latex")
+    assert latex.count(r"\begin{tabular}") == 6
+    assert "(1 -- 40)" in latex
+    assert len(re.findall(r"^net\d+ &", latex, re.MULTILINE)) == 2 * 90
+
+
 def test_the_page_needs_nothing_else_and_its_ids_are_its_own(question):
     text = render(make_report([question]), "html")
     assert not re.findall(r'(?:src|href)="(?!#|data:)', text)

@@ -108,6 +108,7 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
     at_least = options.at_least
     if at_least is not None and not 0 < at_least <= 1:
         raise UserError(f"--at-least is a fraction (got {at_least:g})\ntype for example --at-least 0.85")
+    saved = options.save or (folders[0] / "report" if options.format == "html" else None)
     document = make_report(
         folders,
         rows=options.rows.split(",") if options.rows else (),
@@ -115,9 +116,10 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
         baseline=options.baseline,
         at_least=at_least,
         language=options.lang,
+        drawn=saved is not None,
     )
-    if options.save or options.format == "html":
-        for path in save(document, options.format, options.save or folders[0] / "report"):
+    if saved:
+        for path in save(document, options.format, saved):
             print(path)
     else:
         print(render(document, options.format), end="", flush=True)

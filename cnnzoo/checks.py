@@ -12,6 +12,7 @@ from typing import Any
 
 from cnnzoo.config import LATER_KEYS, RunConfig, compose_config
 from cnnzoo.errors import UserError
+from cnnzoo.record import flatten
 
 TARGETS = ("cnnzoo.models.", "cnnzoo.data.", "cnnzoo.training.schedules.", "torch.optim.")
 MAX_FAULTS = 3  # shown at once, two lines each
@@ -65,21 +66,13 @@ def changes(config: RunConfig) -> dict[str, Any]:
     Left out are those that follow from others, change no figure, or stand in a run's name.
     """
     choices = tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment")
-    own, usual = dict(_flat(config.values)), dict(_flat(_schema(choices).values))
+    own, usual = flatten(config.values), flatten(_schema(choices).values)
     return {key: value for key, value in own.items() if value != usual.get(key) and _is_told(key)}
 
 
 def _is_told(key: str) -> bool:
     left_out = (*DERIVED, "data.root", "data.resize", "seed", "protocol")
     return key not in left_out and not key.startswith("model.lr.") and key.partition(".")[0] not in LATER_KEYS
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[str]:

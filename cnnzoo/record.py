@@ -10,7 +10,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from cnnzoo.errors import UserError
 SCHEMA = 1
 FILE_NAME = "run.json"
 HISTORY = "metrics.csv"
+CONFUSION = "confusion.csv"
 UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
@@ -74,6 +75,14 @@ def holds_run(folder: Path) -> bool:
     except ValueError:  # damaged; whoever reads it says so
         return True
     return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"data.resize": 28} for {"data": {"resize": 28}}, which is how the command line reads a dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _finite(value: Any) -> Any:

@@ -15,7 +15,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "blocks": ({"scratch"}, {"torch"}),
     "shapes": (set(), {"torch"}),
     "config": ({"errors"}, {"hydra", "omegaconf"}),
-    "checks": ({"config", "errors"}, set()),
+    "checks": ({"config", "errors", "record"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
     "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),

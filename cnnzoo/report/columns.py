@@ -81,6 +81,7 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
 }
 SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "params_saved", "macs_saved")
 TRAINING = tuple(key for key in _COLUMNS if key not in SIZE)
+NUMBERS = ("data.resize", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
 WORDS = ("structure", "stem", "status")
 
 
@@ -94,7 +95,7 @@ def columns(keys: Sequence[str], language: Language) -> list[Column]:
             chosen.append(Column(key, chinese if language == "zh" else english, show, left=key in WORDS))
         else:
             english, chinese = KEYS.get(key, (key.removeprefix("model."), key.removeprefix("model.")))
-            chosen.append(Column(key, chinese if language == "zh" else english, left=not key.endswith("resize")))
+            chosen.append(Column(key, chinese if language == "zh" else english, left=key not in NUMBERS))
     return chosen
 
 

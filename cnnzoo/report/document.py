@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure as Drawing
-
-from cnnzoo.report.figures import write
 from cnnzoo.report.pool import Change, Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
 from cnnzoo.report.texts import Language, listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing  # which takes half a second to load
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Figure:
 
     name: str
     caption: str
-    draw: Callable[[], Drawing]
+    draw: Callable[[], "Drawing"]
 
 
 Block = Heading | Paragraph | Table | Figure
@@ -157,6 +158,8 @@ def _latex_tables(table: Table, language: Language) -> list[str]:
 
 def save_figures(document: Document, folder: Path) -> list[Path]:
     """Write each figure as SVG, PDF and PNG, without dates in them, and return their paths."""
+    from cnnzoo.report.figures import write
+
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for figure in document.figures:

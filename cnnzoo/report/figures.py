@@ -18,13 +18,12 @@ from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import read_history
+from cnnzoo.record import CONFUSION, read_history
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, say
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
 MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
-CONFUSION = "confusion.csv"
 EVALUATED = ("val/acc", "test/acc")
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
 STYLE: Any = {

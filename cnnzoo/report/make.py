@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import UserError
-from cnnzoo.report import course, figures
+from cnnzoo.report import course
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
 from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool, short_key
@@ -28,6 +28,7 @@ def make_report(
     baseline: str | None = None,
     at_least: float | None = None,
     language: Language = "en",
+    drawn: bool = True,
 ) -> Document:
     """Return the report of the runs in `folders`.
 
@@ -38,6 +39,7 @@ def make_report(
         baseline: the label of a row, or a model: what the others are compared with.
         at_least: test accuracy that is asked for, a fraction.
         language: en or zh.
+        drawn: whether figures are wanted; without them matplotlib is not loaded.
 
     Raises:
         UserError: there are no runs, no such key, or no such row.
@@ -72,7 +74,8 @@ def make_report(
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption), notes))
-    document.blocks += _figures(pooled, at_least, language)
+    if drawn:
+        document.blocks += _figures(pooled, at_least, language)
     return document
 
 
@@ -113,6 +116,8 @@ def _show_or_say(column: Column) -> Any:
 
 
 def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) -> list[Figure]:
+    from cnnzoo.report import figures
+
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []

@@ -5,7 +5,6 @@ import io
 import re
 
 from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
-from cnnzoo.report.figures import INK, write
 from cnnzoo.report.tables import texts
 from cnnzoo.report.texts import Language, listed
 
@@ -100,6 +99,8 @@ def _table(table: Table, language: Language) -> str:
 
 def _svg(figure: Figure) -> str:
     """Return the drawing for a page: without a background, in the page's own ink, its ids its own."""
+    from cnnzoo.report.figures import INK, write
+
     file = io.StringIO()
     write(figure.draw(), file, "svg", transparent=True)
     drawing = file.getvalue()

@@ -91,7 +91,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             {key: one.get(key) for key in (*keys, *FACTS)}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed"}
-            | {key: _mean(row.get(key) for row in done) for key in AVERAGED}
+            | {key: mean(row.get(key) for row in done) for key in AVERAGED}
             | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
         )
         if len({_identity(row | {"seed": 0}) for row in group if "protocol" in row}) > 1:
@@ -159,7 +159,8 @@ def _change(here: Spread | None, there: Spread | None) -> Change | None:
     return Change(change, abs(change) <= max(here.deviation, there.deviation))
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are known, or None if none is."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import FILE_NAME, read_record
+from cnnzoo.record import FILE_NAME, flatten, read_record
 
 Row = dict[str, Any]
 
 PLAN = "sweep.json"
 NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
-FIGURES = ("images_per_second", "peak_bytes", "epochs")
-CIRCUMSTANCES = ("protocol", "device", "precision", "threads", "slots", "started")
+MEASURED = ("images_per_second", "peak_bytes", "protocol", "device", "precision", "threads", "slots", "started")
 
 
 def read_runs(folders: Sequence[Path]) -> list[Row]:
@@ -35,8 +34,7 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
         if plan is not None:
             rows |= {str(path / name): _planned(cell) for name, cell in plan.items() if isinstance(cell, dict)}
         else:
-            planned = rows.get(str(path), {})
-            rows[str(path)] = _row(_read(path), planned.get("changed", {}))
+            rows[str(path)] = _row(_read(path))
     if not rows:
         named = ", ".join(map(str, folders))
         raise UserError(f"no runs in {named}\ntype the folder of a sweep or of runs, such as outputs")
@@ -73,30 +71,28 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _planned(cell: Mapping[str, Any]) -> Row:
     """Return the row of a cell of which no record is known."""
-    texts = dict(each.lstrip("+").split("=", 1) for each in cell.get("overrides", []) if "=" in each)
     return {
-        **_flat(cell.get("config", {})),
+        **flatten(cell.get("config", {})),
         **cell.get("choices", {}),
         "model": cell.get("model"),
         "data.resize": cell.get("px"),
         "optimizer": cell.get("optimizer"),
         "seed": cell.get("seed"),
         **{key: cell.get(key) for key in FACTS},
-        "changed": cell.get("changed")
-        or {key: value for key, value in texts.items() if "." in key and key != "data.resize"},
+        "changed": cell.get("changed") or {},
         "status": "n/a" if cell.get("problem") else "to do",
         "error": cell.get("problem"),
     }
 
 
-def _row(record: Mapping[str, Any], changed: Mapping[str, Any]) -> Row:
+def _row(record: Mapping[str, Any]) -> Row:
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
     whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
     return {
         **record["choices"],
-        **_flat(record["config"]),
-        **{key: record.get(key) for key in (*FACTS, *FIGURES, *CIRCUMSTANCES)},
-        "changed": record.get("changed", changed),
+        **flatten(record["config"]),
+        **{key: record.get(key) for key in (*FACTS, *MEASURED)},
+        "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
@@ -108,13 +104,3 @@ def _row(record: Mapping[str, Any], changed: Mapping[str, Any]) -> Row:
         "git": record.get("git") or {},
         "files": (record.get("data") or {}).get("sha256") or {},
     }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Row:
-    flat: Row = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -15,15 +15,14 @@ from filelock import FileLock, Timeout
 from cnnzoo.checks import changes
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import atomic_file, read_record, write_record
+from cnnzoo.report.runs import FACTS, PLAN
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
-PLAN = "sweep.json"
 LOG = "log.txt"
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
-FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
 COLUMNS = [
     "model",

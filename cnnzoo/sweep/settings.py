@@ -1,7 +1,7 @@
 """What is asked of a sweep as a whole: the keys of `conf/sweep.yaml`."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS
 from cnnzoo.errors import UserError
+from cnnzoo.record import flatten
 from cnnzoo.sweep.grid import is_of_runs
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
@@ -101,13 +102,13 @@ def read_settings(config: DictConfig) -> Settings:
         slots=None if slots == "auto" else slots,
         timeout=None if timeout is None else 60 * timeout,
         strict=keys["invalid"] == "error",
-        exclude=[_flat(each) for each in (*excluded[0], *excluded[1])],
+        exclude=[flatten(each) for each in (*excluded[0], *excluded[1])],
         per_model={
-            model: _flat(by_model[0].get(model, {})) | _flat(by_model[1].get(model, {}))
+            model: flatten(by_model[0].get(model, {})) | flatten(by_model[1].get(model, {}))
             for model in {**by_model[0], **by_model[1]}
         },
-        variants=[_flat(each) for each in keys["variants"]],
-        reduced=_flat(reduced),
+        variants=[flatten(each) for each in keys["variants"]],
+        reduced=flatten(reduced),
     )
 
 
@@ -138,11 +139,3 @@ def _changes_figures(override: str) -> bool:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != "" and "/" not in value and not value.startswith(".")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {"data.resize": 28} for {"data": {"resize": 28}}, which is how the command line reads a dotted key."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

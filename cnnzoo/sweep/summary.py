@@ -1,17 +1,13 @@
 """The table of a sweep, with the seeds of a cell pooled."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cnnzoo.report.columns import accuracy
+from cnnzoo.report.pool import mean, spread
 from cnnzoo.report.tables import Column
 
 Row = Mapping[str, Any]
-
-
-def _accuracy(value: tuple[float, float | None]) -> str:
-    mean, deviation = value
-    return f"{mean:.2%}" if deviation is None else f"{mean:.2%} ± {100 * deviation:.2f}"
 
 
 _COLUMNS = (
@@ -23,7 +19,7 @@ _COLUMNS = (
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
     Column("macs", "MACs (M)", lambda count: f"{count / 1e6:,.1f}"),
-    Column("test_acc", "test acc", _accuracy),
+    Column("test_acc", "test acc", accuracy),
     Column("seconds_per_epoch", "s/epoch", "{:,.1f}".format),
     Column("images_per_second", "images/s", "{:,.0f}".format),
     Column("peak_bytes", "peak MiB", lambda count: f"{count / 2**20:,.0f}"),
@@ -52,18 +48,7 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
         pooled.append(
             {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
             | {"seeds": f"{len(done)}/{len(group)}", "status": ", ".join(words) or "completed"}
-            | {key: _mean(done, key) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
-            | {"test_acc": _spread([row["test_acc"] for row in done])}
+            | {key: mean(row[key] for row in done) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
+            | {"test_acc": spread([row["test_acc"] for row in done])}
         )
     return pooled
-
-
-def _mean(rows: Sequence[Row], key: str) -> float | None:
-    values = [row[key] for row in rows if row[key] is not None]
-    return statistics.fmean(values) if values else None
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float | None] | None:
-    if not values:
-        return None
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None

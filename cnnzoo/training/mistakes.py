@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnzoo.record import atomic_file
+from cnnzoo.record import CONFUSION, atomic_file
 
-FILE_NAME = "confusion.csv"
 WORST = 24  # mistakes that are kept
 
 
@@ -31,7 +30,7 @@ class Mistakes(lightning.Callback):
     """
 
     def __init__(self, run_dir: Path, class_names: Sequence[str]) -> None:
-        self.path = run_dir / FILE_NAME
+        self.path = run_dir / CONFUSION
         self.class_names = class_names
         self.worst: tuple[Tensor, ...] = ()
 

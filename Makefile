@@ -1,10 +1,10 @@
-# make train | test | test-slow | test-faults | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
+# make train | test | test-slow | test-faults | bench | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
 # PYTHON=python3.12 chooses the interpreter of a new environment (3.11 to 3.13).
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: env train test test-slow test-faults lint format
+.PHONY: env train test test-slow test-faults bench lint format
 
 env: .venv/.installed
 
@@ -31,6 +31,9 @@ test-faults: env
 
 test-slow: env
 	$(BIN)/pytest -m slow $(ARGS)
+
+bench: env
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .

@@ -1,7 +1,4 @@
-"""What a cell of a sweep costs beyond its training, and whether the driver stays as it is over many cells.
-
-python -m benchmarks.sweep_cells 50
-"""
+"""What a cell of a sweep costs beyond its training, and whether the driver stays as it is over many cells."""
 
 import subprocess
 import sys
@@ -10,8 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cases import Scope
 from cnnzoo.record import read_record
 
+CELLS = 10  # a round
 ROOT = Path(__file__).parents[1]
 ONE_STEP = ["model=mlp", "data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke"]
 ONE_STEP += [f"trainer.{key}=1" for key in ("max_epochs", "limit_train_batches", "limit_val_batches")]
@@ -39,7 +38,7 @@ class Measured:
         return (self.ends[-1] - self.ends[0] - sum(self.totals[1:])) / (len(self.ends) - 1)
 
 
-def measure(cells: int) -> Measured:
+def watch(cells: int) -> Measured:
     """Run a sweep of so many cells of one step, and watch it."""
     ends, memory, files = [], [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -59,9 +58,13 @@ def measure(cells: int) -> Measured:
     return Measured(ends, [record["seconds"]["total"] for record in records], memory, files)
 
 
-if __name__ == "__main__":
-    measured = measure(int(sys.argv[1]))
-    print(f"first cell after {measured.ends[0]:.1f} s, then {measured.overhead:.2f} s a cell beyond its own")
-    print(f"a cell of one step takes {sum(measured.totals) / len(measured.totals):.2f} s by its own account")
-    print(f"driver: {measured.memory[0] / 2**20:.0f} to {measured.memory[-1] / 2**20:.0f} MiB,", end=" ")
-    print(f"{measured.files[0]} to {measured.files[-1]} open files")
+def measure(scope: Scope) -> str:
+    """Return in words what was seen."""
+    cells = CELLS * scope.rounds
+    seen = watch(cells)
+    first, last = (f"{seen.memory[n] / 2**20:.0f} MiB and {seen.files[n]} open files" for n in (0, -1))
+    return (
+        f"{cells} cells of one step: the first ends after {seen.ends[0]:.1f} s, then each takes "
+        f"{sum(seen.totals) / cells:.2f} s by its own account and {seen.overhead:.2f} s beyond it. "
+        f"The driver takes {first} after the first cell, {last} after the last.\n"
+    )

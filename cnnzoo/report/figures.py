@@ -82,11 +82,12 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
                 mew=0.5,
                 label=row["label"],
             )
+        costs = [row[cost] for row in known]
         best = front([(row[cost], row["test_acc"].mean) for row in known])
+        best.append((max(costs), best[-1][1]))  # nothing dearer is better, either
         axes.step(*zip(*best, strict=True), where="post", color=INK, lw=0.9, zorder=0, label=say(language, "front"))
         if at_least is not None:
             axes.axhline(at_least, color=INK, lw=0.9, ls=":", label=f"{100 * at_least:g}%")
-        costs = [row[cost] for row in known]
         if max(costs) > 10 * min(costs):
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

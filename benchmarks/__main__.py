@@ -1,0 +1,66 @@
+"""What cnnzoo takes beside what others do: tables on the screen, and in a folder of their own under outputs/benchmarks.
+
+python -m benchmarks                                  everything, about 15 minutes on two cores
+python -m benchmarks --quick                          three nets and two rounds, about 2 minutes
+python -m benchmarks training --nets lenet@28         one part, one net
+"""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from benchmarks import accuracy, evaluation, gpu, growth, reporting, startup, sweep_cells, training
+from benchmarks.cases import CASES, QUICK, Scope
+from cnnzoo.record import package_versions
+from cnnzoo.training.device import choose_device, describe_device
+
+PARTS = {
+    "training": training.measure,
+    "evaluation": evaluation.measure,
+    "startup": startup.measure,
+    "sweep": sweep_cells.measure,
+    "report": reporting.measure,
+    "growth": growth.measure,
+    "accuracy": accuracy.measure,
+    "gpu": gpu.measure,
+}
+LONG = ("growth", "accuracy")  # left out by --quick
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    assert __doc__
+    about, _, examples = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser("python -m benchmarks", description=about, epilog=examples)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    names = [case.name for case in CASES]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--nets", nargs="+", choices=names, metavar="NET", help=", ".join(names))
+    parser.add_argument("--quick", action="store_true", help="fewer parts, nets and rounds")
+    args = parser.parse_args()
+    parts = args.parts or [part for part in PARTS if not (args.quick and part in LONG)]
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    nets = args.nets or (QUICK if args.quick else names)
+    now = datetime.now(UTC)
+    folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
+    folder.mkdir(parents=True)
+    scope = Scope([case for case in CASES if case.name in nets], 2 if args.quick else 5, 1.0, folder)
+    device = describe_device(choose_device("auto"))
+    versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    with (folder / "benchmarks.md").open("w", encoding="utf-8") as file:
+
+        def show(text: str) -> None:
+            print(text, flush=True)
+            print(text, file=file, flush=True)
+
+        show(f"# Benchmarks\n\n{device}, {torch.get_num_threads()} threads, {versions}, {now:%Y-%m-%d}.\n")
+        for part in parts:
+            show(f"## {part}\n\n{PARTS[part](scope)}")
+    print(f"in {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The same net trained by several loops, each for some seconds in a process of its own.
+
+* own: `cnnzoo.run.train`, as `python train.py` calls it, all defaults, logging on.
+* course: the course's loop: torchvision's data set, PIL resize and ToTensor image by image, a DataLoader with 2
+  workers, float32, `.item()` in every step.
+* template: Lightning's Trainer with the same DataLoader, metrics updated and logged in every step, as templates for
+  Lightning and Hydra have it.
+* limit: a bare loop over one batch that stays on the device, with the precision, memory format and optimizer of `own`:
+  no data, no logging, no Lightning.
+"""
+
+import contextlib
+import io
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+from torchvision.datasets import FashionMNIST
+from torchvision.transforms import Compose, Resize, ToTensor
+
+from benchmarks.cases import Case
+from cnnzoo.build import build, build_net
+from cnnzoo.config import RunConfig, compose_config
+from cnnzoo.data.files import load_files
+from cnnzoo.run import train
+from cnnzoo.training.device import choose_device, peak_bytes, resolve_precision
+
+WARM_SECONDS = 0.5
+WORKERS = 2
+LR = 0.001  # small enough for every net in every loop
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
+
+
+class Enough(Exception):  # noqa: N818 (no error, as StopIteration is none)
+    """Ends a loop from within."""
+
+
+class Stopwatch:
+    """Times whole steps of any loop, from the end of one optimizer step to the end of another.
+
+    Args:
+        seconds: how long to time; then `Enough` is raised. At least one step is timed, after at least one other.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.first: float | None = None
+        self.begin = self.end = 0.0
+        self.steps = 0
+
+    def __call__(self, *_: Any) -> None:
+        """Be told that a step has ended."""
+        warm = self.first is not None and time.perf_counter() - self.first >= WARM_SECONDS
+        if not warm:
+            _finish_device_work()
+            self.begin = time.perf_counter()
+            self.first = self.first or self.begin
+            return
+        self.steps += 1
+        if time.perf_counter() - self.begin >= self.seconds:
+            _finish_device_work()
+            self.end = time.perf_counter()
+            raise Enough
+
+
+def _finish_device_work() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one turn of a loop gave.
+
+    Attributes:
+        images_per_second: of whole training steps.
+        peak_bytes: on a GPU what tensors took, on a CPU the process.
+    """
+
+    images_per_second: float
+    peak_bytes: int
+
+
+def run_loop(loop: str, case: Case, seconds: float, torchvision_folder: Path, *overrides: str) -> Measured:
+    """Run one loop for some seconds, and return what they gave.
+
+    Args:
+        loop: one of `LOOPS` or `ON_GPU`.
+        case: what it trains.
+        seconds: how long it is timed.
+        torchvision_folder: where `torchvision.datasets.FashionMNIST` finds its files; see `lay_out`.
+        *overrides: as on the command line of `train.py`; only `own` and `limit` heed others than the net's.
+    """
+    stopwatch = Stopwatch(seconds)
+    handle = register_optimizer_step_post_hook(stopwatch)
+    with contextlib.suppress(Enough), quietly():
+        (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
+    handle.remove()
+    speed = stopwatch.steps * case.batch_size / (stopwatch.end - stopwatch.begin)
+    return Measured(speed, peak_bytes(choose_device("auto")))
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Leave out what loops print, and warnings such as the template's of too few workers."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def dtype_of(config: RunConfig) -> torch.dtype:
+    """Return what products are computed in."""
+    return AUTOCAST[resolve_precision(config.values["trainer"]["precision"], choose_device("auto"))]
+
+
+def _own(case: Case, torchvision_folder: Path, *overrides: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        train(case.config("trainer.max_epochs=1000", *overrides), Path(folder) / "run")
+
+
+def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
+    config = case.config(*overrides)
+    device = choose_device("auto")
+    dtype = dtype_of(config)
+    net = build_net(config).to(device, memory_format=torch.channels_last).train()
+    if compile_mode:
+        net.compile(mode=compile_mode)
+    optimizer = build(config.values["optimizer"])(net.parameters())
+    images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
+    images = images.to(memory_format=torch.channels_last)
+    labels = torch.randint(10, (case.batch_size,), device=device)
+    while True:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            logits = net(images)
+        F.cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+
+
+def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:
+    device = choose_device("auto")
+    net = build_net(case.config(*overrides)).to(device).train()
+    optimizer = SGD(net.parameters(), lr=LR)
+    loader, total = _loader(case, torchvision_folder), 0.0
+    while True:
+        for batch in loader:
+            images, labels = (each.to(device) for each in batch)
+            logits = net(images)
+            loss = F.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels) + (logits.argmax(1) == labels).sum().item()
+
+
+def _template(case: Case, torchvision_folder: Path, *overrides: str) -> None:
+    module = TemplateModule(build_net(case.config(*overrides)))
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = lightning.Trainer(max_epochs=1000, default_root_dir=folder)
+        trainer.fit(module, _loader(case, torchvision_folder))
+
+
+def _loader(case: Case, torchvision_folder: Path) -> DataLoader[Any]:
+    data = FashionMNIST(str(torchvision_folder), train=True, transform=Compose([Resize(case.resize), ToTensor()]))
+    return DataLoader(data, batch_size=case.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True)
+
+
+class TemplateModule(lightning.LightningModule):
+    """A classifier as templates have it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.loss, self.accuracy = MeanMetric(), MulticlassAccuracy(10)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss, and log it with the accuracy."""
+        images, labels = batch
+        logits = self.net(images)
+        loss = F.cross_entropy(logits, labels)
+        self.loss(loss)
+        self.accuracy(logits.argmax(1), labels)
+        self.log("train/loss", self.loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("train/acc", self.accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Optimizer:
+        """Return Adam, as they have it."""
+        return Adam(self.parameters(), lr=LR)
+
+
+def lay_out(folder: Path) -> None:
+    """Write the verified files of Fashion-MNIST where torchvision looks for them below `folder`."""
+    raw = folder / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, found in load_files(Path(compose_config([]).values["data"]["root"])).items():
+        (raw / name).write_bytes(found.data)
+
+
+LOOPS: dict[str, Callable[..., None]] = {
+    "own": _own,
+    "course": _course,
+    "template": _template,
+    "limit": _limit,
+}
+ON_GPU = {"graphs": partial(_limit, compile_mode="reduce-overhead")}  # with CUDA graphs

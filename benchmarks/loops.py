@@ -5,8 +5,8 @@
   workers, float32, `.item()` in every step.
 * template: Lightning's Trainer with the same DataLoader, metrics updated and logged in every step, as templates for
   Lightning and Hydra have it.
-* limit: a bare loop over one batch that stays on the device, with the precision, memory format and optimizer of `own`:
-  no data, no logging, no Lightning.
+* limit: a bare loop over one batch that stays on the device, with the precision, memory format, optimizer and
+  allocator of `own`: no data, no logging, no Lightning.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from cnnzoo.build import build, build_net
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.data.files import load_files
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, peak_bytes, resolve_precision
+from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision
 
 WARM_SECONDS = 0.5
 WORKERS = 2
@@ -135,8 +135,8 @@ def _own(case: Case, torchvision_folder: Path, *overrides: str) -> None:
 
 
 def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
-    config = case.config(*overrides)
-    device = choose_device("auto")
+    keep_freed_memory()
+    config, device = case.config(*overrides), choose_device("auto")
     dtype = dtype_of(config)
     net = build_net(config).to(device, memory_format=torch.channels_last).train()
     if compile_mode:

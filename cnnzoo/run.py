@@ -28,7 +28,7 @@ from cnnzoo.record import git_state, holds_run, package_versions, read_record, w
 from cnnzoo.reload import resume_command
 from cnnzoo.resume import find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
-from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
+from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, resolve_precision
 from cnnzoo.training.display import RunConsole, print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
@@ -153,6 +153,8 @@ def _recorded_run(
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
         started = before.get("started", started)
     device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
+    if device.type == "cpu":
+        keep_freed_memory()
     checkpoint, epochs = find_checkpoint(config, run_dir) if resume else (None, 0)
     history = History(run_dir, epochs=epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)

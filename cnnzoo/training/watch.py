@@ -39,7 +39,8 @@ class Watch(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
         """Look at the gradients, and have the classifier note their norm."""
-        gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
+        weights = (each for group in optimizer.param_groups for each in group["params"])
+        gradients = [each.grad for each in weights if each.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         pl_module.note_gradient_norm(norm)  # type: ignore[operator]
         finite = norm.isfinite()

@@ -1,4 +1,5 @@
 from functools import partial
+from types import SimpleNamespace
 
 import lightning
 import pytest
@@ -18,10 +19,9 @@ def classifier():
 def classifier_with(**options):
     return ImageClassifier(
         nn.Sequential(nn.Flatten(), nn.Linear(4, 3)),
-        make_optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        **{"make_optimizer": partial(torch.optim.SGD, lr=0.1), **options},
         make_scheduler=partial(constant, warmup=0.0),
         num_classes=3,
-        **options,
     )
 
 
@@ -85,3 +85,24 @@ def test_a_step_moves_the_weights_against_the_gradient(classifier, tmp_path):
     data = torch.utils.data.TensorDataset(images, labels)
     trainer.fit(classifier, torch.utils.data.DataLoader(data, batch_size=7))
     torch.testing.assert_close(classifier.net[1].weight, before - 0.1 * gradient)
+
+
+def test_a_fused_step_under_a_scaler_sees_true_gradients():
+    """As 16-mixed does it: unscaled before the step, so that they can be looked at and clipped."""
+    stepped = {}
+    for fused in (True, False):
+        classifier = classifier_with(make_optimizer=partial(torch.optim.AdamW, lr=0.1, fused=fused))
+        nn.init.constant_(classifier.net[1].weight, 0.1)
+        nn.init.zeros_(classifier.net[1].bias)
+        classifier.trainer = SimpleNamespace(estimated_stepping_batches=10)
+        optimizer = classifier.configure_optimizers()["optimizer"]
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        images, labels = torch.arange(8.0).view(2, 1, 2, 2), torch.tensor([0, 2])
+        scaler.scale(F.cross_entropy(classifier.net(images), labels)).backward()
+        scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(classifier.net.parameters(), 0.5)
+        scaler.step(optimizer)
+        stepped[fused] = (norm, *classifier.net.parameters())
+    assert stepped[True][0] > 0.5
+    for fused, plain in zip(stepped[True], stepped[False], strict=True):
+        torch.testing.assert_close(fused, plain)

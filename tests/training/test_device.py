@@ -1,3 +1,7 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -43,3 +47,26 @@ def test_device_and_memory_are_told():
     held = torch.ones(64 * 2**20)  # 256 MiB
     assert 256 * 2**20 <= peak_bytes(CPU) < 100 * 2**30
     del held
+
+
+FAULTS = """
+import resource, sys, torch
+from cnnzoo.training.device import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+torch.set_num_threads(1)
+for step in range(30):
+    if step == 20:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16, 2**20)  # 64 MiB
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_freed_memory_is_not_handed_back_and_cleared_anew_in_each_step():
+    def page_faults(word):
+        done = subprocess.run([sys.executable, "-c", FAULTS, word], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert page_faults("keep") * 10 < page_faults("as it is")

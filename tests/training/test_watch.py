@@ -94,9 +94,9 @@ def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
     watch = Watch(history=None, patience=None, num_classes=10)
     trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
     trainer.precision_plugin.scaler = FakeScaler()
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    trainer.strategy.optimizers = [optimizer]
     net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    trainer.strategy.optimizers = [optimizer]
     net.note_gradient_norm = lambda norm: None
 
     def step(value):

@@ -2,10 +2,12 @@
 
 python -m benchmarks                                  everything, about 15 minutes on two cores
 python -m benchmarks --quick                          three nets and two rounds, about 2 minutes
-python -m benchmarks training --nets lenet@28         one part, one net
+python -m benchmarks startup sweep                    some parts
+python -m benchmarks --nets lenet@28 alexnet@224      training of some nets
 """
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import torch
 
 from benchmarks import accuracy, evaluation, gpu, growth, reporting, startup, sweep_cells, training
 from benchmarks.cases import CASES, QUICK, Scope
+from benchmarks.loops import ROOT
 from cnnzoo.record import package_versions
 from cnnzoo.training.device import choose_device, describe_device
 
@@ -40,10 +43,12 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=names, metavar="NET", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer parts, nets and rounds")
     args = parser.parse_args()
-    parts = args.parts or [part for part in PARTS if not (args.quick and part in LONG)]
+    chosen = ["training"] if args.nets else [part for part in PARTS if not (args.quick and part in LONG)]
+    parts = args.parts or chosen
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     nets = args.nets or (QUICK if args.quick else names)
+    os.chdir(ROOT)
     now = datetime.now(UTC)
     folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
     folder.mkdir(parents=True)

@@ -29,12 +29,15 @@ COLUMNS = [
 
 def measure(scope: Scope) -> str:
     """Return a table, and draw it; GMAC/s are of training, three times those of a forward."""
+    speeds: dict[Case, list[float]] = {case: [] for cases in GRIDS.values() for case in cases}
+    for _ in range(scope.rounds):
+        for case, each in speeds.items():
+            each.append(isolated(run_loop, "own", case, scope.seconds, Path()).images_per_second)
     rows = []
     for key, cases in GRIDS.items():
         for case in cases:
-            turns = [isolated(run_loop, "own", case, scope.seconds, Path()) for _ in range(scope.rounds)]
             value = {"data.resize": case.resize, "data.batch_size": case.batch_size, "model.width": case.width}[key]
-            macs, speed = check(case.config()).macs, statistics.median(turn.images_per_second for turn in turns)
+            macs, speed = check(case.config()).macs, statistics.median(speeds[case])
             rows.append({"key": key, "value": value, "macs": macs, "speed": speed, "gmacs": 3 * macs * speed / 1e9})
     figure = _draw(rows)
     for ending in ("png", "svg"):

@@ -34,12 +34,13 @@ from torchvision.datasets import FashionMNIST
 from torchvision.transforms import Compose, Resize, ToTensor
 
 from benchmarks.cases import Case
-from cnnzoo.build import build, build_net
-from cnnzoo.config import RunConfig, compose_config
+from cnnzoo.build import build_net, build_optimizer
+from cnnzoo.config import RunConfig
 from cnnzoo.data.files import load_files
 from cnnzoo.run import train
 from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision
 
+ROOT = Path(__file__).parents[1]
 WARM_SECONDS = 0.5
 WORKERS = 2
 LR = 0.001  # small enough for every net in every loop
@@ -53,34 +54,39 @@ class Enough(Exception):  # noqa: N818 (no error, as StopIteration is none)
 class Stopwatch:
     """Times whole steps of any loop, from the end of one optimizer step to the end of another.
 
+    The clock starts half a second after the first step has ended, and not before the second, because the first ones
+    prepare what the others use.
+
     Args:
-        seconds: how long to time; then `Enough` is raised. At least one step is timed, after at least one other.
+        seconds: how long to time, two steps at least; then `Enough` is raised.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.first: float | None = None
-        self.begin = self.end = 0.0
+        self.begin: float | None = None
         self.steps = 0
 
     def __call__(self, *_: Any) -> None:
         """Be told that a step has ended."""
-        warm = self.first is not None and time.perf_counter() - self.first >= WARM_SECONDS
-        if not warm:
-            _finish_device_work()
-            self.begin = time.perf_counter()
-            self.first = self.first or self.begin
-            return
-        self.steps += 1
-        if time.perf_counter() - self.begin >= self.seconds:
-            _finish_device_work()
-            self.end = time.perf_counter()
-            raise Enough
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = now
+        elif self.begin is None:
+            if now - self.first >= WARM_SECONDS:
+                _finish_device_work()
+                self.begin = time.perf_counter()
+        else:
+            self.steps += 1
+            if self.steps >= 2 and now - self.begin >= self.seconds:
+                _finish_device_work()
+                self.seconds = time.perf_counter() - self.begin
+                raise Enough
 
 
 def _finish_device_work() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
 
 
 @dataclass(frozen=True)
@@ -108,17 +114,21 @@ def run_loop(loop: str, case: Case, seconds: float, torchvision_folder: Path, *o
     """
     stopwatch = Stopwatch(seconds)
     handle = register_optimizer_step_post_hook(stopwatch)
-    with contextlib.suppress(Enough), quietly():
-        (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
-    handle.remove()
-    speed = stopwatch.steps * case.batch_size / (stopwatch.end - stopwatch.begin)
-    return Measured(speed, peak_bytes(choose_device("auto")))
+    try:
+        with quietly():
+            (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
+    except Enough:
+        speed = stopwatch.steps * case.batch_size / stopwatch.seconds
+        return Measured(speed, peak_bytes(choose_device("auto")))
+    finally:
+        handle.remove()
+    raise AssertionError(f"{loop} ended by itself")
 
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Leave out what loops print, and warnings such as the template's of too few workers."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # in a process that does nothing else
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -131,17 +141,19 @@ def dtype_of(config: RunConfig) -> torch.dtype:
 
 def _own(case: Case, torchvision_folder: Path, *overrides: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        train(case.config("trainer.max_epochs=1000", *overrides), Path(folder) / "run")
+        without_end = ["trainer.max_epochs=100000", "watch.patience=null", f"data.root={ROOT / 'data'}"]
+        train(case.config(*without_end, *overrides), Path(folder) / "run")
 
 
 def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
-    keep_freed_memory()
     config, device = case.config(*overrides), choose_device("auto")
+    if device.type == "cpu":
+        keep_freed_memory()
     dtype = dtype_of(config)
     net = build_net(config).to(device, memory_format=torch.channels_last).train()
     if compile_mode:
         net.compile(mode=compile_mode)
-    optimizer = build(config.values["optimizer"])(net.parameters())
+    optimizer = build_optimizer(config)(net.parameters())
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(10, (case.batch_size,), device=device)
@@ -177,7 +189,8 @@ def _template(case: Case, torchvision_folder: Path, *overrides: str) -> None:
 
 
 def _loader(case: Case, torchvision_folder: Path) -> DataLoader[Any]:
-    data = FashionMNIST(str(torchvision_folder), train=True, transform=Compose([Resize(case.resize), ToTensor()]))
+    resize = [Resize(case.resize)] if case.resize != 28 else []
+    data = FashionMNIST(str(torchvision_folder), train=True, transform=Compose([*resize, ToTensor()]))
     return DataLoader(data, batch_size=case.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True)
 
 
@@ -209,7 +222,7 @@ def lay_out(folder: Path) -> None:
     """Write the verified files of Fashion-MNIST where torchvision looks for them below `folder`."""
     raw = folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for name, found in load_files(Path(compose_config([]).values["data"]["root"])).items():
+    for name, found in load_files(ROOT / "data").items():
         (raw / name).write_bytes(found.data)
 
 

@@ -54,6 +54,7 @@ def watch(cells: int) -> Measured:
                     memory.append(int(status.split()[0]) * 1024)
                     files.append(len(list((proc / "fd").iterdir())))
         records = [read_record(path.parent) for path in Path(folder).glob("outputs/cells/*/run.json")]
+        records.sort(key=lambda record: record["seed"])
     assert len(records) == len(ends) == cells, "a cell failed"
     return Measured(ends, [record["seconds"]["total"] for record in records], memory, files)
 
@@ -63,8 +64,10 @@ def measure(scope: Scope) -> str:
     cells = CELLS * scope.rounds
     seen = watch(cells)
     first, last = (f"{seen.memory[n] / 2**20:.0f} MiB and {seen.files[n]} open files" for n in (0, -1))
+    each = (seen.ends[-1] - seen.ends[0]) / (cells - 1)
     return (
-        f"{cells} cells of one step: the first ends after {seen.ends[0]:.1f} s, then each takes "
-        f"{sum(seen.totals) / cells:.2f} s by its own account and {seen.overhead:.2f} s beyond it. "
+        f"{cells} cells of one step: the first ends after {seen.ends[0]:.1f} s, then each takes {each:.2f} s in all: "
+        f"{each - seen.overhead:.2f} s by its own account (net, data, one step, validation, test, checkpoints) and "
+        f"{seen.overhead:.2f} s beyond it (process, hand-over, summary). "
         f"The driver takes {first} after the first cell, {last} after the last.\n"
     )

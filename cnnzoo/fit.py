@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_net
+from cnnzoo.build import build, build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import UserError
@@ -134,7 +134,7 @@ def _make_classifier(config: RunConfig) -> ImageClassifier:
         net.compile()
     return ImageClassifier(
         net,
-        make_optimizer=build(values["optimizer"]),
+        make_optimizer=build_optimizer(config),
         make_scheduler=build(values["scheduler"]),
         num_classes=values["data"]["num_classes"],
         label_smoothing=values["label_smoothing"],

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_data, build_net
+from cnnzoo.build import build, build_data, build_net, build_optimizer
 from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.errors import BusyError, RunEnded, UserError
@@ -108,7 +108,7 @@ def check(config: RunConfig) -> Facts:
         precision = resolve_precision(options["precision"], choose_device(options["accelerator"]))
         with torch.device("meta"):
             net = build_net(config)
-        optimizer = build(config.values["optimizer"])(net.parameters())
+        optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
         build_data(config).check_limits(options["limit_train_batches"], options["limit_val_batches"])
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):

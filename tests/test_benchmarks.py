@@ -1,7 +1,5 @@
 """The harness measures what it says: whole steps, after a warm-up, of loops that train the same net."""
 
-import itertools
-
 import pytest
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -9,34 +7,53 @@ from benchmarks import __main__ as command
 from benchmarks import loops
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.loops import LOOPS, Enough, Stopwatch, lay_out, run_loop
+from benchmarks.training import summary, training_flops
 
 SMALL = Case("lenet", 28, 256)
 
 
-def stopped_after(stopwatch, durations, monkeypatch):
-    """Return images/s of one image a step, for steps that take so many seconds each."""
-    now = 0.0
+def seconds_a_step(seconds, durations, monkeypatch):
+    """Return what a stopwatch measures of steps that take so long."""
+    now, stopwatch = 0.0, Stopwatch(seconds)
     monkeypatch.setattr(loops.time, "perf_counter", lambda: now)
     for duration in durations:
         now += duration
         try:
             stopwatch()
         except Enough:
-            return stopwatch.steps / (stopwatch.end - stopwatch.begin)
+            return stopwatch.seconds / stopwatch.steps
     raise AssertionError("it never had enough")
 
 
-def test_steps_count_from_the_end_of_the_warm_up(monkeypatch):
-    durations = itertools.chain([5.0], itertools.repeat(0.2, 2), itertools.repeat(0.1))  # the first ones prepare
-    assert stopped_after(Stopwatch(3.0), durations, monkeypatch) == pytest.approx(10)
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ([5.0, 0.2, 0.2, 0.2], 0.1),  # the clock starts 0.5 s after the end of the first
+        ([5.0, 3.0], 1.0),  # of slow steps the second one is left out, too
+        ([5.0, 4.0], 4.0),
+    ],
+)
+def test_the_first_steps_are_not_counted(first, then, monkeypatch):
+    assert seconds_a_step(1.0, [*first, *[then] * 50], monkeypatch) == pytest.approx(then)
 
 
-def test_slow_steps_are_measured_too(monkeypatch):
-    assert stopped_after(Stopwatch(1.0), itertools.repeat(4.0), monkeypatch) == pytest.approx(0.25)
+def test_the_first_layer_has_one_product_less():
+    """LeNet's 416,520 multiply-adds, of which the first convolution has 28 x 28 x 6 x 25."""
+    assert training_flops(SMALL) == 6 * 416_520 - 2 * 117_600
+
+
+def test_ratios_are_those_of_a_round():
+    """The machine was three times slower in the second round."""
+    rounds = [(9.0, 3.0), (3.0, 1.0), (9.0, 4.0)]
+    turns = [{"own": a, "course": b, "template": b, "limit": a, "peak": 1e9, "peak_bytes": 1} for a, b in rounds]
+    row = summary(SMALL, turns)
+    assert row["own/course"] == "3.00 (2.25 to 3.00)"
+    assert row["own/limit"] == "1.00 (1.00 to 1.00)"
+    assert (row["own"], row["noise"]) == (9.0, pytest.approx(6 / 9))
 
 
 @pytest.fixture(scope="module")
-def torchvision_folder(tmp_path_factory):
+def torchvision_folder(tmp_path_factory, fashion_mnist):
     folder = tmp_path_factory.mktemp("torchvision")
     lay_out(folder)
     return folder

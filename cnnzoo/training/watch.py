@@ -33,7 +33,7 @@ class Watch(lightning.Callback):
         self.patience = patience
         self.chance = math.log(num_classes)
         self._fine: torch.Tensor | None = None  # whether all was finite since the last look, on the device
-        self._overflows = 0
+        self._overflows: torch.Tensor | int = 0
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
@@ -46,8 +46,8 @@ class Watch(lightning.Callback):
         finite = norm.isfinite()
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             # The scaler leaves such a step out, and is expected to in the first steps.
-            self._overflows = 0 if finite else self._overflows + 1
-            finite = torch.tensor(self._overflows < OVERFLOWS, device=finite.device)
+            self._overflows = torch.where(finite, 0, self._overflows + 1)
+            finite = self._overflows < OVERFLOWS
         self._note(finite, trainer)
 
     def on_train_batch_end(

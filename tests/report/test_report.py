@@ -15,8 +15,9 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
 from cnnzoo.report.document import Figure, Heading, Paragraph, Table
-from cnnzoo.report.figures import front
+from cnnzoo.report.figures import draw_trade_off, front
 from cnnzoo.report.make import make_report
+from cnnzoo.report.pool import Spread
 from cnnzoo.report.save import render, save
 from cnnzoo.report.tables import texts
 from tests.report.runs import write_plan, write_run
@@ -346,6 +347,17 @@ def test_the_same_runs_make_the_same_files(question, tmp_path_factory):
 def test_nothing_beats_the_points_of_the_front():
     points = [(1, 0.5), (2, 0.7), (3, 0.6), (2, 0.65), (4, 0.7), (5, 0.9)]
     assert front(points) == [(1, 0.5), (2, 0.7), (5, 0.9)]
+
+
+def test_the_front_reaches_to_what_costs_most():
+    """Also where one row beats all others, and is the whole front."""
+    rows = [
+        {"label": f"{cost}", "params": cost, "test_acc": Spread(accuracy, None)}
+        for cost, accuracy in [(1, 0.9), (5, 0.8)]
+    ]
+    lines = draw_trade_off(rows, "params", "en").axes[0].get_lines()
+    line = next(each for each in lines if each.get_label() == "Pareto front")
+    assert line.get_xydata().tolist() == [[1, 0.9], [5, 0.9]]
 
 
 def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):

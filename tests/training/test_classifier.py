@@ -106,3 +106,24 @@ def test_a_fused_step_under_a_scaler_sees_true_gradients():
     assert stepped[True][0] > 0.5
     for fused, plain in zip(stepped[True], stepped[False], strict=True):
         torch.testing.assert_close(fused, plain)
+
+
+def test_a_fused_step_heeds_how_weights_lie_in_memory():
+    """Its kernel goes over memory in order: gradients and averages must lie as the weights do, channels last."""
+    nets = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(net.parameters(), lr=0.1, fused=fused)
+        for step in range(4):
+            if step == 2:  # as a run that goes on
+                state = optimizer.state_dict()
+                optimizer = torch.optim.AdamW(net.parameters(), lr=0.1, fused=fused)
+                optimizer.load_state_dict(state)
+            optimizer.zero_grad()
+            images = torch.arange(150.0).view(2, 3, 5, 5).contiguous(memory_format=torch.channels_last)
+            net(images.sin()).square().mean().backward()
+            optimizer.step()
+        nets.append(net)
+    for fused, plain in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(fused, plain)

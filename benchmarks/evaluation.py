@@ -44,8 +44,7 @@ def _images(case: Case) -> int:
 def bare(case: Case) -> float:
     """Return the images/s of forwards alone."""
     config, device = case.config(), choose_device("auto")
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory()
     dtype, batches = dtype_of(config), _images(case) // case.batch_size
     net = build_net(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)

@@ -147,8 +147,7 @@ def _own(case: Case, torchvision_folder: Path, *overrides: str) -> None:
 
 def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
     config, device = case.config(*overrides), choose_device("auto")
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory()
     dtype = dtype_of(config)
     net = build_net(config).to(device, memory_format=torch.channels_last).train()
     if compile_mode:

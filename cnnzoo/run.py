@@ -153,8 +153,7 @@ def _recorded_run(
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
         started = before.get("started", started)
     device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory()
     checkpoint, epochs = find_checkpoint(config, run_dir) if resume else (None, 0)
     history = History(run_dir, epochs=epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)

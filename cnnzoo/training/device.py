@@ -64,7 +64,8 @@ def keep_freed_memory() -> None:
     """Have the C library keep what is freed for the next step, where it is glibc.
 
     By itself it maps every large block anew and gives it back at once, so that the system clears each page of each
-    activation and gradient in each step: 15 to 30 % of the time of training on two cores (`docs/decisions.md`).
+    activation and gradient in each step: 15 to 30 % of the time of training on two cores (`docs/decisions.md`). It
+    stays so for the whole process.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:

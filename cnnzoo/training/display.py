@@ -8,7 +8,6 @@ from typing import Any
 import lightning
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.history import History
@@ -131,8 +130,5 @@ def print_summary(record: dict[str, Any], folder: str, console: Console) -> None
         ("folder", folder),
         ("look", f"tensorboard --logdir {'outputs' if folder.startswith('outputs/') else folder}"),
     ]
-    table = Table(title=record["name"], title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*row)
-    console.print()
-    console.print(table, highlight=False, soft_wrap=True)
+    lines = [f"{name:<15}{text}" for name, text in rows]
+    console.print("\n".join(["", record["name"], *lines]), markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from rich.console import Console
 from cnnzoo.config import compose_config
 from cnnzoo.run import train
 from cnnzoo.training import display
-from cnnzoo.training.display import Display
+from cnnzoo.training.display import Display, print_summary
 from tests.test_resume import SMOKE
 
 
@@ -30,3 +30,13 @@ def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys
     out = capsys.readouterr().out
     assert out.count("note: about 0.0 h on this device, 0 minutes an epoch") == 1
     assert out.index("note: about") < out.index("epoch 1/2")
+
+
+def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):
+    folder = "outputs/" + 20 * "a-long-name-" + "[s0]"
+    record = {"protocol": "holdout", "metrics": {"test/acc": 0.9}, "seconds": {"per_epoch": 1.0, "total": 2.0}}
+    record |= {"images_per_second": 3.0, "device": "cpu", "precision": "32-true", "params": 4, "name": "lenet-28"}
+    print_summary(record, folder, Console(width=40))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == ["lenet-28", "test accuracy  90.00%  (best epoch on validation)"]
+    assert f"folder         {folder}" in lines

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 from torch.optim import SGD
 from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
 from benchmarks.cases import Scope
-from benchmarks.loops import ROOT, WORKERS, lay_out
+from benchmarks.loops import ROOT, WORKERS, course_step, lay_out
 from cnnzoo.build import build_net
 from cnnzoo.config import compose_config
 from cnnzoo.record import read_record
@@ -56,14 +55,8 @@ def course(folder: str, seed: int) -> None:
     )
     for _ in range(EPOCHS):
         net.train()
-        total = 0.0
         for images, labels in train:
-            logits = net(images)
-            loss = F.cross_entropy(logits, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(labels) + (logits.argmax(1) == labels).sum().item()
+            course_step(net, optimizer, images, labels)
         net.eval()
         with torch.no_grad():
             right = [(net(images).argmax(1) == labels).float() for images, labels in test]

@@ -29,8 +29,8 @@ def own(case: Case) -> float:
     with tempfile.TemporaryDirectory() as folder, quietly():
         train(config, Path(folder) / "run")
         row = read_history(Path(folder) / "run")[1]
-    trained = 2 * case.batch_size / row["images_per_second"]
-    return _images(case) / (row["seconds"] - trained)
+    trained = 2 * case.batch_size / float(row["images_per_second"])
+    return _images(case) / (float(row["seconds"]) - trained)
 
 
 def _images(case: Case) -> int:
@@ -46,7 +46,7 @@ def bare(case: Case) -> float:
     config, device = case.config(), choose_device("auto")
     keep_freed_memory()
     dtype, batches = dtype_of(config), _images(case) // case.batch_size
-    net = build_net(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    net = build_net(config).to(device).to(memory_format=torch.channels_last).eval()
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
     begin = 0.0

@@ -149,7 +149,7 @@ def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: 
     config, device = case.config(*overrides), choose_device("auto")
     keep_freed_memory()
     dtype = dtype_of(config)
-    net = build_net(config).to(device, memory_format=torch.channels_last).train()
+    net = build_net(config).to(device).to(memory_format=torch.channels_last).train()
     if compile_mode:
         net.compile(mode=compile_mode)
     optimizer = build_optimizer(config)(net.parameters())
@@ -160,7 +160,7 @@ def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: 
         optimizer.zero_grad()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             logits = net(images)
-        F.cross_entropy(logits.float(), labels).backward()
+        F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
@@ -168,16 +168,21 @@ def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:
     device = choose_device("auto")
     net = build_net(case.config(*overrides)).to(device).train()
     optimizer = SGD(net.parameters(), lr=LR)
-    loader, total = _loader(case, torchvision_folder), 0.0
+    loader, loss, right = _loader(case, torchvision_folder), 0.0, 0.0
     while True:
         for batch in loader:
-            images, labels = (each.to(device) for each in batch)
-            logits = net(images)
-            loss = F.cross_entropy(logits, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(labels) + (logits.argmax(1) == labels).sum().item()
+            step = course_step(net, optimizer, *(each.to(device) for each in batch))
+            loss, right = loss + step[0], right + step[1]
+
+
+def course_step(net: nn.Module, optimizer: Optimizer, images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Train on one batch as the course does; return the loss, summed over its images, and how many were right."""
+    logits = net(images)
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item() * len(labels), (logits.argmax(1) == labels).sum().item()
 
 
 def _template(case: Case, torchvision_folder: Path, *overrides: str) -> None:

@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy", "PIL"}),
-    "build": ({"blocks", "config", "data"}, {"hydra"}),
+    "build": ({"blocks", "config", "data"}, {"torch", "hydra"}),
     "trained": (
         {"build", "config", "data", "errors", "record", "reload", "training"},
         {"torch", "PIL", "onnxscript"},

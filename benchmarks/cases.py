@@ -20,7 +20,7 @@ class Case:
 
     net: str
     resize: int
-    batch_size: int = 128
+    batch_size: int = 64
     width: float | None = None
 
     @property
@@ -38,9 +38,9 @@ class Case:
 CASES = (
     Case("lenet", 28, 256),
     Case("alexnet", 224),
-    Case("vgg11", 96, 64),
-    Case("vgg11", 96, 128, 0.125),
-    Case("vgg11", 224, 128, 0.125),
+    Case("vgg11", 96),
+    Case("vgg11", 96, width=0.125),
+    Case("vgg11", 224, width=0.125),
     Case("nin", 96),
     Case("googlenet", 96),
     Case("googlenet_bn", 96),

@@ -61,6 +61,7 @@ def measure(scope: Scope) -> str:
                         turn["peak_bytes"] = measured.peak_bytes
                 turns[case].append(turn)
                 writer.writerow({"name": case.name, **turn})
+                file.flush()  # what has been measured stays, whenever it ends
                 print(f"training: round {number + 1} of {scope.rounds}, {case.name}", file=sys.stderr)
     rows = [summary(case, each) for case, each in turns.items()]
     mean = statistics.geometric_mean(

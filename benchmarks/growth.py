@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
@@ -60,6 +61,8 @@ def _draw(rows: list[dict[str, Any]]) -> Figure:
         panel.set_xlabel(key)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("images/s")
+    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panels[0].yaxis.set_major_formatter("{x:,.0f}")
     panels[0].legend()
     figure.suptitle(f"{NET} in training, if not said otherwise at {RESIZE} px, batches of {BATCH_SIZE}, width {WIDTH}")
     return figure

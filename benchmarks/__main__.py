@@ -52,7 +52,8 @@ def main() -> None:
     now = datetime.now(UTC)
     folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
     folder.mkdir(parents=True)
-    scope = Scope([case for case in CASES if case.name in nets], 2 if args.quick else 5, 1.0, folder)
+    rounds, seconds = (2, 1.0) if args.quick else (5, 3.0)
+    scope = Scope([case for case in CASES if case.name in nets], rounds, seconds, folder)
     device = describe_device(choose_device("auto"))
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     with (folder / "benchmarks.md").open("w", encoding="utf-8") as file:

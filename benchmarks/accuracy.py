@@ -8,22 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.optim import SGD
-from torch.utils.data import DataLoader
-from torchvision.datasets import FashionMNIST
-from torchvision.transforms import ToTensor
-
 from benchmarks.cases import Scope
-from benchmarks.loops import ROOT, WORKERS, course_step, lay_out
-from cnnzoo.build import build_net
-from cnnzoo.config import compose_config
+from benchmarks.course import EPOCHS
+from benchmarks.loops import ROOT, lay_out
 from cnnzoo.record import read_record
 from cnnzoo.report.tables import Column, to_markdown
 
 RUNS = ["model=lenet", "model=lenet_bn model.activation=relu model.pooling=max trainer.max_epochs=5"]
 SEEDS = (0, 1, 2)
-BATCH_SIZE, LR, EPOCHS = 256, 0.9, 10  # of the course's LeNet: d2l section 7.6
 BARS = (0.88, 0.90)
 EXPLAINED = """Seconds from the command to the end, means over the seeds. Ours are of whole runs, whose test set is read
 once, at the end; the course's loop tests after each epoch, and its accuracy is that of the last.
@@ -39,37 +31,13 @@ def own(overrides: str, seed: int) -> tuple[float, float]:
         return time.perf_counter() - begin, read_record(Path(folder) / "run")["metrics"]["test/acc"]
 
 
-def course(folder: str, seed: int) -> None:
-    """Train LeNet as the course does, and print the test accuracy after each epoch."""
-    torch.manual_seed(seed)
-    net = build_net(compose_config(["experiment=course/lenet"]))
-    optimizer = SGD(net.parameters(), lr=LR)
-    train, test = (
-        DataLoader(
-            FashionMNIST(folder, train=training, transform=ToTensor()),
-            batch_size=BATCH_SIZE,
-            shuffle=training,
-            num_workers=WORKERS,
-        )
-        for training in (True, False)
-    )
-    for _ in range(EPOCHS):
-        net.train()
-        for images, labels in train:
-            course_step(net, optimizer, images, labels)
-        net.eval()
-        with torch.no_grad():
-            right = [(net(images).argmax(1) == labels).float() for images, labels in test]
-        print(torch.cat(right).mean().item(), flush=True)
-
-
 def course_epochs(seed: int) -> list[tuple[float, float]]:
     """Return (seconds since the command, test accuracy) of each epoch of the course's loop."""
     with tempfile.TemporaryDirectory() as folder:
         lay_out(Path(folder))
-        code = f"from benchmarks.accuracy import course; course({folder!r}, {seed})"
+        command = [sys.executable, "-m", "benchmarks.course", folder, str(seed)]
         begin = time.perf_counter()
-        with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             epochs = [(time.perf_counter() - begin, float(line)) for line in process.stdout]
     assert len(epochs) == EPOCHS, "the course's loop failed"

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import lightning
 import torch
@@ -34,6 +35,7 @@ from torchvision.datasets import FashionMNIST
 from torchvision.transforms import Compose, Resize, ToTensor
 
 from benchmarks.cases import Case
+from benchmarks.course import course_step
 from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.data.files import load_files
@@ -41,7 +43,7 @@ from cnnzoo.run import train
 from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision
 
 ROOT = Path(__file__).parents[1]
-WARM_SECONDS = 0.5
+WARM_SECONDS, MIN_STEPS = 0.5, 3
 WORKERS = 2
 LR = 0.001  # small enough for every net in every loop
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
@@ -54,17 +56,19 @@ class Enough(Exception):  # noqa: N818 (no error, as StopIteration is none)
 class Stopwatch:
     """Times whole steps of any loop, from the end of one optimizer step to the end of another.
 
-    The clock starts half a second after the first step has ended, and not before the second, because the first ones
-    prepare what the others use.
+    It starts half a second after the first step has ended, and not before the second, because the first ones prepare
+    what the others use. It stands still between epochs, until the first step of the next one has ended: there ours
+    validates and saves, and the others start their workers.
 
     Args:
-        seconds: how long to time, two steps at least; then `Enough` is raised.
+        seconds: how long to time, three steps at least; then `Enough` is raised.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.first: float | None = None
-        self.begin: float | None = None
+        self.running_since: float | None = None
+        self.measured = 0.0
         self.steps = 0
 
     def __call__(self, *_: Any) -> None:
@@ -72,19 +76,26 @@ class Stopwatch:
         now = time.perf_counter()
         if self.first is None:
             self.first = now
-        elif self.begin is None:
+        elif self.running_since is None:
             if now - self.first >= WARM_SECONDS:
-                _finish_device_work()
-                self.begin = time.perf_counter()
+                finish_device_work()
+                self.running_since = time.perf_counter()
         else:
             self.steps += 1
-            if self.steps >= 2 and now - self.begin >= self.seconds:
-                _finish_device_work()
-                self.seconds = time.perf_counter() - self.begin
+            if self.steps >= MIN_STEPS and self.measured + now - self.running_since >= self.seconds:
+                self.stand_still()
                 raise Enough
 
+    def stand_still(self) -> None:
+        """Be told that an epoch has ended, or begins."""
+        if self.running_since is not None:
+            finish_device_work()
+            self.measured += time.perf_counter() - self.running_since
+            self.running_since = None
 
-def _finish_device_work() -> None:
+
+def finish_device_work() -> None:
+    """Wait for what an accelerator has been given."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
 
@@ -113,12 +124,18 @@ def run_loop(loop: str, case: Case, seconds: float, torchvision_folder: Path, *o
         *overrides: as on the command line of `train.py`; only `own` and `limit` heed others than the net's.
     """
     stopwatch = Stopwatch(seconds)
+    batches = DataLoader.__iter__
+
+    def iterate(loader: DataLoader[Any]) -> Any:  # which every loop does at each end of an epoch
+        stopwatch.stand_still()
+        return batches(loader)
+
     handle = register_optimizer_step_post_hook(stopwatch)
     try:
-        with quietly():
+        with quietly(), mock.patch.object(DataLoader, "__iter__", iterate):
             (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
     except Enough:
-        speed = stopwatch.steps * case.batch_size / stopwatch.seconds
+        speed = stopwatch.steps * case.batch_size / stopwatch.measured
         return Measured(speed, peak_bytes(choose_device("auto")))
     finally:
         handle.remove()
@@ -173,16 +190,6 @@ def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:
         for batch in loader:
             step = course_step(net, optimizer, *(each.to(device) for each in batch))
             loss, right = loss + step[0], right + step[1]
-
-
-def course_step(net: nn.Module, optimizer: Optimizer, images: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Train on one batch as the course does; return the loss, summed over its images, and how many were right."""
-    logits = net(images)
-    loss = F.cross_entropy(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.item() * len(labels), (logits.argmax(1) == labels).sum().item()
 
 
 def _template(case: Case, torchvision_folder: Path, *overrides: str) -> None:

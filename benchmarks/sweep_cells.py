@@ -23,8 +23,8 @@ class Measured:
     Attributes:
         ends: seconds from the command to the end of each cell.
         totals: seconds that each cell says it took, from its first check to its record.
-        memory: bytes of the driver, after each cell.
-        files: open file descriptors of the driver, after each cell.
+        memory: bytes of the driver, after each cell; empty where there is no `/proc`.
+        files: open file descriptors of the driver, likewise.
     """
 
     ends: list[float]
@@ -50,9 +50,10 @@ def watch(cells: int) -> Measured:
             for line in process.stdout:
                 if line.partition("/")[0].isdigit():  # 3/50  mlp-28-adamw-s2-...
                     ends.append(time.monotonic() - begin)
-                    status = (proc / "status").read_text().split("VmRSS:")[1]
-                    memory.append(int(status.split()[0]) * 1024)
-                    files.append(len(list((proc / "fd").iterdir())))
+                    if proc.exists():
+                        status = (proc / "status").read_text().split("VmRSS:")[1]
+                        memory.append(int(status.split()[0]) * 1024)
+                        files.append(len(list((proc / "fd").iterdir())))
         records = [read_record(path.parent) for path in Path(folder).glob("outputs/cells/*/run.json")]
         records.sort(key=lambda record: record["seed"])
     assert len(records) == len(ends) == cells, "a cell failed"
@@ -63,11 +64,13 @@ def measure(scope: Scope) -> str:
     """Return in words what was seen."""
     cells = CELLS * scope.rounds
     seen = watch(cells)
-    first, last = (f"{seen.memory[n] / 2**20:.0f} MiB and {seen.files[n]} open files" for n in (0, -1))
+    driver = ""
+    if seen.memory:
+        first, last = (f"{seen.memory[n] / 2**20:.0f} MiB and {seen.files[n]} open files" for n in (0, -1))
+        driver = f" The driver takes {first} after the first cell, {last} after the last."
     each = (seen.ends[-1] - seen.ends[0]) / (cells - 1)
     return (
         f"{cells} cells of one step: the first ends after {seen.ends[0]:.1f} s, then each takes {each:.2f} s in all: "
         f"{each - seen.overhead:.2f} s by its own account (net, data, one step, validation, test, checkpoints) and "
-        f"{seen.overhead:.2f} s beyond it (process, hand-over, summary). "
-        f"The driver takes {first} after the first cell, {last} after the last.\n"
+        f"{seen.overhead:.2f} s beyond it (process, hand-over, summary).{driver}\n"
     )

@@ -1,6 +1,7 @@
 """Training throughput of `train.py`'s own path beside other loops, and how near it comes to what the machine can do."""
 
 import csv
+import random
 import statistics
 import sys
 import tempfile
@@ -33,10 +34,11 @@ RATIOS = [
     Column("share", "of the peak"),
     Column("peak_bytes", "peak MiB", lambda value: f"{value / 2**20:,.0f}"),
 ]
-EXPLAINED = """Images per second are medians over the rounds; the noise is (highest - lowest) / median of ours. Ratios
-are medians of those within a round, with the lowest and highest in brackets. GFLOP/s are ours: 6 operations for a
-multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of 5 products of
-large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the whole process.
+EXPLAINED = """Of steps alone: what lies between epochs (validation and checkpoints in ours, the start of workers in the
+others) is not timed. Images per second are medians over the rounds; the noise is (highest - lowest) / median of ours.
+Ratios are medians of those within a round, with the lowest and highest in brackets. GFLOP/s are ours: 6 operations for
+a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of 5 products
+of large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the whole process.
 """
 
 
@@ -53,8 +55,7 @@ def measure(scope: Scope) -> str:
         for number in range(scope.rounds):
             for case in scope.cases:
                 turn = {"peak": isolated(matrix_products, dtype_of(case.config()))}
-                first = number % len(LOOPS)  # by turns, so that none always comes after the same
-                for loop in [*LOOPS][first:] + [*LOOPS][:first]:
+                for loop in random.Random(number).sample([*LOOPS], len(LOOPS)):  # none always after the same
                     measured = isolated(run_loop, loop, case, scope.seconds, Path(folder))
                     turn[loop] = measured.images_per_second
                     if loop == "own":

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
     report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies from this on, such as 0.85")
+    report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
     report.add_argument("--format", choices=("md", "csv", "latex", "html"), default="md")
     report.add_argument("--lang", choices=("en", "zh"), default="en")
     report.add_argument("--save", metavar="DIR", type=Path, help="write it there, with the figures as SVG, PDF and PNG")
@@ -115,6 +116,7 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
         pivot=options.columns,
         baseline=options.baseline,
         at_least=at_least,
+        beside_course=options.course,
         language=options.lang,
         drawn=saved is not None,
     )

@@ -12,16 +12,18 @@ from benchmarks.training import summary, training_flops
 SMALL = Case("lenet", 28, 256)
 
 
-def seconds_a_step(seconds, durations, monkeypatch):
-    """Return what a stopwatch measures of steps that take so long."""
+def seconds_a_step(seconds, durations, monkeypatch, epoch=None):
+    """Return what a stopwatch measures of steps that take so long; an epoch ends after every `epoch` of them."""
     now, stopwatch = 0.0, Stopwatch(seconds)
     monkeypatch.setattr(loops.time, "perf_counter", lambda: now)
-    for duration in durations:
+    for number, duration in enumerate(durations):
+        if epoch and number % epoch == 0:
+            stopwatch.stand_still()
         now += duration
         try:
             stopwatch()
         except Enough:
-            return stopwatch.seconds / stopwatch.steps
+            return stopwatch.measured / stopwatch.steps
     raise AssertionError("it never had enough")
 
 
@@ -35,6 +37,11 @@ def seconds_a_step(seconds, durations, monkeypatch):
 )
 def test_the_first_steps_are_not_counted(first, then, monkeypatch):
     assert seconds_a_step(1.0, [*first, *[then] * 50], monkeypatch) == pytest.approx(then)
+
+
+def test_what_lies_between_epochs_is_not_counted(monkeypatch):
+    epoch = [3.0, 0.2, 0.2, 0.2, 0.2]
+    assert seconds_a_step(4.0, epoch * 10, monkeypatch, len(epoch)) == pytest.approx(0.2)
 
 
 def test_the_first_layer_has_one_product_less():
@@ -66,8 +73,12 @@ def test_each_loop_trains(loop, torchvision_folder, monkeypatch):
     handle = register_optimizer_step_post_hook(
         lambda optimizer, *_: steps.append(sum(each.numel() for each in optimizer.param_groups[0]["params"]))
     )
+    stops = []
+    stand_still = Stopwatch.stand_still
+    monkeypatch.setattr(Stopwatch, "stand_still", lambda self: (stops.append(self), stand_still(self)))
     measured = run_loop(loop, SMALL, 0.1, torchvision_folder)
     handle.remove()
+    assert (len(stops) == 1) == (loop == "limit")  # at the end, and where an epoch begins
     assert set(steps) == {61_706}
     assert len(steps) >= 2
     assert measured.images_per_second > 0

@@ -1,8 +1,9 @@
-"""The course's three open questions: with what their reports compare, and the draft of an answer."""
+"""The course: its own figures, and its three open questions, with what is compared there and the draft of an answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cnnzoo.errors import UserError
 from cnnzoo.report.columns import as_shown
 from cnnzoo.report.pool import GROUPS
 from cnnzoo.report.runs import Row
@@ -11,6 +12,18 @@ from cnnzoo.report.texts import Language, join, say
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
 BEFORE = ("alexnet", "vgg11", "nin")
 LADDER = ("googlenet", "googlenet_bn", "inception_fact", "inception_res", "inception_v3", "inception_resnet_v2")
+
+# Zhang et al., Dive into Deep Learning, PyTorch: pixels, test accuracy in the Chinese and in the English edition.
+FIGURES = {
+    "lenet": (28, 0.779, 0.728),  # section 7.6
+    "lenet_bn": (28, 0.708, 0.868),  # 8.5, with the library's layer
+    "alexnet": (224, 0.883, 0.830),  # 8.1
+    "vgg11": (224, 0.920, 0.896),  # 8.2, a quarter of the channels
+    "nin": (224, 0.790, 0.865),  # 8.3
+    "googlenet": (96, 0.886, 0.802),  # 8.4
+    "resnet18": (96, 0.893, 0.903),  # 8.6
+    "densenet": (96, 0.885, 0.893),  # 8.7
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,19 @@ class Question:
         if paragraphs and all(row["test_acc"].deviation is None for row in done):
             paragraphs.append(say(language, "one_seed"))
         return paragraphs
+
+
+def add_figures(rows: Sequence[Row]) -> None:
+    """Add to the rows of the course's nets `course_px`, `course_zh` and `course_en`, as in `FIGURES`.
+
+    Raises:
+        UserError: there are none, on Fashion-MNIST.
+    """
+    known = [row for row in rows if row.get("model") in FIGURES and row["runs"][0].get("data") == "fashion_mnist"]
+    if not known:
+        raise UserError(f"--course: the course's nets are {', '.join(FIGURES)}\nleave it out, or add runs of these")
+    for row in known:
+        row |= dict(zip(("course_px", "course_zh", "course_en"), FIGURES[row["model"]], strict=True))
 
 
 def find_question(rows: Sequence[Row]) -> Question | None:

@@ -27,6 +27,7 @@ def make_report(
     pivot: str | None = None,
     baseline: str | None = None,
     at_least: float | None = None,
+    beside_course: bool = False,
     language: Language = "en",
     drawn: bool = True,
 ) -> Document:
@@ -38,14 +39,15 @@ def make_report(
         pivot: key whose values make columns, in tables of accuracy and time.
         baseline: the label of a row, or a model: what the others are compared with.
         at_least: test accuracy that is asked for, a fraction.
+        beside_course: whether the course's own accuracy stands beside that of its nets.
         language: en or zh.
         drawn: whether figures are wanted; without them matplotlib is not loaded.
 
     Raises:
         UserError: there are no runs, no such key, or no such row.
     """
-    if pivot and (baseline or at_least):
-        raise UserError("--columns makes tables without a baseline or threshold\ntype one or the other")
+    if pivot and (baseline or at_least or beside_course):
+        raise UserError("--columns makes tables without a baseline, threshold or --course\ntype one or the other")
     runs, repeats = drop_repeats(read_runs(folders))
     common = add_settings(runs)
     question = course.find_question(runs)
@@ -61,6 +63,8 @@ def make_report(
     first = find_row(pooled, baseline) if baseline else None
     compare(pooled, first, at_least)
     complete(pooled)
+    if beside_course:
+        course.add_figures(pooled)
     notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
     named = ", ".join(map(str, folders))
     title = say(language, question.title) if question else say(language, "runs", folder=named)
@@ -184,6 +188,8 @@ def _notes(
             notes.append(say(language, "starred"))
     if at_least is not None:
         notes.append(say(language, "threshold", percent=f"{100 * at_least:g}%"))
+    if any("course_px" in row for row in pooled):
+        notes.append(say(language, "beside_course"))
     if repeats:
         notes.append(say(language, "repeats", count=repeats))
     if mixed:

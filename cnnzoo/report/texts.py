@@ -48,6 +48,11 @@ TEXTS = {
     ),
     "starred": ("* one seed, so the spread is not known", "* 只有一个随机种子，离散程度未知"),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
+    "beside_course": (
+        "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "
+        "one run; vgg11 has a quarter of the channels there",
+        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行；其中 vgg11 的通道数为四分之一",
+    ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
     "mixed": (
         "pooled over more than seeds: {labels}",

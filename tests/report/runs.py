@@ -11,7 +11,7 @@ CLASSES = ("shirt", "coat", "bag")
 def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, status="completed", **more):
     """Write the folder of a run; `more` are values of the configuration such as `model.width`, and `params`."""
     params = more.pop("params", 60_000)
-    choices = {"model": model, "optimizer": more.pop("optimizer", "adamw"), "data": "fashion_mnist"}
+    choices = {"model": model, "optimizer": more.pop("optimizer", "adamw"), "data": more.pop("data", "fashion_mnist")}
     if experiment := more.pop("experiment", None):
         choices["experiment"] = experiment
     config = {

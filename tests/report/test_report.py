@@ -192,6 +192,31 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
 
+def test_the_courses_figures_stand_beside_its_nets(tmp_path):
+    for model, px in (("lenet", 28), ("resnet18", 28), ("mlp", 28)):
+        write_run(tmp_path / model, model=model, px=px)
+    titles = ("course px", "course zh", "course en")
+    for rows in (), ("model",):
+        shown = table_of(tmp_path, rows=rows, beside_course=True)
+        assert {row["model"]: tuple(row[title] for title in titles) for row in shown} == {
+            "lenet": ("28", "77.9%", "72.8%"),
+            "resnet18": ("96", "89.3%", "90.3%"),
+            "mlp": ("", "", ""),
+        }
+    assert "course: the test accuracy" in notes_of(tmp_path, beside_course=True)
+    assert not set(titles) & set(table_of(tmp_path)[0])
+    assert "course: the" not in notes_of(tmp_path)
+
+
+def test_the_courses_figures_are_of_its_nets_and_data(tmp_path):
+    write_run(tmp_path / "a", model="mlp")
+    with pytest.raises(UserError, match="--course: the course's nets are lenet, "):
+        make_report([tmp_path], beside_course=True)
+    write_run(tmp_path / "b", data="synthetic")
+    with pytest.raises(UserError, match="--course"):
+        make_report([tmp_path], beside_course=True)
+
+
 def test_a_baseline_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     write_run(tmp_path / "a")
     with pytest.raises(UserError, match=r"no row 'vgg' .*\ntype one of 'lenet'"):

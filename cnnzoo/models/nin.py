@@ -24,28 +24,40 @@ class NiN(ConvNet):
         stem: auto, paper (11x11, stride 4) or small.
         width: factor on the channels 96, 256, 384 of the first three blocks.
         dropout: probability of dropping a value before the last block.
+        course: d2l's wiring: a ReLU before the average.
 
     Deviations:
         * size: paper three blocks of 192 channels for CIFAR; here AlexNet's four stages, as the course has it.
         * dropout: paper after the first two poolings; here once, before the last block, as the course has it.
-        * output: the last ReLU stands before the average, as in the course; logits are not negative.
+        * output: paper a ReLU before the average, too; here not, unless `course`: a class whose map is nowhere positive
+          would have no gradient, and never be learned.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.
     """
 
     def __init__(
-        self, *, in_channels: int, num_classes: int, image_size: int, stem: str, width: float, dropout: float
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        image_size: int,
+        stem: str,
+        width: float,
+        dropout: float,
+        course: bool,
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=67)
         c1, c2, c3 = (round(channels * width) for channels in (96, 256, 384))
 
-        def block(before: int, after: int, kernel_size: int, *, stride: int = 1, padding: int = 0) -> nn.Sequential:
+        def block(
+            before: int, after: int, kernel_size: int, *, stride: int = 1, padding: int = 0, last: str | None = "relu"
+        ) -> nn.Sequential:
             return stage(
                 conv=conv_layer(before, after, kernel_size, stride=stride, padding=padding),
                 mlp1=conv_layer(after, after, 1),
-                mlp2=conv_layer(after, after, 1),
+                mlp2=conv_layer(after, after, 1, activation=last),
             )
 
         self.features = stage(
@@ -58,7 +70,7 @@ class NiN(ConvNet):
             block3=block(c2, c3, 3, padding=1),
             pool3=nn.MaxPool2d(3, stride=2),
             dropout=nn.Dropout(dropout),
-            block4=block(c3, num_classes, 3, padding=1),
+            block4=block(c3, num_classes, 3, padding=1, last="relu" if course else None),
         )
         feature_shape(self.features, in_channels, image_size)
         self.head = stage(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten())

@@ -249,6 +249,16 @@ def test_resnet_as_the_course_wires_it():
     assert count_parameters(on_meta("resnet18 model.course=true", 96)) == 11_178_378
 
 
+@pytest.mark.parametrize("course", [False, True])
+def test_a_class_that_nin_never_answers_is_learned_unless_it_is_wired_as_in_the_course(course):
+    net = build(compose_config(["model=nin", f"model.course={str(course).lower()}"]).net_arguments)
+    bias = net.features.block4.mlp2.conv.bias
+    with torch.no_grad():
+        bias[7] = -100
+    torch.nn.functional.cross_entropy(net(torch.randn(2, 1, 28, 28)), torch.tensor([7, 0])).backward()
+    assert (bias.grad[7] == 0) == course
+
+
 @pytest.mark.parametrize(
     ("recipe", "params"),
     [  # d2l, chapters 7 and 8, counted by hand-written shape algebra

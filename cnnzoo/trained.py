@@ -120,4 +120,4 @@ def check_export(config: RunConfig) -> None:
         try:
             import onnxscript  # noqa: F401
         except ImportError:
-            raise UserError("export=onnx needs the extra onnx\ntype pip install '.[onnx]'") from None
+            raise UserError("export=onnx needs the extra onnx\ntype pip install -e '.[onnx]'") from None

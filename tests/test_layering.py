@@ -1,4 +1,4 @@
-"""DESIGN: imports go down only, and islands on one floor never import each other."""
+"""Imports go down only, and islands on one floor never import each other."""
 
 import ast
 from pathlib import Path

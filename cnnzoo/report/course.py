@@ -7,7 +7,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.report.columns import as_shown
 from cnnzoo.report.pool import GROUPS
 from cnnzoo.report.runs import Row
-from cnnzoo.report.texts import Language, join, say
+from cnnzoo.report.texts import Language, join, listed, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
 BEFORE = ("alexnet", "vgg11", "nin")
@@ -56,6 +56,10 @@ class Question:
         if baseline is None or len(done) < 2 or not any(row is baseline for row in done):
             return []
         paragraphs = self.answer(done, baseline, at_least, language)
+        others = [row for row in done if row.get("trainer.max_epochs") != baseline.get("trainer.max_epochs")]
+        if paragraphs and others:
+            told = [say(language, "epochs_of", row=row) for row in (baseline, *others)]
+            paragraphs.append(say(language, "unequal", told=listed(language, told)))
         if paragraphs and all(row["test_acc"].deviation is None for row in done):
             paragraphs.append(say(language, "one_seed"))
         return paragraphs

@@ -50,8 +50,8 @@ TEXTS = {
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
         "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "
-        "one run; vgg11 has a quarter of the channels there",
-        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行；其中 vgg11 的通道数为四分之一",
+        "one run, with its own recipe and the pixels in the column; vgg11 has a quarter of the channels there, lenet_bn the library's layer",
+        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 用框架自带的批量归一化层",
     ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
     "mixed": (
@@ -67,6 +67,8 @@ TEXTS = {
         "There is one seed a row: small differences of accuracy may be chance.",
         "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
     ),
+    "unequal": ("Not all rows were trained for as many epochs: {told}.", "各行的训练轮数不同：{told}。"),
+    "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
     # question 1
     "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
     "q1_baseline": (
@@ -154,7 +156,7 @@ def say(language: Language, key: str, **values: Any) -> str:
 
 
 def listed(language: Language, items: list[str]) -> str:
-    """Return notes one after another."""
+    """Return notes, or parts of a sentence, one after another."""
     return ("；" if language == "zh" else "; ").join(items)
 
 

@@ -253,7 +253,7 @@ def test_below_every_table_stands_how_its_figures_were_made(tmp_path):
     assert "2026-11-22" in notes
 
 
-Q1 = ({"px": 224}, {"px": 224, "model.hidden": 512, "params": 9_000}, {"px": 96, "acc": 0.8, "seconds": 2.0})
+Q1 = ({"px": 224}, {"px": 224, "model.hidden": 512, "params": 9_000}, {"px": 96, "acc": 0.8, "trainer.max_epochs": 30})
 Q2 = ({"px": 224}, {"px": 96, "params": 20_000}, {"px": 28, "params": 10_000})
 Q3 = ({"model": "googlenet"}, {"model": "googlenet_bn", "acc": 0.93}, {"model": "alexnet", "params": 90_000})
 QUESTIONS = {
@@ -295,6 +295,17 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
     assert not [block for block in blocks if isinstance(block, Paragraph)]
     assert isinstance(blocks[0], Heading)
     assert blocks[0].text.startswith("Question")
+
+
+@pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
+def test_an_answer_says_which_rows_had_more_epochs(question):
+    def answer():
+        return [block.text for block in make_report([question]).blocks if isinstance(block, Paragraph)]
+
+    assert "Not all rows were trained for as many epochs: alexnet 224 for 2; alexnet 96 for 30." in answer()
+    for seed in (0, 1):
+        shutil.rmtree(question / f"2-{seed}")
+    assert "for as many epochs" not in " ".join(answer())
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

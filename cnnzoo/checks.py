@@ -96,8 +96,9 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
 def _derived_faults(values: dict[str, Any]) -> Iterator[str]:
     for name, source in DERIVED.items():
         (group, key), (source_group, source_key) = name.split("."), source.split(".")
-        if values.get(group, {}).get(key) != values.get(source_group, {}).get(source_key):
-            yield f"{name} follows {source}\ntype {source}={values[group][key]}"
+        value = values.get(group, {}).get(key)
+        if value != values.get(source_group, {}).get(source_key):
+            yield f"{name} follows {source}\ntype {source}={'...' if value is None else value}"
 
 
 def _size_fault(config: RunConfig, schema: RunConfig) -> Iterator[str]:

@@ -25,7 +25,7 @@ CONFUSION = "confusion.csv"
 UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
-Status = Literal["running", "completed", "failed", "stuck", "diverged", "preempted", "unsupported"]
+Status = Literal["running", "completed", "failed", "stuck", "diverged", "preempted"]
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -73,6 +73,8 @@ def holds_run(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except ValueError:  # damaged; whoever reads it says so
+        return True
+    if not isinstance(record, dict):
         return True
     return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,6 +11,21 @@ from cnnzoo.config import RunConfig
 from cnnzoo.record import HISTORY, read_history, remove_unfinished
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
 from cnnzoo.training.checkpoints import check_fits
+
+MADE_WITH = ("device", "precision", "threads", "slots", "versions", "git")  # of a record
+
+
+def earlier_parts(before: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the parts of a run that goes on were made with, where that is not what it goes on with; say so."""
+    parts: list[dict[str, Any]] = [*(before.get("earlier") or []), {key: before.get(key) for key in MADE_WITH}]
+    earlier = [part for part in parts if part != {key: record[key] for key in MADE_WITH}]
+    different = {key: (part[key], record[key]) for part in earlier for key in MADE_WITH if part[key] != record[key]}
+    for key in different.keys() & {"device", "precision"}:
+        print(
+            f"note: an earlier part ran with {key} {different[key][0]}, this one with {different[key][1]}",
+            file=sys.stderr,
+        )
+    return earlier
 
 
 def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
@@ -23,10 +39,10 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]
     with torch.device("meta"):
         net = build_net(config)
     rows = read_history(run_dir)
-    for path in (folder / LAST, folder / PREVIOUS):
-        if not path.exists():
-            continue
-        progress = check_fits(path, net)
+    # The best one may be the newest: it is saved first, and then becomes the last.
+    saved = [path for path in (folder / LAST, folder / PREVIOUS, folder / BEST) if path.exists()]
+    found = [(check_fits(path, net), path) for path in saved]
+    for progress, path in sorted(found, key=lambda each: each[0], reverse=True):
         if progress.epochs > len(rows):
             notes.append(f"{run_dir / HISTORY} has fewer epochs than {path}")
             continue

@@ -1,9 +1,7 @@
 """One run from a configuration: checked, trained, tested, and on record."""
 
-import errno
 import gc
 import os
-import shutil
 import sys
 import time
 import traceback
@@ -22,18 +20,17 @@ from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_data, build_net, build_optimizer
 from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
+from cnnzoo.disk import check_space, is_unwritable
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
 from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.reload import resume_command
-from cnnzoo.resume import find_checkpoint
+from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
 from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, resolve_precision
 from cnnzoo.training.display import RunConsole, print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
-
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
             f"another process is writing to {run_dir}\nwait for it, or type hydra.run.dir=DIR with a new folder"
         ) from None
     except OSError as error:
-        if not _is_unwritable(error):
+        if not is_unwritable(error):
             raise
         raise UserError(
             f"cannot write to {run_dir}: {error.strerror}; what was saved before is intact\n"
@@ -96,8 +93,10 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         ) from error
 
 
-def check(config: RunConfig) -> Facts:
+def check(config: RunConfig, *, here: bool = True) -> Facts:
     """Build the net without its weights, its optimizer and its scheduler, and return what that tells.
+
+    With `here` false the run will be on another machine, whose device and number format are not known yet.
 
     Raises:
         UserError: one of them cannot be built as the configuration has it.
@@ -105,14 +104,20 @@ def check(config: RunConfig) -> Facts:
     data, options = config.values["data"], config.values["trainer"]
     check_export(config)
     try:
-        precision = resolve_precision(options["precision"], choose_device(options["accelerator"]))
+        precision = options["precision"]
+        if here:
+            precision = resolve_precision(precision, choose_device(options["accelerator"]))
         with torch.device("meta"):
             net = build_net(config)
         optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
-        build_data(config).check_limits(options["limit_train_batches"], options["limit_val_batches"])
+        build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
+        if config.values["compile"] and net.aux:
+            raise ValueError(
+                "compile=true knows nothing of auxiliary heads\ntype model.aux_heads=false or compile=false"
+            )
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
     shape = (data["channels"], data["resize"], data["resize"])
@@ -136,15 +141,14 @@ def _recorded_run(
     config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
 ) -> dict[str, Any]:
     pieces, started = 1, datetime.now(UTC).isoformat(timespec="seconds")
+    before: dict[str, Any] = {}
     batch_size = config.values["data"]["batch_size"]
     if holds_run(run_dir):
         if not resume:
             raise UserError(
                 f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={run_dir}"
             )
-        before = read_record(run_dir)
-        if not isinstance(before, dict):
-            raise UserError(f"{run_dir}/run.json is damaged\nmend it, or type hydra.run.dir=DIR with a new folder")
+        before = _record_before(run_dir)
         accuracy = (before.get("metrics") or {}).get("test/acc")
         if before.get("status") == "completed" and accuracy is not None:
             print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
@@ -181,14 +185,16 @@ def _recorded_run(
         "data": None,
         "error": None,
     }
-    _check_space(run_dir, facts.params)
+    if checkpoint and (earlier := earlier_parts(before, record)):
+        record["earlier"] = earlier
+    check_space(run_dir, facts.params)
     write_record(run_dir, record)
     (run_dir / "config.yaml").write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
     data = build_data(config)
 
     def finish(status: str, error: str | None = None) -> None:
         setup = round(history.started - start, 3) if history.started else None
-        total = round(seconds_before + time.perf_counter() - start, 3)
+        total = round(seconds_before + history.seconds_before + time.perf_counter() - start, 3)
         record.update(
             status=status,
             error=error,
@@ -206,7 +212,7 @@ def _recorded_run(
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
-        known = isinstance(error, UserError | RunEnded | Stopped) or _is_unwritable(error)
+        known = isinstance(error, UserError | RunEnded | Stopped) or is_unwritable(error)
         with suppress(OSError):  # where the disk is full, the record stays as it is
             finish(status, str(error) if known else traceback.format_exc())
         raise
@@ -216,8 +222,14 @@ def _recorded_run(
     return record
 
 
-def _is_unwritable(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in UNWRITABLE
+def _record_before(run_dir: Path) -> dict[str, Any]:
+    try:
+        record: Any = read_record(run_dir)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise UserError(f"{run_dir}/run.json is damaged\nmend it, or type hydra.run.dir=DIR with a new folder")
+    return record
 
 
 def _export(config: RunConfig, run_dir: Path) -> None:
@@ -237,14 +249,3 @@ def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
         record["micro_batch_size"] = job.micro_batch_size
         write_record(job.run_dir, record)
         job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
-
-
-def _check_space(run_dir: Path, params: int) -> None:
-    """Check that checkpoints fit on the disk: the last, the previous, the best and one that is being written."""
-    needed = 4 * 3 * 4 * params  # float32 weights with up to two values of the optimizer for each
-    free = shutil.disk_usage(run_dir).free
-    if free < needed:
-        raise UserError(
-            f"checkpoints may take {needed / 2**30:.1f} GiB, and {run_dir} has {free / 2**30:.1f} GiB left\n"
-            "make room, or type hydra.run.dir=DIR with a folder on another disk"
-        )

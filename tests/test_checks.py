@@ -34,6 +34,7 @@ REFUSED = {
     "label_smoothing=1": "label_smoothing must be a number from 0 to below 1 (got 1)",
     "model.activation=3": "model.activation must be a word (got 3)",
     "model.image_size=96": "model.image_size follows data.resize",
+    "~model.image_size": "model.image_size follows data.resize",
     "model.lr.sgd=fast": "model.lr.sgd must be a number (got 'fast')",
     "model.lr=0.1": "optimizer.lr: ConfigTypeError raised while resolving interpolation",
     "+modle=lenet": "unknown key 'modle'; did you mean model?",

@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 # What each part may import of the package itself and of other packages; the standard library is free.
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
+    "disk": ({"errors"}, set()),
     "record": ({"errors"}, set()),
     "scratch": (set(), {"torch"}),
     "blocks": ({"scratch"}, {"torch"}),
@@ -38,6 +39,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "build",
             "checks",
             "config",
+            "disk",
             "errors",
             "fit",
             "record",
@@ -49,7 +51,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "omegaconf", "filelock", "rich"},
     ),
     "sweep": (
-        {"build", "checks", "cli", "config", "errors", "record", "report", "run", "training"},
+        {"build", "checks", "cli", "config", "disk", "errors", "record", "report", "run", "trained", "training"},
         {"torch", "hydra", "omegaconf", "filelock", "rich"},
     ),
     "reload": ({"checks", "config", "errors", "record"}, {"hydra"}),

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import lightning
 import pytest
@@ -16,8 +17,9 @@ from tensorboard.summary.writer import event_file_writer
 
 from cnnzoo.config import compose_config
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import read_record
+from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
+from cnnzoo.training import checkpoint_files
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -145,6 +147,61 @@ def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop,
     count("T08")
 
 
+def test_a_best_epoch_that_is_newer_than_the_last_is_gone_on_from(whole, steps, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        copies = []
+        copy = checkpoint_files.copy
+        patch.setattr(
+            checkpoint_files,
+            "copy",
+            lambda *paths: (copies.append(paths), kill() if len(copies) == 2 else copy(*paths)),
+        )
+        with pytest.raises(Killed):
+            train(config, tmp_path)
+    files = (tmp_path / "checkpoints" / name for name in ("best.ckpt", LAST))
+    assert [load(path)["global_step"] for path in files] == [8, 4]
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    assert steps.losses == whole[2]  # no step was done twice
+
+
+def test_the_time_of_an_epoch_that_was_stopped_is_in_the_total(steps, tmp_path):
+    config = compose_config([*SMOKE, "trainer.max_epochs=1"])
+    steps.at["training_step", 0, 0] = lambda: time.sleep(5)
+    steps.at["training_step", 0, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        train(config, tmp_path)
+    steps.at.clear()
+    seconds = train(config, tmp_path, resume=True)["seconds"]
+    assert 5 < seconds["per_epoch"] < seconds["total"]
+
+
+def test_what_an_earlier_part_ran_on_is_on_record(steps, tmp_path, capsys):
+    config = compose_config([*SMOKE, "trainer.max_epochs=2"])
+    steps.at["training_step", 1, 1] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    steps.at.clear()
+    record = read_record(tmp_path)
+    write_record(tmp_path, record | {"device": "cuda (H1)"})
+    after = train(config, tmp_path, resume=True)
+    assert [part["device"] for part in after["earlier"]] == ["cuda (H1)"]
+    assert (
+        f"note: an earlier part ran with device cuda (H1), this one with {after['device']}" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_damaged_record_is_answered_in_words(text, saved, tmp_path):
+    (tmp_path / "run.json").write_text(text)
+    if saved:
+        (tmp_path / "checkpoints").mkdir()
+        (tmp_path / "checkpoints" / LAST).touch()
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        train(compose_config(SMOKE), tmp_path, resume=True)
+
+
 def test_a_run_can_be_stopped_again_and_again(whole, steps, tmp_path):
     config = compose_config([*SMOKE, *STATEFUL])
     for *where, _ in STOPS:
@@ -218,7 +275,7 @@ def damage(path):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["last.ckpt"], "going on from .*previous.ckpt"),
+        (["last.ckpt"], "going on from .*(best|previous).ckpt"),
         (["best.ckpt"], "going on from|starting from the beginning; what there was is kept as last.ckpt.old"),
         (["last.ckpt", "best.ckpt"], "going on from .*previous.ckpt|starting from the beginning"),
         (["last.ckpt", "previous.ckpt", "best.ckpt"], "starting from the beginning"),

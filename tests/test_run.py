@@ -297,6 +297,8 @@ def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(type(module).__name__))
     smoke(tmp_path, "compile=true")
     assert compiled == ["LeNet"]
+    with pytest.raises(UserError, match="compile=true knows nothing of auxiliary heads"):
+        smoke(tmp_path / "aux", "compile=true", "model=googlenet", "model.aux_heads=true", "data.resize=96")
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """Trained nets outside of their runs: `cnnzoo.load`, `predict`, `export=onnx`."""
 
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ from cnnzoo.training.checkpoints import load_weights
 from tests.conftest import ROOT
 
 RUN = ["data=synthetic", "data.num_train=6000", "data.num_test=100", "trainer.max_epochs=2", "data.resize=32"]
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+HEAD = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+BROKEN = HEAD + chunk(b"IDAT", zlib.compress(bytes(72))[:5]) + b"\0\0\0\4\xff\xfe\xfd\xfc"  # no chunk follows
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +143,8 @@ def test_the_command_prints_a_table(run, pattern):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "no picture at"), (b"text", "is not a picture that can be read")]
+    ("content", "words"),
+    [(None, "no picture at"), (b"text", "is not a picture that can be read"), (BROKEN, "broken PNG")],
 )
 def test_files_that_are_no_pictures_are_named(content, words, tmp_path):
     path = tmp_path / "x.png"

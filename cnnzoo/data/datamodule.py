@@ -1,6 +1,7 @@
 """The LightningDataModules: which images are trained, validated and tested on, in which order, as the net sees them."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,6 @@ class ImageDataModule(lightning.LightningDataModule):
         augment: none, flip, crop_flip or strong (crop, flip, erase); of training images only.
         protocol: holdout or course.
         seed: of the training order.
-
     """
 
     mean: float
@@ -57,15 +57,14 @@ class ImageDataModule(lightning.LightningDataModule):
         """Return the images, fetching them if need be."""
         raise NotImplementedError
 
-    def check_limits(self, train: float, val: float) -> None:
-        """Check, before anything is read, that an epoch has at least one batch.
+    def check_limits(self, limits: Mapping[str, float]) -> None:
+        """Check, before anything is read, that there is at least one batch to train on, to validate and to test with.
 
         Args:
-            train: share (a float) or number (an int) of the training batches that are used.
-            val: the same of the validation batches.
+            limits: for train, val and test the share (a float) or number (an int) of the batches that are used.
 
         Raises:
-            ValueError: it has none.
+            ValueError: there is none.
         """
         counts = self.num_batches()
         if not counts["train"]:
@@ -73,7 +72,7 @@ class ImageDataModule(lightning.LightningDataModule):
             raise ValueError(
                 f"data.batch_size={self.batch_size} is too large for {images:,} training images\ntype a smaller one"
             )
-        for name, limit in (("train", train), ("val", val)):
+        for name, limit in limits.items():
             batches = counts[name]
             if isinstance(limit, float) and int(limit * batches) < 1:
                 raise ValueError(

@@ -12,6 +12,8 @@ from cnnzoo.data.transform import resize
 from cnnzoo.errors import UserError
 
 LARGE = 2048  # pixels of a side; nothing that a net sees is lost
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+UNREADABLE = (OSError, ValueError, MemoryError, SyntaxError, *BOMBS)  # PIL calls a damaged PNG a SyntaxError
 BRIGHT = 128  # a background above it is taken for one that has to be inverted
 
 
@@ -27,7 +29,7 @@ def read_photo(path: Path) -> Image.Image:
             return ImageOps.exif_transpose(picture.copy())
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
-    except (OSError, ValueError, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is not a picture that can be read: {error}\ntype another") from error
 
 

@@ -98,7 +98,10 @@ def _unpacked(folder: Path, patience: float) -> Path:
         _run([*apt, "update"], folder, patience)
         _run([*apt, "download", PACKAGE], folder, patience)
         package = next(folder.glob(f"{PACKAGE}_*.deb"))
-        subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True, timeout=APT_SECONDS)
+        try:
+            subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True, timeout=APT_SECONDS)
+        except subprocess.SubprocessError as error:
+            raise OSError(f"dpkg-deb: {error}") from error
     return unpacked / PACKAGE_FOLDER.relative_to("/")
 
 

@@ -27,8 +27,10 @@ class InceptionV3(ConvNet):
         aux_heads: whether an auxiliary classifier helps training, on the last 17x17 block.
         dropout: probability of dropping a feature before the output layer.
 
-    Deviations:
-        None.
+    Deviations, all as in the authors' code:
+        * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
+          stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
+        * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

@@ -6,6 +6,8 @@ from torch import nn
 
 from cnnzoo.blocks import ConvNet, Residual, choose_stem, conv_layer, pooled_head, stage
 
+CHANNELS = (64, 128, 256, 512)  # of the stages
+
 
 class ResNet(ConvNet):
     """A stem and four stages of residual blocks, averaged.
@@ -48,8 +50,10 @@ class ResNet(ConvNet):
         course: bool,
     ) -> None:
         super().__init__()
+        if len(blocks) != len(CHANNELS):
+            raise ValueError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[2,2,2,2]")
         self.stem = choose_stem(stem, image_size, paper_from=64)
-        widths = [round(channels * width) for channels in (64, 128, 256, 512)]
+        widths = [round(channels * width) for channels in CHANNELS]
         expansion = 4 if bottleneck else 1
         before = widths[0]
         if self.stem == "paper":

@@ -8,6 +8,8 @@ from torch import nn
 from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, stage
 from cnnzoo.shapes import feature_shape
 
+CHANNELS = (64, 128, 256, 512, 512)  # of the blocks
+
 
 class VGG(ConvNet):
     """Five blocks of 3x3 convolutions, each ended by 2x2 max pooling, and dense layers with dropout.
@@ -53,10 +55,12 @@ class VGG(ConvNet):
         norm: str,
     ) -> None:
         super().__init__()
+        if len(blocks) != len(CHANNELS):
+            raise ValueError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[1,1,2,2,2]")
         self.stem = choose_stem(stem, image_size, paper_from=32)
         before, padding = in_channels, 1 if self.stem == "paper" else 3
         self.features = nn.Sequential()
-        for index, (num_convs, channels) in enumerate(zip(blocks, (64, 128, 256, 512, 512), strict=True), start=1):
+        for index, (num_convs, channels) in enumerate(zip(blocks, CHANNELS, strict=True), start=1):
             layers = {}
             for number in range(1, num_convs + 1):
                 after = round(channels * width)

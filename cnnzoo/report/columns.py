@@ -124,7 +124,6 @@ STATUSES = {
     "stuck": "停滞",
     "diverged": "发散",
     "preempted": "被中断",
-    "unsupported": "不支持",
 }
 
 

@@ -20,6 +20,7 @@ NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
+TIMED_ON = ("device", "precision", "threads", "slots", "pieces")  # times are compared only where these are equal
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
 
@@ -45,13 +46,17 @@ class Change:
 def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     """Return the rows without those that repeat another with the same seed, and their number.
 
-    Of runs that repeat each other the last completed one stays, or the last if none is.
+    Of runs that repeat each other the last completed one stays, or the last if none is. One that is still to do, which
+    says nothing of its device yet, repeats one that is completed on any.
     """
+    found, anywhere = len(rows), dict.fromkeys(TIMED_ON)
+    completed = {_identity(row | anywhere) for row in rows if row["status"] == "completed"}
+    rows = [row for row in rows if row["status"] != "to do" or _identity(row | anywhere) not in completed]
     newest: dict[Any, Row] = {}
     for row in sorted(rows, key=lambda row: (row["status"] == "completed", row.get("started") or "")):
         newest[_identity(row)] = row
     kept = {id(row) for row in newest.values()}
-    return [row for row in rows if id(row) in kept], len(rows) - len(kept)
+    return [row for row in rows if id(row) in kept], found - len(kept)
 
 
 def add_settings(rows: Sequence[Row]) -> dict[str, str]:
@@ -126,9 +131,14 @@ def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -
         if baseline is None or row is baseline:
             continue
         for figure, key in SAVED.items():
-            if row[figure] is not None and baseline[figure]:
+            comparable = key != "time_saved" or _timed_on(row) == _timed_on(baseline)
+            if comparable and row[figure] is not None and baseline[figure]:
                 row[key] = 1 - row[figure] / baseline[figure]
         row["acc_change"] = _change(row["test_acc"], baseline["test_acc"])
+
+
+def _timed_on(row: Row) -> set[tuple[Any, ...]]:
+    return {tuple(run.get(key) for key in TIMED_ON) for run in row["runs"] if run["status"] == "completed"}
 
 
 def find_row(rows: Sequence[Row], name: str) -> Row:

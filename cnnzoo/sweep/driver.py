@@ -5,7 +5,8 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from cnnzoo.build import build_data
 from cnnzoo.config import CONF
+from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
 from cnnzoo.record import atomic_file
 from cnnzoo.report.tables import Column, to_markdown
@@ -27,9 +29,10 @@ from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import PLAN_COLUMNS, plan_rows
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
 from cnnzoo.sweep.summary import columns, pool
+from cnnzoo.trained import ONNX
 from cnnzoo.training.device import choose_device, describe_device
 
-ENDED_BADLY = ("failed", "stuck", "diverged", "unsupported")  # run again only when asked to
+ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 FAILED = 1  # exit code
 
 
@@ -49,6 +52,9 @@ def sweep(
         SystemExit: some cells are not completed, or Ctrl-C was pressed.
     """
     settings = read_settings(config)
+    here = not (launcher or settings.emit)
+    if not here and (settings.slots or settings.timeout):
+        raise UserError("sweep.slots and sweep.timeout are for cells that this command runs itself\nleave them out")
     overrides = [f"{key}={value}" for key, value in {**params, **settings.reduced}.items()]
     overrides += arguments
     cells, notes = make_cells(
@@ -56,22 +62,30 @@ def sweep(
         exclude=settings.exclude,
         per_model=settings.per_model,
         variants=settings.variants,
+        here=here,
     )
     _refuse_the_impossible(cells, settings)
-    gpus, slots = _choose_slots(cells, settings)
-    folder = SweepFolder(choose_folder(config, arguments))
+    device = _device(cells) if here else None
+    gpus, slots = _choose_slots(device, settings)
+    path = choose_folder(config, arguments)
     console = Console(markup=False, highlight=False)
     for note in notes:
         console.print(f"note: {note}")
-    if settings.plan:
-        print_plan(cells, folder, console)
-    elif settings.emit:
-        emit(cells, folder, settings, console)
-    else:
-        _fetch_data(cells)
+    with _what_cannot_be_written(path):
+        folder = SweepFolder(path)
+        if settings.plan:
+            print_plan(cells, folder, device)
+            return
+        if settings.emit:
+            _check_emitted(settings.emit)
+        else:
+            _fetch_data(cells)
         with folder.locked():
             folder.add(cells)
             to_do = cells_to_do(cells, folder, retry=settings.retry)
+            if settings.emit:
+                emit(to_do, folder, settings.emit, console)
+                return
             console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do")
             if launcher and to_do:
                 _hand_over(to_do, folder, launcher)
@@ -82,14 +96,20 @@ def sweep(
 def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
     """Return the cells that are neither completed nor impossible, nor ended badly unless `retry`."""
     not_again = ("completed", *(() if retry else ENDED_BADLY))
-    return [cell for cell in cells if not cell.problem and folder.status(cell.name) not in not_again]
+
+    def is_done(cell: Cell) -> bool:
+        status, export = folder.status(cell.name), cell.config.values["export"]
+        return status in not_again and not (
+            status == "completed" and export and not (folder.path / cell.name / ONNX).exists()
+        )
+
+    return [cell for cell in cells if not cell.problem and not is_done(cell)]
 
 
-def print_plan(cells: Sequence[Cell], folder: SweepFolder, console: Console) -> None:
-    """Print all cells, what each costs and what is known of it."""
+def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device | None) -> None:
+    """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
     folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
-    device = choose_device(cells[0].config.values["trainer"]["accelerator"])
-    rows = plan_rows(cells, folder, describe_device(device))
+    rows = plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in PLAN_COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))
     minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed"))]
@@ -100,23 +120,34 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, console: Console) -> 
         print(f"about {sum(known):,.1f} minutes for {counted}, one at a time, by the runs that were finished here")
 
 
-def emit(cells: Sequence[Cell], folder: SweepFolder, settings: Settings, console: Console) -> None:
-    """Write one shell line for each cell that is to do, which runs it in the folder of this sweep.
-
-    Raises:
-        UserError: the file is there already.
-    """
-    assert settings.emit is not None
-    if settings.emit.exists():
-        raise UserError(f"{settings.emit} is there already\ntype emit=FILE with a new file")
-    folder.add(cells)
+def emit(to_do: Sequence[Cell], folder: SweepFolder, file: Path, console: Console) -> None:
+    """Write one shell line for each cell that is to do, which runs it in the folder of this sweep."""
     folder.write_summary()
-    to_do = cells_to_do(cells, folder, retry=settings.retry)
     here = shlex.quote(str(Path.cwd()))
     lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
-    with atomic_file(settings.emit) as file:
-        file.write("".join(lines).encode())
-    console.print(f"{len(lines)} lines in {settings.emit}, one for each cell that is to do")
+    with atomic_file(file) as opened:
+        opened.write("".join(lines).encode())
+    console.print(f"{len(lines)} lines in {file}, one for each cell that is to do")
+
+
+def _check_emitted(file: Path) -> None:
+    if file.exists() or not file.absolute().parent.is_dir():
+        what = "is there already" if file.exists() else "is in no folder that is there"
+        raise UserError(f"{file} {what}\ntype emit=FILE with a new file")
+
+
+@contextmanager
+def _what_cannot_be_written(path: Path) -> Iterator[None]:
+    """Say in words that the sweep's folder, or a file that is to be written, cannot be."""
+    try:
+        yield
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+        raise UserError(
+            f"cannot write to {error.filename or path}: {error.strerror}\n"
+            "make room, or type sweep.name=NAME for another folder"
+        ) from error
 
 
 def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
@@ -137,10 +168,22 @@ def _fetch_data(cells: Sequence[Cell]) -> None:
         build_data(cell.config).load()
 
 
-def _choose_slots(cells: Sequence[Cell], settings: Settings) -> tuple[list[str], int]:
+def _device(cells: Sequence[Cell]) -> torch.device:
+    """Return what the cells run on.
+
+    Raises:
+        UserError: they are for several.
+    """
+    asked = {cell.config.values["trainer"]["accelerator"] for cell in cells if not cell.problem}
+    devices = {choose_device(accelerator) for accelerator in asked}
+    if len(devices) > 1:
+        raise UserError("a sweep is for one kind of device\ntype trainer.accelerator=cpu or trainer.accelerator=gpu")
+    return devices.pop()
+
+
+def _choose_slots(device: torch.device | None, settings: Settings) -> tuple[list[str], int]:
     """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
-    on_cpu = cells[0].config.values["trainer"]["accelerator"] == "cpu"
-    count = 0 if on_cpu else torch.cuda.device_count()
+    count = torch.cuda.device_count() if device and device.type == "cuda" else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
     gpus = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
     slots = settings.slots or max(1, len(gpus))
@@ -194,12 +237,19 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{_counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
     if stopped_by is not None:
-        print(f"to go on:  {shlex.join(['python', *sys.argv])}")
+        print(f"to go on:  {_again(folder)}")
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
     if set(statuses) - {"completed", "n/a"}:
         if set(statuses) & set(ENDED_BADLY):
-            print(f"to run the failed ones again:  {shlex.join(['python', *sys.argv])} retry=failed")
+            print(f"to run the failed ones again:  {_again(folder)} retry=failed")
         sys.exit(FAILED)
+
+
+def _again(folder: SweepFolder) -> str:
+    """Return the command that goes on with a sweep, also where its folder was a fresh one."""
+    others = [each for each in sys.argv if not each.startswith(("fresh=", "hydra.sweep.dir="))]
+    where = [] if others == sys.argv else [f"hydra.sweep.dir={folder.path}"]
+    return shlex.join(["python", *others, *where])
 
 
 def _outcome(cell: Cell, folder: SweepFolder) -> str:

@@ -52,18 +52,21 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.cells: dict[str, dict[str, Any]] = {}
-        if (path / PLAN).exists():
-            try:
-                self.cells = dict(json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise UserError(
-                    f"{path / PLAN} is damaged: {error}\nmend it, or type sweep.name=NAME for another folder"
-                ) from error
+        self.cells = self._read()
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if not (self.path / PLAN).exists():
+            return {}
+        try:
+            return dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.path / PLAN} is damaged: {error}\nmend it, or type sweep.name=NAME for another folder"
+            ) from error
 
     def add(self, cells: Sequence[Cell]) -> None:
-        """Note down the cells of a grid."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Note down the cells of a grid, while the folder is locked."""
+        self.cells = self._read()  # another sweep may have added some
         for cell in cells:
             values = cell.config.values
             self.cells[cell.name] = {

@@ -50,6 +50,7 @@ def make_cells(
     exclude: Sequence[Mapping[str, Any]] = (),
     per_model: Mapping[str, Any] | None = None,
     variants: Sequence[Mapping[str, Any]] = (),
+    here: bool = True,
 ) -> tuple[list[Cell], list[str]]:
     """Return the cells of a grid, and notes on those that were dropped.
 
@@ -59,6 +60,7 @@ def make_cells(
         exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}.
         per_model: further overrides for the cells of a model.
         variants: further overrides; each cell has those of one of them.
+        here: whether the cells are to run on this machine.
 
     Where several say something about the same key, `overrides` count first, then `variants`.
 
@@ -82,7 +84,7 @@ def make_cells(
         except (UserError, HydraException, OmegaConfBaseException) as error:
             faults[explain(error)] = None
             continue
-        cell = Cell(tuple(cell_overrides), config, *_facts(config, known))
+        cell = Cell(tuple(cell_overrides), config, *_facts(config, known, here))
         dropped["identical to another"] += cell.name in cells
         cells.setdefault(cell.name, cell)
     if faults:
@@ -141,12 +143,14 @@ def _value(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _facts(config: RunConfig, known: dict[str, tuple[dict[str, Any], str | None]]) -> tuple[dict[str, Any], str | None]:
+def _facts(
+    config: RunConfig, known: dict[str, tuple[dict[str, Any], str | None]], here: bool
+) -> tuple[dict[str, Any], str | None]:
     """Return the facts and the problem of a cell, which are the same for all seeds; kept in `known`."""
     key = json.dumps(config.values | {"seed": 0}, sort_keys=True)
     if key not in known:
         try:
-            known[key] = asdict(check(config)), None
+            known[key] = asdict(check(config, here=here)), None
         except UserError as error:
             known[key] = {}, " ".join(str(error).split("\n")[:1])
     return known[key]

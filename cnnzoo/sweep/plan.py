@@ -25,7 +25,7 @@ PLAN_COLUMNS = (
 )
 
 
-def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str) -> list[dict[str, Any]]:
+def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:
     """Return one row a cell; `minutes` is None where no finished run on this device tells how fast it is."""
     finished = list(_finished(folder.path.parent, device))
     settings = settings_of({cell.name: cell.overrides for cell in cells})
@@ -70,7 +70,7 @@ def _images(cell: Cell) -> float:
     return float(epoch * epochs + evaluated / 3)
 
 
-def _finished(outputs: Path, device: str) -> Iterator[dict[str, Any]]:
+def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
     for path in outputs.glob("*/*/run.json"):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))

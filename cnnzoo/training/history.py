@@ -26,13 +26,14 @@ class History(lightning.Callback):
         rows: one dict per epoch, with the columns as keys; from the start the first `epochs`, where a
             run goes on.
         started: when training began, by `time.perf_counter`, or None.
+        seconds_before: of an epoch that goes on, before it was stopped.
     """
 
     def __init__(self, run_dir: Path, *, epochs: int = 0) -> None:
         self.path = run_dir / HISTORY
         self.rows = read_history(run_dir)[:epochs]
         self.started: float | None = None
-        self._seconds = 0.0  # of an epoch that goes on, before it was stopped
+        self.seconds_before = 0.0
         self._images = 0
         if self.path.exists():
             self._write()
@@ -47,12 +48,12 @@ class History(lightning.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
-        self._seconds, self._images = state_dict["seconds"], state_dict["images"]
+        self.seconds_before, self._images = state_dict["seconds"], state_dict["images"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""
         self.started = time.perf_counter()
-        self._start = self.started - self._seconds
+        self._start = self.started - self.seconds_before
         self._trained: float | None = None
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -93,6 +94,7 @@ class History(lightning.Callback):
         pl_module.log_dict({**train, "lr": row["lr"], "images_per_second": speed})
         self.rows.append(row)
         self._write()
+        self._start = time.perf_counter()  # a checkpoint of now is of no epoch
 
     def _write(self) -> None:
         # Whole, and in a few microseconds: a run has hundreds of epochs at most.

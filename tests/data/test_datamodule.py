@@ -70,24 +70,26 @@ def test_batches_are_bytes_until_they_are_on_the_device():
 
 
 @pytest.mark.parametrize(
-    ("options", "train", "val", "fault"),
+    ("options", "train", "val", "test", "fault"),
     [
-        ({"batch_size": 1101}, 1.0, 1.0, "data.batch_size=1101 is too large for 1,100 training images"),
-        ({"batch_size": 1200, "protocol": "course"}, 1.0, 1.0, None),
+        ({"batch_size": 1101}, 1.0, 1.0, 1.0, "data.batch_size=1101 is too large for 1,100 training images"),
+        ({"batch_size": 1200, "protocol": "course"}, 1.0, 1.0, 1.0, None),
         # Under the course's protocol, every epoch is evaluated on the test set.
-        ({"protocol": "course"}, 1.0, 0.1, "trainer.limit_val_batches=0.1 of 3 batches is none"),
-        ({}, 0.09, 1.0, "trainer.limit_train_batches=0.09 of 11 batches is none"),
-        ({"batch_size": 50}, 1, 0.4, "trainer.limit_val_batches=0.4 of 2 batches is none"),
-        ({}, 1, 1, None),
+        ({"protocol": "course"}, 1.0, 0.1, 1.0, "trainer.limit_val_batches=0.1 of 3 batches is none"),
+        ({}, 0.09, 1.0, 1.0, "trainer.limit_train_batches=0.09 of 11 batches is none"),
+        ({"batch_size": 50}, 1, 0.4, 1, "trainer.limit_val_batches=0.4 of 2 batches is none"),
+        ({}, 1, 1, 1, None),
+        ({"num_test": 100}, 1, 1, 0.5, "trainer.limit_test_batches=0.5 of 1 batches is none"),
     ],
 )
-def test_an_epoch_without_a_batch_is_refused_before_anything_is_read(options, train, val, fault):
-    module = SyntheticDataModule(num_train=1200, num_test=300, **{**OPTIONS, **options})
+def test_an_epoch_without_a_batch_is_refused_before_anything_is_read(options, train, val, test, fault):
+    module = SyntheticDataModule(**{"num_train": 1200, "num_test": 300, **OPTIONS, **options})
+    limits = {"train": train, "val": val, "test": test}
     if fault:
         with pytest.raises(ValueError, match=fault):
-            module.check_limits(train, val)
+            module.check_limits(limits)
     else:
-        module.check_limits(train, val)
+        module.check_limits(limits)
 
 
 def test_synthetic_images_are_the_same_every_time_and_can_be_learned():

@@ -174,6 +174,12 @@ def test_a_mirror_that_stalls_leaves_the_package_its_time(mirror, tmp_path, monk
     assert set(patience) == {sources.ANSWER_SECONDS}
 
 
+def test_a_package_that_cannot_be_unpacked_is_answered_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_run", lambda command, folder, seconds: (folder / f"{sources.PACKAGE}_1.deb").touch())
+    with pytest.raises(OSError, match="dpkg-deb"):
+        sources._unpacked(tmp_path, 1)
+
+
 def test_what_one_source_lacks_the_next_one_has(mirror, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "MIRRORS", (f"{sources.MIRRORS[0]}other/", *sources.MIRRORS))
     assert content(load_files(tmp_path, SMALL)) == CONTENT

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnzoo import run
+from cnnzoo import disk
 from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
+from cnnzoo.run import train
 from tests.conftest import ROOT
 from tests.training.test_checkpoint_files import newest_intact
 
@@ -57,9 +58,9 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trial
 
 
 def test_too_little_room_is_said_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(run.shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
-    with pytest.raises(UserError, match=r"checkpoints may take 0\.0 GiB, and .* has 0\.0 GiB left"):
-        run.train(compose_config(RUN[:-1]), tmp_path / "run")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
+    with pytest.raises(UserError, match=r"checkpoints may take another 0\.0 GiB, and .* has 0\.0 GiB left"):
+        train(compose_config(RUN[:-1]), tmp_path / "run")
 
 
 @pytest.mark.parametrize("place", ["hydra.run.dir=/proc/run", "hydra.run.dir=/dev/null/run", "hydra.run.dir=/sys/run"])

@@ -174,6 +174,12 @@ def test_the_stem_is_chosen_by_the_size_of_the_images(name):
         on_meta(name, 28, stem="large")
 
 
+@pytest.mark.parametrize(("name", "number"), [("vgg11", 5), ("resnet18", 4)])
+def test_a_wrong_number_of_blocks_is_refused_in_words(name, number):
+    with pytest.raises(ValueError, match=rf"model\.blocks must be {number} numbers\ntype model\.blocks="):
+        on_meta(name, 28, blocks=[1, 1])
+
+
 def test_the_ladder_changes_one_thing_at_a_time():
     bn, fact, res = (
         count_parameters(on_meta(name, 224)) for name in ("googlenet_bn", "inception_fact", "inception_res")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -192,6 +193,23 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
 
+def test_times_are_compared_only_on_the_same_device(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", seconds=20)
+    write_record(tmp_path / "b", read_record(write_run(tmp_path / "b", model="nin", seconds=2)) | {"device": "cuda"})
+    _, nin = table_of(tmp_path, baseline="alexnet")
+    assert (nin.get("time saved"), nin["parameters saved"]) == (None, "0.0%")
+
+
+def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
+    record = read_record(write_run(tmp_path / "a" / "x"))
+    cell = {"model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0, "problem": None}
+    cell |= {key: record[key] for key in ("choices", "config", "changed")}
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "sweep.json").write_text(json.dumps({"cells": {"y": cell}}))
+    (row,) = table_of(tmp_path)
+    assert row["seeds"] == "1/1"
+
+
 def test_the_courses_figures_stand_beside_its_nets(tmp_path):
     for model, px in (("lenet", 28), ("resnet18", 28), ("mlp", 28)):
         write_run(tmp_path / model, model=model, px=px)
@@ -213,6 +231,7 @@ def test_the_courses_figures_are_of_its_nets_and_data(tmp_path):
     with pytest.raises(UserError, match="--course: the course's nets are lenet, "):
         make_report([tmp_path], beside_course=True)
     write_run(tmp_path / "b", data="synthetic")
+    write_run(tmp_path / "c", **{"model.width": 0.25})
     with pytest.raises(UserError, match="--course"):
         make_report([tmp_path], beside_course=True)
 

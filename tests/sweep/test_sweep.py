@@ -20,7 +20,7 @@ from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.sweep import sweep
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _choose_slots
+from cnnzoo.sweep.driver import _again, _choose_slots, cells_to_do
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.settings import read_settings
@@ -311,10 +311,72 @@ def test_slots_are_the_gpus_that_may_be_used(visible, expected, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    cells, _ = make_cells(["data=synthetic"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = read_settings(compose("sweep", []))
-    assert _choose_slots(cells, settings) == (expected, 2)
+    assert _choose_slots(torch.device("cuda", 0), settings) == (expected, 2)
+    assert _choose_slots(torch.device("cpu"), settings) == ([], 1)
+
+
+def test_cells_for_another_machine_are_planned_where_there_is_no_gpu(in_tmp, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    grid = [*SMALL, "trainer.precision=16-mixed", "sweep.name=jobs"]
+    with pytest.raises(UserError, match="16-mixed needs a GPU"):
+        run(*grid, "plan=true")
+    assert run(*grid, "trainer.accelerator=gpu", "emit=jobs.txt") == 0
+    assert len((in_tmp / "jobs.txt").read_text().splitlines()) == 4
+
+
+def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert run(*SMALL, "trainer.accelerator=gpu,cpu", "plan=true") == 0
+    assert "4 n/a, 4 to do" in capsys.readouterr().out
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UserError, match="a sweep is for one kind of device"):
+        run(*SMALL, "trainer.accelerator=gpu,cpu", "trainer.precision=32-true", "plan=true")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["hydra.sweep.dir=/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
+        (["hydra.sweep.dir=a_file"], "cannot write to a_file: File exists"),
+        (["emit=no/such/folder/jobs.txt"], "no/such/folder/jobs.txt is in no folder that is there"),
+        (["emit=jobs.txt", "sweep.slots=2"], "for cells that this command runs itself"),
+        (["emit=jobs.txt", "sweep.timeout=2"], "for cells that this command runs itself"),
+    ],
+)
+def test_what_cannot_be_written_is_answered_in_words(arguments, words, in_tmp):
+    (in_tmp / "a_file").touch()
+    with pytest.raises(UserError, match=words):
+        run(*SMALL, *arguments)
+    assert [path.name for path in in_tmp.iterdir()] == ["a_file"]
+
+
+def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp_path):
+    folder = SweepFolder(tmp_path / "small-2")
+    monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp", "fresh=true", "sweep.name=small"])
+    assert _again(folder) == f"python sweep.py model=mlp sweep.name=small hydra.sweep.dir={tmp_path}/small-2"
+    monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp"])
+    assert _again(folder) == "python sweep.py model=mlp"
+
+
+def test_a_completed_cell_that_is_to_be_exported_is_to_do(finished):
+    cells, _ = make_cells([*SMALL, "export=onnx"])
+    folder = SweepFolder(finished)
+    assert cells_to_do(cells, folder, retry=False) == cells
+    (model := finished / cells[0].name / "model.onnx").touch()
+    try:
+        assert cells_to_do(cells, folder, retry=False) == cells[1:]
+    finally:
+        model.unlink()
+
+
+def test_a_plan_that_another_sweep_has_added_to_is_kept(finished, tmp_path):
+    (tmp_path / "sweep.json").write_bytes((finished / "sweep.json").read_bytes())
+    first, second = SweepFolder(tmp_path), SweepFolder(tmp_path)
+    for folder, seed in ((first, 5), (second, 6)):
+        folder.add(make_cells(["data=synthetic", "model=mlp", f"seed={seed}"])[0])
+    assert {cell["seed"] for cell in SweepFolder(tmp_path).cells.values()} >= {0, 1, 5, 6}
 
 
 def test_the_command_itself(in_tmp):

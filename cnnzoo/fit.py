@@ -132,6 +132,7 @@ def _make_classifier(config: RunConfig) -> ImageClassifier:
     net = build_net(config).to(memory_format=torch.channels_last)
     if values["compile"]:
         net.compile()
+        net.training_logits = torch.compile(net.training_logits)  # type: ignore[method-assign]
     return ImageClassifier(
         net,
         make_optimizer=build_optimizer(config),

@@ -57,12 +57,18 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
 
 def resume_command(folder: Path) -> str:
     """Return what is typed to go on with the run in `folder`."""
-    path = os.path.relpath(folder)
-    if re.fullmatch(r"[\w./-]+", path, re.ASCII):
-        return f"python train.py resume={path}"
-    escaped = path.replace("'", r"\'").replace("${", r"\${")  # for Hydra
-    override = f"resume='{escaped}'"
-    return "python train.py " + (shlex.quote(override) if SHELL & set(escaped) else f'"{override}"')
+    override = f"resume={quoted(os.path.relpath(folder))}"
+    if "'" not in override:
+        return f"python train.py {override}"
+    return "python train.py " + (shlex.quote(override) if SHELL & set(override) else f'"{override}"')
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra reads it."""
+    if re.fullmatch(r"[\w./-]+", value, re.ASCII):
+        return value
+    escaped = value.replace("'", r"\'").replace("${", r"\${")
+    return f"'{escaped}'"
 
 
 def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:

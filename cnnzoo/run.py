@@ -105,7 +105,7 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
     check_export(config)
     try:
         precision = options["precision"]
-        if here:
+        if here or options["accelerator"] == "cpu":
             precision = resolve_precision(precision, choose_device(options["accelerator"]))
         with torch.device("meta"):
             net = build_net(config)
@@ -114,10 +114,6 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
         build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
-        if config.values["compile"] and net.aux:
-            raise ValueError(
-                "compile=true knows nothing of auxiliary heads\ntype model.aux_heads=false or compile=false"
-            )
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
     shape = (data["channels"], data["resize"], data["resize"])

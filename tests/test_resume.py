@@ -176,6 +176,18 @@ def test_the_time_of_an_epoch_that_was_stopped_is_in_the_total(steps, tmp_path):
     assert 5 < seconds["per_epoch"] < seconds["total"]
 
 
+def test_the_time_of_an_epoch_that_was_finished_is_in_the_total_once(steps, tmp_path):
+    config = compose_config([*SMOKE, "trainer.max_epochs=2"])
+    steps.at["training_step", 0, 0] = lambda: time.sleep(5)
+    steps.at["training_step", 1, 0] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    steps.at.clear()
+    start = time.perf_counter()
+    total = train(config, tmp_path, resume=True)["seconds"]["total"]
+    assert 5 < total < 9 + time.perf_counter() - start
+
+
 def test_what_an_earlier_part_ran_on_is_on_record(steps, tmp_path, capsys):
     config = compose_config([*SMOKE, "trainer.max_epochs=2"])
     steps.at["training_step", 1, 1] = kill
@@ -275,7 +287,7 @@ def damage(path):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["last.ckpt"], "going on from .*(best|previous).ckpt"),
+        (["last.ckpt"], "going on from .*best.ckpt"),
         (["best.ckpt"], "going on from|starting from the beginning; what there was is kept as last.ckpt.old"),
         (["last.ckpt", "best.ckpt"], "going on from .*previous.ckpt|starting from the beginning"),
         (["last.ckpt", "previous.ckpt", "best.ckpt"], "starting from the beginning"),

@@ -297,8 +297,19 @@ def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(type(module).__name__))
     smoke(tmp_path, "compile=true")
     assert compiled == ["LeNet"]
-    with pytest.raises(UserError, match="compile=true knows nothing of auxiliary heads"):
-        smoke(tmp_path / "aux", "compile=true", "model=googlenet", "model.aux_heads=true", "data.resize=96")
+
+
+def test_a_net_with_auxiliary_heads_is_compiled_in_training_too(tmp_path, monkeypatch):
+    calls = []
+
+    def compiled(function):
+        return lambda images: calls.append(len(images)) or function(images)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: None)
+    options = ["model=googlenet", "model.aux_heads=true", "data.resize=96", "trainer.max_epochs=1"]
+    smoke(tmp_path, "compile=true", *options, "trainer.limit_train_batches=1", "data.batch_size=4")
+    assert calls == [4]
 
 
 @pytest.mark.slow

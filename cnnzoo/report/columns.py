@@ -110,6 +110,7 @@ def as_shown(row: Row, language: Language) -> dict[str, str]:
     for key in ("params_saved", "macs_saved", "time_saved"):
         if row.get(key) is not None:
             shown[key] = say(language, "saved" if row[key] >= 0 else "more", percent=percent(abs(row[key])))
+    shown.setdefault("time_saved", say(language, "other_device"))
     if row.get("acc_change") is not None:
         words = {True: "points_within", False: "points", None: "points"}[row["acc_change"].within_spread]
         shown["acc_change"] = say(language, words, points=change(replace(row["acc_change"], within_spread=False)))

@@ -20,7 +20,8 @@ NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
-TIMED_ON = ("device", "precision", "threads", "slots", "pieces")  # times are compared only where these are equal
+TIMED_ON = ("device", "slots")  # times are compared only where these are equal
+MEASURED_WITH = (*TIMED_ON, "precision", "threads", "pieces")  # not known of a run that is still to do
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
 
@@ -49,7 +50,7 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     Of runs that repeat each other the last completed one stays, or the last if none is. One that is still to do, which
     says nothing of its device yet, repeats one that is completed on any.
     """
-    found, anywhere = len(rows), dict.fromkeys(TIMED_ON)
+    found, anywhere = len(rows), dict.fromkeys(MEASURED_WITH)
     completed = {_identity(row | anywhere) for row in rows if row["status"] == "completed"}
     rows = [row for row in rows if row["status"] != "to do" or _identity(row | anywhere) not in completed]
     newest: dict[Any, Row] = {}

@@ -85,6 +85,12 @@ def _planned(cell: Mapping[str, Any]) -> Row:
     }
 
 
+def _of_all_parts(record: Mapping[str, Any], key: str) -> str | None:
+    """Return what a run was made with, and the parts of it that were made with something else before it was moved."""
+    values = [part.get(key) for part in (*(record.get("earlier") or []), record)]
+    return ", then ".join(dict.fromkeys(str(value) for value in values if value)) or None
+
+
 def _row(record: Mapping[str, Any]) -> Row:
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
     whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
@@ -92,6 +98,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         **record["choices"],
         **flatten(record["config"]),
         **{key: record.get(key) for key in (*FACTS, *MEASURED)},
+        **{key: _of_all_parts(record, key) for key in ("device", "precision")},
         "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),

@@ -61,6 +61,7 @@ TEXTS = {
     # in sentences
     "saved": ("{percent} saved", "节省 {percent}"),
     "more": ("{percent} more", "增加 {percent}"),
+    "other_device": ("not timed on the baseline's device", "计时设备与基准不同"),
     "points": ("{points} points", "变化 {points} 个百分点"),
     "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
     "one_seed": (

@@ -22,6 +22,7 @@ from cnnzoo.config import CONF
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
 from cnnzoo.record import atomic_file
+from cnnzoo.reload import quoted
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, make_cells
@@ -131,9 +132,10 @@ def emit(to_do: Sequence[Cell], folder: SweepFolder, file: Path, console: Consol
 
 
 def _check_emitted(file: Path) -> None:
-    if file.exists() or not file.absolute().parent.is_dir():
-        what = "is there already" if file.exists() else "is in no folder that is there"
-        raise UserError(f"{file} {what}\ntype emit=FILE with a new file")
+    if file.exists():
+        raise UserError(f"{file} is there already\ntype emit=FILE with a new file")
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise UserError(f"{file} cannot be written\ntype emit=FILE with a file in another folder")
 
 
 @contextmanager
@@ -247,8 +249,8 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
 
 def _again(folder: SweepFolder) -> str:
     """Return the command that goes on with a sweep, also where its folder was a fresh one."""
-    others = [each for each in sys.argv if not each.startswith(("fresh=", "hydra.sweep.dir="))]
-    where = [] if others == sys.argv else [f"hydra.sweep.dir={folder.path}"]
+    others = [each for each in sys.argv if not each.startswith("fresh=")]
+    where = [] if others == sys.argv else [f"hydra.sweep.dir={quoted(str(folder.path))}"]
     return shlex.join(["python", *others, *where])
 
 

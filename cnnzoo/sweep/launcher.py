@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep.folder import SweepFolder, is_locked
+from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
 
 PRELOADED = [
@@ -86,7 +86,8 @@ class Launcher:
                     if is_locked(self.folder.path / cell.name):  # another process is at it: look again
                         to_do.append(cell)
                         not_before = time.monotonic() + POLL
-                    elif self.folder.status(cell.name) == "completed":  # by another process, meanwhile
+                    elif self.folder.status(cell.name) == "completed" and not cell.config.values["export"]:
+                        # by another process, meanwhile
                         self.on_change(cell)
                     else:
                         running.append(self._start(cell, running))
@@ -129,6 +130,9 @@ class Launcher:
                 self.folder.fail(name, ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
                 print(f"note: {name}: {reason}; cannot be recorded: {error.strerror}", file=sys.stderr)
+        elif status == "completed" and code:  # such as an export that failed
+            log = self.folder.path / name / LOG
+            print(f"note: {name} is completed, and then its process {_ending(code)}; log: {log}", file=sys.stderr)
         self.on_change(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:

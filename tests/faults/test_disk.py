@@ -63,6 +63,17 @@ def test_too_little_room_is_said_before_training(tmp_path, monkeypatch):
         train(compose_config(RUN[:-1]), tmp_path / "run")
 
 
+def test_checkpoints_that_are_there_need_no_room_once_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=13_000))
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("last", "previous"):
+        (tmp_path / "checkpoints" / f"{name}.ckpt").write_bytes(bytes(12_000))
+    with pytest.raises(UserError, match="checkpoints may take another"):
+        disk.check_space(tmp_path, params=1000)  # 48,000 bytes in all
+    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(bytes(12_000))
+    disk.check_space(tmp_path, params=1000)
+
+
 @pytest.mark.parametrize("place", ["hydra.run.dir=/proc/run", "hydra.run.dir=/dev/null/run", "hydra.run.dir=/sys/run"])
 def test_a_folder_that_cannot_be_written_is_refused_at_once(place, tmp_path, count):
     command = [sys.executable, "-X", "importtime", str(ROOT / "train.py"), *RUN[:-1], place]

@@ -12,9 +12,12 @@ import time
 import pytest
 
 from cnnzoo.__main__ import main
+from cnnzoo.checks import changes
+from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
+from cnnzoo.report.course import FIGURES, add_figures
 from cnnzoo.report.document import Figure, Heading, Paragraph, Table
 from cnnzoo.report.figures import draw_trade_off, front
 from cnnzoo.report.make import make_report
@@ -200,6 +203,25 @@ def test_times_are_compared_only_on_the_same_device(tmp_path):
     assert (nin.get("time saved"), nin["parameters saved"]) == (None, "0.0%")
 
 
+def test_a_run_that_was_moved_is_timed_on_no_other(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", seconds=20)
+    record = read_record(write_run(tmp_path / "b", model="nin", seconds=2))
+    write_record(tmp_path / "b", record | {"earlier": [{"device": "cuda", "precision": "bf16-mixed"}]})
+    rows = table_of(tmp_path, baseline="alexnet")
+    assert [(row["device"], row.get("time saved")) for row in rows] == [("cpu", None), ("cuda, then cpu", None)]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_answer_leaves_no_row_out_because_of_its_device(language, tmp_path):
+    write_run(tmp_path / "a", model="alexnet", px=224, experiment="alexnet_simplified")
+    record = read_record(write_run(tmp_path / "b", model="alexnet", px=96, experiment="alexnet_simplified", params=5))
+    write_record(tmp_path / "b", record | {"device": "cuda"})
+    answer = next(
+        block.text for block in make_report([tmp_path], language=language).blocks if isinstance(block, Paragraph)
+    )
+    assert {"en": "not timed on the baseline's device", "zh": "计时设备与基准不同"}[language] in answer
+
+
 def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
     record = read_record(write_run(tmp_path / "a" / "x"))
     cell = {"model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0, "problem": None}
@@ -234,6 +256,18 @@ def test_the_courses_figures_are_of_its_nets_and_data(tmp_path):
     write_run(tmp_path / "c", **{"model.width": 0.25})
     with pytest.raises(UserError, match="--course"):
         make_report([tmp_path], beside_course=True)
+
+
+@pytest.mark.parametrize("name", options("experiment/course"))
+def test_the_courses_recipes_have_the_courses_nets(name):
+    config = compose_config([f"experiment=course/{name}"])
+    run = {"model": config.choices["model"], "data": "fashion_mnist", "changed": changes(config)}
+    row = {"model": name, "runs": [run]}
+    add_figures([row])
+    assert row["course_en"] == FIGURES[name][2]
+    other = {**run, "changed": {"model.width": 0.5}}
+    with pytest.raises(UserError):
+        add_figures([{"model": name, "runs": [run, other]}])
 
 
 def test_a_baseline_that_is_not_there_is_answered_with_those_that_are(tmp_path):

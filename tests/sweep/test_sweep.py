@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,7 +112,8 @@ def test_lines_for_another_scheduler_fill_the_same_table(in_tmp):
         run(*grid, "sweep.name=jobs", "emit=jobs.txt")
 
 
-def test_one_sweep_at_a_time_in_a_folder(in_tmp):
+@pytest.mark.parametrize("more", [[], ["emit=jobs.txt"]])
+def test_one_sweep_at_a_time_in_a_folder(more, in_tmp):
     folder = in_tmp / "outputs" / "small"
     folder.mkdir(parents=True)
     (folder / ".owner").write_text("pid 4711 on elsewhere")
@@ -119,7 +121,7 @@ def test_one_sweep_at_a_time_in_a_folder(in_tmp):
         FileLock(folder / ".lock"),
         pytest.raises(BusyError, match=r"another sweep \(pid 4711 on elsewhere\) is at work"),
     ):
-        run(*SMALL, "sweep.name=small")
+        run(*SMALL, "sweep.name=small", *more)
     assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
 
 
@@ -340,7 +342,8 @@ def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
     [
         (["hydra.sweep.dir=/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
         (["hydra.sweep.dir=a_file"], "cannot write to a_file: File exists"),
-        (["emit=no/such/folder/jobs.txt"], "no/such/folder/jobs.txt is in no folder that is there"),
+        (["emit=no/such/folder/jobs.txt"], "no/such/folder/jobs.txt cannot be written"),
+        (["emit=jobs.txt", "trainer.accelerator=cpu", "trainer.precision=16-mixed"], "16-mixed needs a GPU"),
         (["emit=jobs.txt", "sweep.slots=2"], "for cells that this command runs itself"),
         (["emit=jobs.txt", "sweep.timeout=2"], "for cells that this command runs itself"),
     ],
@@ -358,17 +361,18 @@ def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp
     assert _again(folder) == f"python sweep.py model=mlp sweep.name=small hydra.sweep.dir={tmp_path}/small-2"
     monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp"])
     assert _again(folder) == "python sweep.py model=mlp"
+    monkeypatch.setattr("sys.argv", ["sweep.py", "fresh=true"])
+    assert shlex.split(_again(SweepFolder(Path("lr=1-2")))) == ["python", "sweep.py", "hydra.sweep.dir='lr=1-2'"]
 
 
-def test_a_completed_cell_that_is_to_be_exported_is_to_do(finished):
-    cells, _ = make_cells([*SMALL, "export=onnx"])
-    folder = SweepFolder(finished)
-    assert cells_to_do(cells, folder, retry=False) == cells
-    (model := finished / cells[0].name / "model.onnx").touch()
-    try:
-        assert cells_to_do(cells, folder, retry=False) == cells[1:]
-    finally:
-        model.unlink()
+def test_a_completed_cell_is_exported_by_the_same_command_once_more(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.parents[1])
+    assert run(*SMALL[:-2], "model=mlp", "seed=0", "sweep.name=small", "export=onnx") == 0
+    assert [path.parent.name[:16] for path in finished.glob("*/model.onnx")] == ["mlp-28-adamw-s0-"]
+    capsys.readouterr()
+    assert run(*SMALL[:-2], "model=mlp", "seed=0,1", "sweep.name=small", "export=onnx", "plan=true") == 0
+    cells, _ = make_cells([*SMALL[:-2], "model=mlp", "seed=0,1", "export=onnx"])
+    assert [cell.config.values["seed"] for cell in cells_to_do(cells, SweepFolder(finished), retry=False)] == [1]
 
 
 def test_a_plan_that_another_sweep_has_added_to_is_kept(finished, tmp_path):

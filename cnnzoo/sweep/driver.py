@@ -95,14 +95,13 @@ def sweep(
 
 
 def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
-    """Return the cells that are neither completed nor impossible, nor ended badly unless `retry`."""
-    not_again = ("completed", *(() if retry else ENDED_BADLY))
+    """Return the cells that are still to run or to be exported; those that ended badly only with `retry`."""
 
     def is_done(cell: Cell) -> bool:
-        status, export = folder.status(cell.name), cell.config.values["export"]
-        return status in not_again and not (
-            status == "completed" and export and not (folder.path / cell.name / ONNX).exists()
-        )
+        status = folder.status(cell.name)
+        if status == "completed":
+            return not cell.config.values["export"] or (folder.path / cell.name / ONNX).exists()
+        return status in ENDED_BADLY and not retry
 
     return [cell for cell in cells if not cell.problem and not is_done(cell)]
 

@@ -67,6 +67,7 @@ class SweepFolder:
     def add(self, cells: Sequence[Cell]) -> None:
         """Note down the cells of a grid, while the folder is locked."""
         self.cells = self._read()  # another sweep may have added some
+        self.path.mkdir(parents=True, exist_ok=True)
         for cell in cells:
             values = cell.config.values
             self.cells[cell.name] = {

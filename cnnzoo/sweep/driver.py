@@ -21,9 +21,9 @@ from cnnzoo.build import build_data
 from cnnzoo.config import CONF
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
-from cnnzoo.record import atomic_file
 from cnnzoo.reload import quoted
 from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, make_cells
 from cnnzoo.sweep.launcher import Launcher
@@ -78,7 +78,7 @@ def sweep(
             print_plan(cells, folder, device)
             return
         if settings.emit:
-            _check_emitted(settings.emit)
+            check_file(settings.emit)
         else:
             _fetch_data(cells)
         with folder.locked():
@@ -118,23 +118,6 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device 
     if known:
         counted = f"{len(known)} of the {len(minutes)} cells to do"
         print(f"about {sum(known):,.1f} minutes for {counted}, one at a time, by the runs that were finished here")
-
-
-def emit(to_do: Sequence[Cell], folder: SweepFolder, file: Path, console: Console) -> None:
-    """Write one shell line for each cell that is to do, which runs it in the folder of this sweep."""
-    folder.write_summary()
-    here = shlex.quote(str(Path.cwd()))
-    lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
-    with atomic_file(file) as opened:
-        opened.write("".join(lines).encode())
-    console.print(f"{len(lines)} lines in {file}, one for each cell that is to do")
-
-
-def _check_emitted(file: Path) -> None:
-    if file.exists():
-        raise UserError(f"{file} is there already\ntype emit=FILE with a new file")
-    if not os.access(file.absolute().parent, os.W_OK):
-        raise UserError(f"{file} cannot be written\ntype emit=FILE with a file in another folder")
 
 
 @contextmanager

@@ -31,12 +31,18 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their caption and, below, what holds for all of them."""
+    """Rows with their caption."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
     caption: str
-    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What holds for all rows of the tables above."""
+
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Figure:
     draw: Callable[[], "Drawing"]
 
 
-Block = Heading | Paragraph | Table | Figure
+Block = Heading | Paragraph | Table | Notes | Figure
 
 
 @dataclass
@@ -79,8 +85,10 @@ def markdown(document: Document, figures: str | None) -> str:
                 parts.append(f"{'#' * level} {text}")
             case Paragraph(text):
                 parts.append(text)
-            case Table(columns, rows, caption, notes):
-                parts += [f"{caption}", to_markdown(columns, rows).rstrip(), listed(document.language, list(notes))]
+            case Table(columns, rows, caption):
+                parts += [caption, to_markdown(columns, rows).rstrip()]
+            case Notes(lines):
+                parts.append(listed(document.language, lines))
             case Figure(name, caption, _):
                 parts += [f"![{caption}]({figures}/{name}.svg)"] if figures else []
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -134,7 +142,9 @@ def latex(document: Document, figures: str | None) -> str:
             case Paragraph(text):
                 parts.append(escape_latex(text))
             case Table():
-                parts += _latex_tables(block, document.language)
+                parts += _latex_tables(block)
+            case Notes(lines):
+                parts.append(rf"{{\footnotesize {escape_latex(listed(document.language, lines))}\par}}")
             case Figure(name, caption, _):
                 picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
                 lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]
@@ -143,15 +153,13 @@ def latex(document: Document, figures: str | None) -> str:
     return HEAD % ("ctexart" if any("\u2e80" <= sign <= "\uffef" for sign in text) else "article") + text
 
 
-def _latex_tables(table: Table, language: Language) -> list[str]:
+def _latex_tables(table: Table) -> list[str]:
     """Return the table in parts that fit on a page each; a float is not broken."""
     parts = []
     for first in range(0, len(table.rows), PAGE):
         rows = table.rows[first : first + PAGE]
         part = f" ({first + 1} -- {first + len(rows)})" if len(table.rows) > PAGE else ""
         lines = [rf"\caption{{{escape_latex(table.caption)}{part}}}", f"{SHRINK}{{%\n{to_latex(table.columns, rows)}}}"]
-        if table.notes:
-            lines.append(rf"\par\smallskip\footnotesize {escape_latex(listed(language, list(table.notes)))}")
         parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
     return parts
 

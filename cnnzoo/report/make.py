@@ -8,7 +8,7 @@ from typing import Any
 from cnnzoo.errors import UserError
 from cnnzoo.report import course
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
-from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.tables import Column
@@ -70,14 +70,15 @@ def make_report(
     title = say(language, question.title) if question else say(language, "runs", folder=named)
     document = Document(language, [Heading(title, 1)])
     if pivot:
-        document.blocks += _pivots(pooled, keys, pivot, notes, language)
+        document.blocks += _pivots(pooled, keys, pivot, language)
     else:
         if answer:
             paragraphs = answer.paragraphs(pooled, first, at_least, language)
             document.blocks += [Paragraph(each) for each in paragraphs]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
-            document.blocks.append(Table(found, pooled, say(language, caption), notes))
+            document.blocks.append(Table(found, pooled, say(language, caption)))
+    document.blocks.append(Notes(notes))
     if drawn:
         document.blocks += _figures(pooled, at_least, language)
     return document
@@ -93,7 +94,7 @@ def _keys(runs: Sequence[Row]) -> list[str]:
     return [*groups, *(["settings"] if any(row["settings"] for row in runs) else [])]
 
 
-def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, notes: list[str], language: Language) -> list[Any]:
+def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, language: Language) -> list[Any]:
     values = {str(row[pivot]): row[pivot] for row in pooled if row.get(pivot) is not None}
     across = sorted(
         values,
@@ -111,7 +112,7 @@ def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, notes: list[
             line[str(row[pivot])] = row["status"] if row[figure] is None else row[figure]
         caption = f"{measured.title} / {KEYS.get(pivot, (pivot, pivot))[language == 'zh']}"
         shown = [*columns(keys, language), *(Column(name, name, _show_or_say(measured)) for name in across)]
-        tables.append(Table(shown, list(lines.values()), caption, notes))
+        tables.append(Table(shown, list(lines.values()), caption))
     return tables
 
 

@@ -4,9 +4,9 @@ import html
 import io
 import re
 
-from cnnzoo.report.document import Document, Figure, Heading, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.tables import texts
-from cnnzoo.report.texts import Language, listed
+from cnnzoo.report.texts import listed
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1b; --paper: #fff; --soft: #f3f3f5; --line: #c8c8d0; --faint: #5a5a66 }
@@ -64,7 +64,9 @@ def page(document: Document) -> str:
             case Paragraph(text):
                 parts.append(f"<p>{html.escape(text)}</p>")
             case Table():
-                parts.append(_table(block, document.language))
+                parts.append(_table(block))
+            case Notes(lines):
+                parts.append(f'<p class="notes">{html.escape(listed(document.language, lines))}</p>')
             case Figure(_, caption, _):
                 parts.append(f"<figure>{_svg(block)}<figcaption>{html.escape(caption)}</figcaption></figure>")
     return (
@@ -74,7 +76,7 @@ def page(document: Document) -> str:
     )
 
 
-def _table(table: Table, language: Language) -> str:
+def _table(table: Table) -> str:
     def cell(kind: str, text: str, left: bool, value: object = None) -> str:
         names = [name for name, on in (("left", left), ("long", kind == "td" and len(text) > 40)) if on]
         shown = f' class="{" ".join(names)}"' if names else ""
@@ -91,10 +93,9 @@ def _table(table: Table, language: Language) -> str:
         for line, row in zip(texts(columns, table.rows), table.rows, strict=True)
     ]
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    notes = f'<p class="notes">{html.escape(listed(language, list(table.notes)))}</p>' if table.notes else ""
     caption = f"<caption>{html.escape(table.caption)}</caption>"
     inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
-    return f'<div class="table"><table>{inner}</table></div>{notes}'
+    return f'<div class="table"><table>{inner}</table></div>'
 
 
 def _svg(figure: Figure) -> str:

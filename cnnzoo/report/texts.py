@@ -1,5 +1,6 @@
 """The sentences of a report, in English and Chinese; figures are put in as they stand in its tables."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 Language = Literal["en", "zh"]
@@ -23,7 +24,7 @@ TEXTS = {
         "Test images of each class, by what they were taken for, in percent; all seeds together.",
         "各真实类别的测试图像被判为各类别的百分比，合并所有随机种子。",
     ),
-    # notes below a table
+    # notes below the tables
     "holdout": (
         "protocol holdout: the epoch is chosen on held-out images, the test set is read once",
         "protocol holdout：按留出的验证集选轮次，测试集只读一次",
@@ -156,7 +157,7 @@ def say(language: Language, key: str, **values: Any) -> str:
     return TEXTS[key][language == "zh"].format(**values)
 
 
-def listed(language: Language, items: list[str]) -> str:
+def listed(language: Language, items: Sequence[str]) -> str:
     """Return notes, or parts of a sentence, one after another."""
     return ("；" if language == "zh" else "; ").join(items)
 

@@ -30,7 +30,6 @@ from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import PLAN_COLUMNS, plan_rows
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
 from cnnzoo.sweep.summary import columns, pool
-from cnnzoo.trained import ONNX
 from cnnzoo.training.device import choose_device, describe_device
 
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
@@ -100,7 +99,7 @@ def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> l
     def is_done(cell: Cell) -> bool:
         status = folder.status(cell.name)
         if status == "completed":
-            return not cell.config.values["export"] or (folder.path / cell.name / ONNX).exists()
+            return not folder.lacks_export(cell)
         return status in ENDED_BADLY and not retry
 
     return [cell for cell in cells if not cell.problem and not is_done(cell)]
@@ -112,7 +111,7 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device 
     rows = plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in PLAN_COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))
-    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed"))]
+    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed", "to export"))]
     known = [each for each in minutes if each is not None]
     print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")
     if known:

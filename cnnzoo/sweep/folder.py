@@ -19,6 +19,7 @@ from cnnzoo.report.runs import FACTS, PLAN
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
+from cnnzoo.trained import ONNX
 
 LOG = "log.txt"
 IMPOSSIBLE = "n/a"
@@ -119,6 +120,10 @@ class SweepFolder:
             return IMPOSSIBLE
         record = self.record(name)
         return str(record["status"]) if record else TO_DO
+
+    def lacks_export(self, cell: Cell) -> bool:
+        """Say whether a cell is to be exported, and has not been yet."""
+        return bool(cell.config.values["export"]) and not (self.path / cell.name / ONNX).exists()
 
     def fail(self, name: str, cell: Cell, reason: str) -> None:
         """Note down that a cell's process ended without saying so itself."""

@@ -41,10 +41,17 @@ def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) ->
                 "seed": values["seed"],
                 **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
                 "minutes": None if cell.problem else _minutes(cell, finished),
-                "status": f"n/a: {cell.problem}" if cell.problem else folder.status(cell.name),
+                "status": _status(cell, folder),
             }
         )
     return rows
+
+
+def _status(cell: Cell, folder: SweepFolder) -> str:
+    if cell.problem:
+        return f"n/a: {cell.problem}"
+    status = folder.status(cell.name)
+    return "to export" if status == "completed" and folder.lacks_export(cell) else status
 
 
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:

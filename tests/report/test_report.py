@@ -18,7 +18,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
 from cnnzoo.report.course import FIGURES, add_figures
-from cnnzoo.report.document import Figure, Heading, Paragraph, Table
+from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_trade_off, front
 from cnnzoo.report.make import make_report
 from cnnzoo.report.pool import Spread
@@ -46,9 +46,12 @@ def table_of(folder, **options):
 
 
 def notes_of(folder, **options):
-    first, *others = tables(make_report([folder], **options))
-    assert all(table.notes == first.notes for table in others)
-    return "; ".join(first.notes)
+    return "; ".join(note_lines(make_report([folder], **options)))
+
+
+def note_lines(document):
+    (notes,) = (block for block in document.blocks if isinstance(block, Notes))
+    return notes.lines
 
 
 def test_seeds_are_pooled_and_the_spread_is_that_of_the_sample(tmp_path):
@@ -333,7 +336,7 @@ NUMBER = re.compile(r"[+−(]*\d[\d,.]*%?")
 def test_every_number_in_the_text_of_a_question_is_one_of_the_table(question, language):
     document = make_report([question], language=language)
     paragraphs = [block.text for block in document.blocks if isinstance(block, Paragraph)]
-    shown = [*cells(document), *tables(document)[0].notes]
+    shown = [*cells(document), *note_lines(document)]
     known = {number.strip("(,.") for text in shown for number in NUMBER.findall(text)}
     found = [number.strip("(,.") for text in paragraphs for number in NUMBER.findall(text)]
     assert len(found) > 10

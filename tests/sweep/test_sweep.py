@@ -371,6 +371,7 @@ def test_a_completed_cell_is_exported_by_the_same_command_once_more(finished, mo
     assert [path.parent.name[:16] for path in finished.glob("*/model.onnx")] == ["mlp-28-adamw-s0-"]
     capsys.readouterr()
     assert run(*SMALL[:-2], "model=mlp", "seed=0,1", "sweep.name=small", "export=onnx", "plan=true") == 0
+    assert "1 completed, 1 to export" in capsys.readouterr().out
     cells, _ = make_cells([*SMALL[:-2], "model=mlp", "seed=0,1", "export=onnx"])
     assert [cell.config.values["seed"] for cell in cells_to_do(cells, SweepFolder(finished), retry=False)] == [1]
 

@@ -88,9 +88,9 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
         axes.step(*zip(*best, strict=True), where="post", color=INK, lw=0.9, zorder=0, label=say(language, "front"))
         if at_least is not None:
             axes.axhline(at_least, color=INK, lw=0.9, ls=":", label=f"{100 * at_least:g}%")
-        if max(costs) > 10 * min(costs):
+        if (ratio := max(costs) / min(costs)) > 10:
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 100 else (1,)))
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
         _percent_axis(axes)

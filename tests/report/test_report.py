@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -450,6 +451,19 @@ def test_the_front_reaches_to_what_costs_most():
     lines = draw_trade_off(rows, "params", "en").axes[0].get_lines()
     line = next(each for each in lines if each.get_label() == "Pareto front")
     assert line.get_xydata().tolist() == [[1, 0.9], [5, 0.9]]
+
+
+@pytest.mark.parametrize(("low", "high"), [(11_510, 99_000), (11_510, 900_000), (11_510, 28_142_858), (41, 4e9)])
+def test_the_figures_along_an_axis_do_not_touch(low, high):
+    label = "lenet_bn activation=relu pooling=max"
+    rows = [{"label": label, "params": cost, "test_acc": Spread(0.9, None)} for cost in (low, high)]
+    figure = draw_trade_off(rows, "params", "en")
+    figure.draw_without_rendering()
+    low_end, high_end = figure.axes[0].get_xlim()
+    ticks = figure.axes[0].xaxis.get_major_ticks()
+    boxes = [tick.label1.get_window_extent() for tick in ticks if low_end <= tick.get_loc() <= high_end]
+    assert len(boxes) > 1
+    assert all(left.x1 + 2 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):

@@ -53,7 +53,7 @@ class RunConfig:
         """Eight letters that are the same for runs that would give the same figures, wherever their data are."""
         values = {key: value for key, value in self.values.items() if key not in LATER_KEYS}
         values["data"] = {key: value for key, value in values["data"].items() if key != "root"}
-        # A net's rates count where one is chosen: `optimizer.lr`. Those of other optimizers may change.
+        # Of a net's rates the chosen one counts, `optimizer.lr`; min_size only says what is refused.
         values["model"] = {key: value for key, value in values["model"].items() if key not in ("lr", "min_size")}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 

@@ -78,7 +78,7 @@ def make_report(
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
-    document.blocks.append(Notes(notes))
+    document.blocks += [Notes(notes)] if notes else []
     if drawn:
         document.blocks += _figures(pooled, at_least, language)
     return document

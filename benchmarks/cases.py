@@ -47,7 +47,7 @@ CASES = (  # with the course's batches, but for vgg11, of whose 128 its loop tra
     Case("resnet18", 96, 256),
     Case("densenet", 96, 256),
 )
-QUICK = ("lenet@28", "vgg11/8@96", "googlenet@96")
+QUICK = ("lenet@28", "vgg11/8@96")
 
 
 @dataclass(frozen=True)

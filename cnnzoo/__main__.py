@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from cnnzoo import cli
 from cnnzoo.checks import check_config
@@ -14,9 +16,17 @@ from cnnzoo.errors import UserError
 SHEET_COLUMNS = 12
 
 
+class Parser(argparse.ArgumentParser):
+    """Answers mistakes as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say in two lines what is wrong and where to look, and exit."""
+        self.exit(cli.USER_ERROR, f"error: {message}\nall of it: {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and do what the verb says."""
-    parser = argparse.ArgumentParser(prog="python -m cnnzoo", description="What can be done beside training.")
+    parser = Parser(prog="python -m cnnzoo", description="What can be done beside training.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     data = verbs.add_parser("data", help="fetch and verify the images, say what is where, draw a contact sheet")
     data.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
@@ -48,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report.add_argument("--save", metavar="DIR", type=Path, help="write it there, with the figures as SVG, PDF and PNG")
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
-        parser.error(f"unrecognized arguments: {' '.join(flags)}")
+        verbs.choices[parsed.verb].error(f"{parsed.verb} has no {', '.join(flags)}")
     overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
     if parsed.verb == "cell" and len(overrides) > 1:
         parser.error(f"one cell at a time, and not also {overrides[1]}")
@@ -125,6 +135,7 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
             print(path)
     else:
         print(render(document, options.format), end="", flush=True)
+        print("note: --save DIR writes it with its figures, --format html as one page", file=sys.stderr)
 
 
 def show_data(overrides: Sequence[str]) -> None:

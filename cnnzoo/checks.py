@@ -5,17 +5,18 @@ one that stands there. `RULES` adds what the kind does not tell.
 """
 
 import difflib
-import functools
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnzoo.config import LATER_KEYS, RunConfig, compose_config
+from cnnzoo.config import LATER_KEYS, RunConfig, is_grid, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 
 TARGETS = ("cnnzoo.models.", "cnnzoo.data.", "cnnzoo.training.schedules.", "torch.optim.")
 MAX_FAULTS = 3  # shown at once, two lines each
+NEAR, CLOSE, MAX_NEAR = 0.6, 0.2, 4  # how alike names that may be meant are, and how near to the best; how many
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
     Raises:
         UserError: the message names the faults and what to type.
     """
-    schema = _schema(tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment"))
+    schema = schema_of(config)
     faults = [*_faults(config.values, schema.values, ""), *_derived_faults(config.values)]
     if size and not faults:
         faults = list(_size_fault(config, schema))
@@ -40,15 +41,29 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
         raise UserError("\n".join(faults[:MAX_FAULTS]))
 
 
-@functools.cache
-def _schema(choices: tuple[str, ...]) -> RunConfig:
-    return compose_config(choices)
+def refuse_grid(choices: Mapping[str, str | None]) -> None:
+    """Check that the chosen experiment, if any, is one run.
+
+    Raises:
+        UserError: it is a grid.
+    """
+    if (experiment := choices.get("experiment")) and is_grid(experiment):
+        raise UserError(f"{experiment} is a grid of runs\ntype python sweep.py experiment={experiment}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean ...?`, or nothing if nothing known is near `word`."""
-    near = difflib.get_close_matches(word, list(known), n=4, cutoff=0.6)
-    return f"; did you mean {', '.join(near)}?" if near else ""
+    """Return `; did you mean ...?`, or nothing if nothing known is near `word`.
+
+    Of dotted keys and nested options the last parts are compared: `lr` is near `optimizer.lr`.
+    """
+    likeness = {name: difflib.SequenceMatcher(None, _last(word), _last(name)).ratio() for name in known if name != word}
+    alike = max(NEAR, max(likeness.values(), default=0.0) - CLOSE)
+    near = sorted((name for name in likeness if likeness[name] >= alike), key=lambda name: -likeness[name])
+    return f"; did you mean {', '.join(near[:MAX_NEAR])}?" if near else ""
+
+
+def _last(name: str) -> str:
+    return re.split(r"[./]", name)[-1]
 
 
 def keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -65,8 +80,7 @@ def changes(config: RunConfig) -> dict[str, Any]:
 
     Left out are those that follow from others, change no figure, or stand in a run's name.
     """
-    choices = tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment")
-    own, usual = flatten(config.values), flatten(_schema(choices).values)
+    own, usual = flatten(config.values), flatten(schema_of(config).values)
     return {key: value for key, value in own.items() if value != usual.get(key) and _is_told(key)}
 
 
@@ -89,7 +103,8 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         elif name in DERIVED:
             continue
         elif (rule := RULES.get(name) or _kind(name, default)) and not rule.allows(value):
-            got, example = "nothing" if value == "" else repr(value), "null" if default is None else default
+            got = "nothing" if value == "" else repr(value).removesuffix(".0" if type(default) is float else "")
+            example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 
 
@@ -179,6 +194,7 @@ RULES = {
     "scheduler.gamma": POSITIVE,
     "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
     "model.width": POSITIVE,
+    "model.dropout": FRACTION,
     "trainer.max_epochs": _whole_from(1),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
     "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnzoo.checks import check_config, keys, nearest
-from cnnzoo.config import RunConfig, compose_config, groups, options, resolve
+from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
+from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve
 from cnnzoo.errors import INTERRUPTED, BusyError, RunEnded, UserError
 from cnnzoo.record import holds_run
-from cnnzoo.reload import change_later_keys, read_run
+from cnnzoo.reload import change_later_keys, read_run, resume_command
 
 FAILED = 1  # exit codes
 USER_ERROR = 2
@@ -29,11 +29,20 @@ BUSY = 3
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
+MULTIRUN = ("-m", "--multirun")
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
 
+typed: list[str] = []  # the command as it was typed, where `run` has kept some of it from Hydra
+kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
 
-def run(main: Callable[[], Any]) -> None:
-    """Call a function that Hydra made, with plain words for what is wrong with the command line."""
+
+def run(main: Callable[[], Any], *, grid: bool = False) -> None:
+    """Call a function that Hydra made, with plain words for what is wrong with the command line.
+
+    Args:
+        main: what `hydra.main` returned.
+        grid: whether it runs many cells, each of which is composed by itself.
+    """
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
     with plain_errors():
         for argument in sys.argv[1:]:
@@ -42,6 +51,8 @@ def run(main: Callable[[], Any]) -> None:
                 key = flag.lstrip("-")
                 more = f"type {key}={value}" if key and value else "all keys: python train.py --help"
                 raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
+        if grid and not any(argument.startswith("-") and argument not in MULTIRUN for argument in sys.argv[1:]):
+            keep_back()
         try:
             main()
         except KeyboardInterrupt:
@@ -51,6 +62,26 @@ def run(main: Callable[[], Any]) -> None:
         except Exception as error:
             # Until Hydra has composed the configuration, whatever it raises is about the command line.
             raise error if Preflight.reached else UserError(explain(error)) from error
+
+
+def keep_back() -> None:
+    """Take from `sys.argv` the overrides that only the cells of a grid can be composed with.
+
+    Hydra composes the sweep itself with the default net and optimizer, and applies to it whatever has one value: a
+    `model.width=0.5` for VGG would be refused there, because LeNet has no width.
+    """
+    typed[:] = sys.argv
+    known = {*keys(compose_config([]).values)}
+    kept_back[:] = [
+        each for each in typed[1:] if is_of_runs(each) and "." in key_of(each) and key_of(each) not in known
+    ]
+    others = [each for each in typed[1:] if each not in kept_back and each not in MULTIRUN]
+    sys.argv[1:] = ["--multirun", *others]  # said, or Hydra would take a mistake for a single run
+
+
+def key_of(override: str) -> str:
+    """Return the key of an override such as `+model.width=0.5`."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 @contextmanager
@@ -68,25 +99,45 @@ def plain_errors() -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def explain(error: Exception) -> str:
-    """Return in a few lines what is wrong and what to type, also where it was Hydra that noticed."""
+def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
+    """Return in a few lines what is wrong and what to type, also where it was Hydra that noticed.
+
+    Args:
+        error: what was raised.
+        overrides: what was composed; by default what was typed.
+    """
     text = str(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, option = error.missing_cfg_file.rpartition("/")
-        if group in groups():
-            return (
-                f"unknown {group} {option!r}{nearest(option, options(group))}\nall of them: {', '.join(options(group))}"
-            )
+        group, _, option = error.missing_cfg_file.partition("/")
+        if group == "hydra":
+            group, _, option = error.missing_cfg_file.rpartition("/")
+        known = options(group) if group in groups() else list(error.options or [])
+        return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
     if isinstance(error, OverrideParseException):
-        return f"cannot read '{error.override}'\ntype key=value, such as model=lenet or data.resize=96"
+        example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
+        return f"cannot read '{error.override}'\ntype key=value, such as {example}"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
         return f"'{ambiguous[1]}' is several values, and this is one run\ntype python sweep.py for several"
     if unknown := re.match(r"Could not override '(.*?)'", text):
-        known = [*groups(), *keys(compose_config([]).values)]
-        return f"unknown key '{unknown[1]}'{nearest(unknown[1], known)}\nall keys: python train.py --help"
+        return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)
     return "\n".join(text.splitlines()[:5])
+
+
+def unknown_key(key: str, overrides: Sequence[str]) -> str:
+    """Return in two lines that what `overrides` choose has no such key, and what it has."""
+    group = key.partition(".")[0]
+    if group in SWEEP_KEYS and not typed:
+        return f"'{key}' is said about a grid of runs\ntype python sweep.py for one"
+    choices = {f"{name}={option}" for name in groups() for option in options(name)}
+    chosen = [override for override in overrides if override in choices]
+    config = compose_config(chosen)
+    known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
+    near = nearest(key, [*groups(), *known, *(SWEEP_KEYS if typed else ())])
+    without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
+    script = " ".join(["python", "train.py", *(each for each in chosen if each.startswith(f"{group}=")), "--help"])
+    return f"unknown key '{key}'{without}{near}\nall keys: {script}"
 
 
 class Preflight(Callback):
@@ -108,9 +159,7 @@ class Preflight(Callback):
         try:
             with plain_errors():
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
-                if config.hydra.sweeper.get("params"):
-                    experiment = config.hydra.runtime.choices.experiment
-                    raise UserError(f"{experiment} is a grid of runs\ntype python sweep.py experiment={experiment}")
+                refuse_grid(config.hydra.runtime.choices)
                 warn_of_repeats(config.hydra.overrides.task)
                 run_config = asked_for(config)
                 check_config(run_config)
@@ -152,7 +201,7 @@ def check_folder(name: str, *, resume: bool) -> None:
     try:
         if holds_run(folder) and not resume:
             raise UserError(
-                f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={folder}"
+                f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(folder)}"
             )
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         with tempfile.TemporaryFile(dir=existing) as file:

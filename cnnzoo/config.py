@@ -1,9 +1,11 @@
 """Configurations: composed by Hydra from `conf/` and resolved to plain values. Nothing here imports torch."""
 
+import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ SWEEP_KEYS = (
 )  # in conf/sweep.yaml: said about a grid, not about a run
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
+EXACT = 2**53  # whole numbers below are the same as floats
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,27 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
         HydraException: an override cannot be parsed or applied; `cnnzoo.cli.explain` says it in words.
         UserError: a value refers to a key that does not exist.
     """
-    if GlobalHydra.instance().is_initialized():
-        composed = compose("train", list(overrides), return_hydra_config=True)
-    else:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = compose("train", list(overrides), return_hydra_config=True)
+    composed = _compose(overrides)
     return resolve(composed, composed.hydra.runtime.choices)
+
+
+@functools.cache
+def schema(choices: tuple[str, ...]) -> RunConfig:
+    """Return what the yaml files say by themselves, with options chosen by overrides such as `model=lenet`."""
+    composed = _compose(choices)
+    return _plain(composed, composed.hydra.runtime.choices)
+
+
+def schema_of(config: RunConfig) -> RunConfig:
+    """Return what the yaml files that `config` has chosen say by themselves."""
+    return schema(tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment"))
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    if GlobalHydra.instance().is_initialized():
+        return compose("train", list(overrides), return_hydra_config=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", list(overrides), return_hydra_config=True)
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -99,11 +117,16 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
-    """Return the plain form of what Hydra composed from `choices`.
+    """Return the plain form of what Hydra composed from `choices`; 0 and 0.0 are the same there.
 
     Raises:
         UserError: a value refers to a key that does not exist.
     """
+    config = _plain(composed, choices)
+    return replace(config, values=_with_floats(config.values, schema_of(config).values))
+
+
+def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
     values = OmegaConf.masked_copy(
         composed, [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
     )
@@ -118,6 +141,33 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfi
             group: option for group, option in sorted(choices.items()) if option and not group.startswith("hydra/")
         },
     )
+
+
+def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with whole numbers made floats where the yaml has floats, so that 0 and 0.0 are one value.
+
+    Lightning's limits are left alone: 1 is one batch, 1.0 all of them.
+    """
+    made = dict(values)
+    for key, value in values.items():
+        default = usual.get(key)
+        if isinstance(value, dict) and isinstance(default, dict):
+            made[key] = _with_floats(value, default)
+        elif type(value) is int and type(default) is float and not key.startswith("limit_") and abs(value) < EXACT:
+            made[key] = float(value)
+    return made
+
+
+def is_of_runs(override: str) -> bool:
+    """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
+    key = override.lstrip("+~").partition("=")[0]
+    return re.split(r"[./@]", key)[0] not in (*SWEEP_KEYS, "hydra")
+
+
+def is_grid(experiment: str) -> bool:
+    """Say whether an experiment stands for many runs."""
+    composed = _compose([f"experiment={experiment}"])
+    return bool(composed.hydra.sweeper.get("params") or (composed.get("sweep") or {}).get("variants"))
 
 
 def options(group: str) -> list[str]:

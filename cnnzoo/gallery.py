@@ -38,13 +38,15 @@ def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, targe
         shown = [Path(folder).name for folder in folders]
     try:
         target.mkdir(parents=True, exist_ok=True)
+        traced, title = [], ""
         for index in images:
             traced = [_trace(net, label, pixels[index, 0]) for net, label in zip(nets, shown, strict=True)]
             true = data.class_names[labels[index]]
-            drawing = draw_gallery(traced, f"test image {index}: {true}", align)
+            title = f"test image {index}: {true}"
+            drawing = draw_gallery(traced, title, align)
             yield _save(drawing, target / f"maps-{index}-{true.replace('/', '-').replace(' ', '-')}.png")
         if any(net.stages for net in traced):
-            yield _save(draw_fields(traced), target / "receptive-fields.png")
+            yield _save(draw_fields(traced, title), target / "receptive-fields.png")
         if any(net.filters is not None for net in traced):
             yield _save(draw_first_filters(traced), target / "filters.png")
     except OSError as error:

@@ -13,7 +13,7 @@ import torch
 from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build
-from cnnzoo.checks import MAX_FAULTS, check_config
+from cnnzoo.checks import MAX_FAULTS, check_config, refuse_grid
 from cnnzoo.config import RunConfig, compose_config, expand, options
 from cnnzoo.errors import UserError
 from cnnzoo.report.tables import FORMATS, Column
@@ -99,6 +99,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
 
 def _composed(overrides: Sequence[str], *, size: bool = True) -> RunConfig:
     config = compose_config(overrides)
+    refuse_grid(config.choices)
     check_config(config, size=size)
     return config
 

@@ -13,8 +13,9 @@ from hydra.errors import HydraException
 from cnnzoo.checks import check_config
 from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options
 from cnnzoo.errors import UserError
-from cnnzoo.record import SCHEMA, read_record
+from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
+ACCELERATOR = "trainer.accelerator"
 SHELL = set('"$`\\!')  # what is special to a shell between double quotes
 
 
@@ -38,7 +39,9 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         config = RunConfig(values=later | record["config"], choices=record["choices"])
         schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"no run in {name}: it has no run.json\ntype the folder of a run under outputs/") from None
+        inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+        example = inside[-1] if inside else "the folder of a run under outputs/"
+        raise UserError(f"no run in {name}: it has no run.json\ntype {example}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
     known = isinstance(config.choices, dict) and isinstance(config.values, dict)
@@ -78,14 +81,16 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         UserError: an override is about something else.
     """
     for override in overrides:
-        if _group(override) not in LATER_KEYS:
+        if _group(override) not in LATER_KEYS and not override.startswith(f"{ACCELERATOR}="):
             raise UserError(
                 f"a run goes on as it was, and '{override}' would change it\n"
-                f"type resume=DIR alone, or with keys of {', '.join(LATER_KEYS)}"
+                f"type resume=DIR alone, or with {ACCELERATOR} or keys of {', '.join(LATER_KEYS)}"
             )
     changed = compose_config(overrides).values
-    given = {_group(override) for override in overrides}
-    return replace(config, values=config.values | {key: changed[key] for key in given})
+    later = {key: changed[key] for override in overrides if (key := _group(override)) in LATER_KEYS}
+    if any(override.startswith(f"{ACCELERATOR}=") for override in overrides):  # this machine may have another
+        later["trainer"] = config.values["trainer"] | {"accelerator": changed["trainer"]["accelerator"]}
+    return replace(config, values=config.values | later)
 
 
 def _group(override: str) -> str:

@@ -27,7 +27,14 @@ from cnnzoo.record import git_state, holds_run, package_versions, read_record, w
 from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
-from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, resolve_precision
+from cnnzoo.training.device import (
+    check_compiler,
+    choose_device,
+    describe_device,
+    keep_freed_memory,
+    peak_bytes,
+    resolve_precision,
+)
 from cnnzoo.training.display import RunConsole, print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
@@ -106,7 +113,10 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
     try:
         precision = options["precision"]
         if here or options["accelerator"] == "cpu":
-            precision = resolve_precision(precision, choose_device(options["accelerator"]))
+            device = choose_device(options["accelerator"])
+            precision = resolve_precision(precision, device)
+            if config.values["compile"]:
+                check_compiler(device)
         with torch.device("meta"):
             net = build_net(config)
         optimizer = build_optimizer(config)(net.parameters())
@@ -142,7 +152,7 @@ def _recorded_run(
     if holds_run(run_dir):
         if not resume:
             raise UserError(
-                f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or resume={run_dir}"
+                f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(run_dir)}"
             )
         before = _record_before(run_dir)
         accuracy = (before.get("metrics") or {}).get("test/acc")

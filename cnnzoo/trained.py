@@ -67,10 +67,10 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
     Raises:
         UserError: the run or a picture cannot be read.
     """
+    photos = [read_photo(Path(path)) for path in pictures]  # before the net: a wrong name is answered sooner
     net, transform, class_names = load(folder)
     rows = []
-    for path in pictures:
-        picture = read_photo(Path(path))
+    for path, picture in zip(pictures, photos, strict=True):
         with torch.inference_mode():
             probabilities = net(transform(picture, invert=invert)).softmax(1)[0]
         best = probabilities.topk(min(SHOWN, len(class_names)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -33,14 +34,18 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra composed."""
         self.config = config
-        self.launcher = None
+        self.make_launcher = None
         if config.hydra.launcher._target_ != ISOLATED:
-            self.launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=hydra_context, task_function=task_function, config=config
+            self.make_launcher = partial(
+                Plugins.instance().instantiate_launcher,
+                hydra_context=hydra_context,
+                task_function=task_function,
+                config=config,
             )
 
     def sweep(self, arguments: Sequence[str]) -> None:
-        """Run the grid of `params` and `arguments`."""
+        """Run the grid of `params`, `arguments` and what was kept from Hydra."""
+        from cnnzoo.cli import kept_back
         from cnnzoo.sweep import sweep
 
-        sweep(self.config, self.params, arguments, self.launcher)
+        sweep(self.config, self.params, [*arguments, *kept_back], self.make_launcher)

@@ -99,6 +99,11 @@ def test_a_size_that_other_arguments_make_possible_is_left_to_the_net():
 def test_near_names_are_found():
     assert nearest("lenett", ["lenet", "lenet_bn", "mlp"]) == "; did you mean lenet, lenet_bn?"
     assert nearest("xyz", ["lenet", "mlp"]) == ""
+    keys = ["model.init", "model.width", "optimizer.lr", "trainer.max_epochs", "fresh", "data.resize"]
+    assert nearest("model.widht", keys) == "; did you mean model.width?"
+    assert nearest("lr", keys) == "; did you mean optimizer.lr?"
+    assert nearest("data.resiz", keys) == "; did you mean data.resize?"
+    assert nearest("data.resize", keys) == ""
 
 
 def test_the_default_choices_are_the_documented_ones():
@@ -110,7 +115,7 @@ def test_the_default_choices_are_the_documented_ones():
 
 def test_checking_imports_nothing_heavy():
     code = (
-        "import sys; from cnnzoo.checks import *; check_config(compose_config([]));"
+        "import sys; from cnnzoo.checks import *; from cnnzoo.config import *; check_config(compose_config([]));"
         "sys.exit(bool({'torch', 'lightning', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -80,6 +80,8 @@ def test_only_what_does_not_change_the_figures_can_be_changed(finished):
     changed = change_later_keys(config, ["checkpoint.every_minutes=5", "export=onnx"])
     assert changed.values == config.values | {"checkpoint": {"every_minutes": 5}, "export": "onnx"}
     assert changed.hash8 == config.hash8
+    moved = change_later_keys(config, ["trainer.accelerator=cpu"])
+    assert moved.values == config.values | {"trainer": config.values["trainer"] | {"accelerator": "cpu"}}
     with pytest.raises(UserError, match="'seed=3' would change it"):
         change_later_keys(config, ["seed=3"])
 
@@ -113,7 +115,7 @@ def test_the_command_goes_on_with_a_run(tmp_path):
     assert "is completed, with a test accuracy of" in third.communicate()[0]
     assert third.returncode == 0
     again = command("data=synthetic", "hydra.run.dir=run")
-    assert again.communicate()[1].endswith("type hydra.run.dir=DIR with a new folder, or resume=run\n")
+    assert again.communicate()[1].endswith("type hydra.run.dir=DIR with a new folder, or python train.py resume=run\n")
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 

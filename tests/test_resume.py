@@ -19,7 +19,7 @@ from cnnzoo.config import compose_config
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
-from cnnzoo.training import checkpoint_files
+from cnnzoo.training import checkpoint_files, checkpoints
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -56,6 +56,14 @@ class Steps:
 
         for name in steps:
             monkeypatch.setattr(ImageClassifier, name, step(name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_second_epoch_is_the_best():
+    """Which one it is would hang on the processor: 32 images are evaluated, and sums are rounded differently."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "_is_best", lambda accuracies: len(accuracies) <= 2)
+        yield
 
 
 @pytest.fixture

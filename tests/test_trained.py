@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 import cnnzoo
 from cnnzoo.build import build_data
@@ -152,6 +153,13 @@ def test_files_that_are_no_pictures_are_named(content, words, tmp_path):
         path.write_bytes(content)
     with pytest.raises(UserError, match=words):
         read_photo(path)
+
+
+def test_whatever_a_decoder_raises_is_answered_in_words(tmp_path, monkeypatch):
+    Image.new("L", (8, 8)).save(tmp_path / "x.png")
+    monkeypatch.setattr(PngImageFile, "load", lambda self: (_ for _ in ()).throw(RuntimeError("cannot decode")))
+    with pytest.raises(UserError, match="can be read: cannot decode"):
+        read_photo(tmp_path / "x.png")
 
 
 def test_a_run_without_a_checkpoint_says_how_to_get_one(run, tmp_path):

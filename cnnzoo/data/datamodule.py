@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from cnnzoo.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
-from cnnzoo.data.synthetic import PATTERNS, SIDE, make_synthetic
+from cnnzoo.data.synthetic import NUM_CLASSES, PATTERNS, SIDE, make_synthetic
 from cnnzoo.data.transform import BatchTransform
 
 Protocol = Literal["holdout", "course"]
@@ -82,8 +82,8 @@ class ImageDataModule(lightning.LightningDataModule):
 
     @property
     def num_held_out(self) -> int:
-        """Training images that are held out for validation."""
-        return self.num_train // HELD_OUT if self.protocol == "holdout" else 0
+        """Training images that are held out for validation, as many of each class."""
+        return self.num_train // (HELD_OUT * NUM_CLASSES) * NUM_CLASSES if self.protocol == "holdout" else 0
 
     def num_batches(self) -> dict[str, int]:
         """Return how many batches training, validation and test have, whole or in pieces."""

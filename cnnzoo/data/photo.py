@@ -12,8 +12,6 @@ from cnnzoo.data.transform import resize
 from cnnzoo.errors import UserError
 
 LARGE = 2048  # pixels of a side; nothing that a net sees is lost
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-UNREADABLE = (OSError, ValueError, MemoryError, SyntaxError, *BOMBS)  # PIL calls a damaged PNG a SyntaxError
 BRIGHT = 128  # a background above it is taken for one that has to be inverted
 
 
@@ -29,8 +27,10 @@ def read_photo(path: Path) -> Image.Image:
             return ImageOps.exif_transpose(picture.copy())
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
-    except UNREADABLE as error:
-        raise UserError(f"{path} is not a picture that can be read: {error}\ntype another") from error
+    except Exception as error:  # Pillow's decoders raise errors of a dozen kinds
+        raise UserError(
+            f"{path} is not a picture that can be read: {error}\ntype the name of a PNG or JPEG file"
+        ) from error
 
 
 def to_pixels(picture: Image.Image, size: int, *, invert: bool = False) -> Tensor:

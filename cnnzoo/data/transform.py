@@ -10,8 +10,9 @@ from cnnzoo.data.augment import AUGMENTATIONS
 class BatchTransform:
     """Augment, resize, normalise and lay out a batch.
 
-    Resizing bytes on a CPU equals PIL's bilinear resize to the bit at 28, 96, 224 and most multiples of 4; at other
-    sizes at most one byte in 25 differs, by one or two. On an accelerator, in floating point, it is within 1/255.
+    Resizing bytes on a CPU with AVX2 or NEON equals PIL's bilinear resize to the bit at 28, 96, 224 and most multiples
+    of 4; at other sizes at most one byte in 25 differs, by one or two. On an accelerator, in floating point, and on
+    older CPUs it is within 1/255.
     Augmentation comes first because it costs S^2 / 28^2 times as much afterwards.
 
     Shape:

@@ -118,6 +118,6 @@ class PartialConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum over the connections of each output map."""
         connections = self.conv(x[:, self.inputs])
-        sums = connections.new_zeros(len(x), len(self.bias), *connections.shape[2:])
+        sums = connections.new_zeros(x.shape[0], len(self.bias), *connections.shape[2:])  # len(x) is no symbol
         summed: Tensor = sums.index_add(1, self.outputs, connections) + self.bias
         return summed

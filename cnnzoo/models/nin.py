@@ -49,7 +49,7 @@ class NiN(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=67)
-        c1, c2, c3 = (round(channels * width) for channels in (96, 256, 384))
+        c1, c2, c3 = (max(1, round(channels * width)) for channels in (96, 256, 384))
 
         def block(
             before: int, after: int, kernel_size: int, *, stride: int = 1, padding: int = 0, last: str | None = "relu"

@@ -53,7 +53,7 @@ class ResNet(ConvNet):
         if len(blocks) != len(CHANNELS):
             raise ValueError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[2,2,2,2]")
         self.stem = choose_stem(stem, image_size, paper_from=64)
-        widths = [round(channels * width) for channels in CHANNELS]
+        widths = [max(1, round(channels * width)) for channels in CHANNELS]
         expansion = 4 if bottleneck else 1
         before = widths[0]
         if self.stem == "paper":

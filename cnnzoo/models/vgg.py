@@ -63,7 +63,7 @@ class VGG(ConvNet):
         for index, (num_convs, channels) in enumerate(zip(blocks, CHANNELS, strict=True), start=1):
             layers = {}
             for number in range(1, num_convs + 1):
-                after = round(channels * width)
+                after = max(1, round(channels * width))
                 layers[f"conv{number}"] = conv_layer(before, after, 3, padding=padding, norm=norm, bias=True)
                 before, padding = after, 1
             self.features.add_module(f"block{index}", stage(**layers, pool=nn.MaxPool2d(2)))

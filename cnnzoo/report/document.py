@@ -88,7 +88,7 @@ def markdown(document: Document, figures: str | None) -> str:
             case Table(columns, rows, caption):
                 parts += [caption, to_markdown(columns, rows).rstrip()]
             case Notes(lines):
-                parts.append(listed(document.language, lines))
+                parts.append("\n".join(f"- {line}" for line in lines))
             case Figure(name, caption, _):
                 parts += [f"![{caption}]({figures}/{name}.svg)"] if figures else []
     return "\n\n".join(part for part in parts if part) + "\n"

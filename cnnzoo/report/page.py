@@ -6,7 +6,6 @@ import re
 
 from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.tables import texts
-from cnnzoo.report.texts import listed
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1b; --paper: #fff; --soft: #f3f3f5; --line: #c8c8d0; --faint: #5a5a66 }
@@ -26,8 +25,8 @@ th { background: var(--soft); cursor: pointer; position: sticky; top: 0; vertica
 th:focus-visible { outline: 2px solid currentColor }
 th[aria-sort=ascending]::after { content: " ▲" } th[aria-sort=descending]::after { content: " ▼" }
 .left { text-align: left } td.long { white-space: normal; min-width: 12rem }
-.notes, figcaption { color: var(--faint); font-size: .8rem; max-width: 60rem; margin: .4rem 0 0;
-  overflow-wrap: anywhere }
+.notes, figcaption { color: var(--faint); font-size: .8rem; max-width: 60rem; margin: .4rem 0 0; padding: 0;
+  list-style-position: inside; overflow-wrap: anywhere }
 figure { margin: 1.6rem 0; break-inside: avoid } svg { max-width: 100%; height: auto; color: var(--ink) }
 @page { size: A4 landscape; margin: 12mm }
 @media print {
@@ -66,7 +65,8 @@ def page(document: Document) -> str:
             case Table():
                 parts.append(_table(block))
             case Notes(lines):
-                parts.append(f'<p class="notes">{html.escape(listed(document.language, lines))}</p>')
+                items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+                parts.append(f'<ul class="notes">{items}</ul>')
             case Figure(_, caption, _):
                 parts.append(f"<figure>{_svg(block)}<figcaption>{html.escape(caption)}</figcaption></figure>")
     return (

@@ -20,8 +20,8 @@ NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
-TIMED_ON = ("device", "slots")  # times are compared only where these are equal
-MEASURED_WITH = (*TIMED_ON, "precision", "threads", "pieces")  # not known of a run that is still to do
+TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal
+MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
 
@@ -115,7 +115,7 @@ def _labels(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str]) -> 
             if value in (None, "") or (key != "model" and key not in varied) or (short and key in LEFT_OUT):
                 continue
             words.append(str(value) if key in PLAIN else f"{short_key(key)}={_short(value)}")
-        return " ".join(words)
+        return " ".join(words) or str(row.get(keys[0]))
 
     labels = [label(row, short=True) for row in rows]
     return labels if len(set(labels)) == len(labels) else [label(row, short=False) for row in rows]

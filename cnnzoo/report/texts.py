@@ -47,7 +47,7 @@ TEXTS = {
         "compared with {label}; a change in brackets is within the standard deviation over seeds",
         "与 {label} 比较；括号内的变化不超过不同随机种子间的标准差",
     ),
-    "starred": ("* one seed, so the spread is not known", "* 只有一个随机种子，离散程度未知"),
+    "starred": ("*: one seed, so the spread is not known", "*：只有一个随机种子，离散程度未知"),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
         "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "

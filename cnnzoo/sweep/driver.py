@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cnnzoo.build import build_data
+from cnnzoo.cli import typed
 from cnnzoo.config import CONF
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
@@ -25,7 +26,7 @@ from cnnzoo.reload import quoted
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
-from cnnzoo.sweep.grid import Cell, make_cells
+from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import PLAN_COLUMNS, plan_rows
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
@@ -34,10 +35,14 @@ from cnnzoo.training.device import choose_device, describe_device
 
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 FAILED = 1  # exit code
+LONG = 120.0  # minutes, from which on hours are said
 
 
 def sweep(
-    config: DictConfig, params: Mapping[str, Any], arguments: Sequence[str], launcher: HydraLauncher | None
+    config: DictConfig,
+    params: Mapping[str, Any],
+    arguments: Sequence[str],
+    make_launcher: Callable[[], HydraLauncher] | None,
 ) -> None:
     """Run the cells of a grid that are not completed yet.
 
@@ -45,18 +50,18 @@ def sweep(
         config: what Hydra composed from `conf/sweep.yaml`.
         params: values to sweep over, from `hydra.sweeper.params`; `arguments` with the same key count instead.
         arguments: of the command line.
-        launcher: one of Hydra's, or None for processes on this machine.
+        make_launcher: makes one of Hydra's, once the sweep's folder is known; None for processes on this machine.
 
     Raises:
         UserError: the grid is wrong, or another sweep is at work in its folder.
         SystemExit: some cells are not completed, or Ctrl-C was pressed.
     """
     settings = read_settings(config)
-    here = not (launcher or settings.emit)
+    here = not (make_launcher or settings.emit)
     if not here and (settings.slots or settings.timeout):
         raise UserError("sweep.slots and sweep.timeout are for cells that this command runs itself\nleave them out")
-    overrides = [f"{key}={value}" for key, value in {**params, **settings.reduced}.items()]
-    overrides += arguments
+    overrides = [f"{key}={value}" for key, value in params.items()]
+    overrides += [*as_overrides(settings.reduced), *arguments]
     cells, notes = make_cells(
         overrides,
         exclude=settings.exclude,
@@ -87,9 +92,9 @@ def sweep(
                 emit(to_do, folder, settings.emit, console)
                 return
             console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do")
-            if launcher and to_do:
-                _hand_over(to_do, folder, launcher)
-            stopped_by = None if launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)
+            if make_launcher and to_do:
+                _hand_over(to_do, folder, make_launcher())
+            stopped_by = None if make_launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)
         _finish(cells, folder, stopped_by, console)
 
 
@@ -115,8 +120,11 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device 
     known = [each for each in minutes if each is not None]
     print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")
     if known:
-        counted = f"{len(known)} of the {len(minutes)} cells to do"
-        print(f"about {sum(known):,.1f} minutes for {counted}, one at a time, by the runs that were finished here")
+        total = sum(known)
+        time = f"{total:,.0f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
+        print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
+    elif minutes:
+        print("no run of similar size has been completed on this device, so how long it takes is not known")
 
 
 @contextmanager
@@ -179,7 +187,7 @@ def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLaunch
     """Have one of Hydra's launchers run the cells; what becomes of them is on record in their folders."""
     # Its jobs start anywhere, and have to find the plugin that they were made in.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(CONF.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    where = f"hydra.sweep.dir={folder.path.absolute()}"
+    where = f"hydra.sweep.dir={quoted(str(folder.path.absolute()))}"
     try:
         launcher.launch([[*cell.overrides, where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)
     except Exception as error:
@@ -222,7 +230,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
     if stopped_by is not None:
         print(f"to go on:  {_again(folder)}")
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
-    if set(statuses) - {"completed", "n/a"}:
+    if set(statuses) - {"completed", "n/a"} or any(folder.lacks_export(cell) for cell in cells if not cell.problem):
         if set(statuses) & set(ENDED_BADLY):
             print(f"to run the failed ones again:  {_again(folder)} retry=failed")
         sys.exit(FAILED)
@@ -230,8 +238,9 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
 
 def _again(folder: SweepFolder) -> str:
     """Return the command that goes on with a sweep, also where its folder was a fresh one."""
-    others = [each for each in sys.argv if not each.startswith("fresh=")]
-    where = [] if others == sys.argv else [f"hydra.sweep.dir={quoted(str(folder.path))}"]
+    command = typed or sys.argv
+    others = [each for each in command if not each.startswith("fresh=")]
+    where = [] if others == command else [f"hydra.sweep.dir={quoted(str(folder.path))}"]
     return shlex.join(["python", *others, *where])
 
 

@@ -12,8 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import explain
-from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, expand, options
+from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options
 from cnnzoo.errors import UserError
+from cnnzoo.record import flatten
 from cnnzoo.run import check
 
 
@@ -74,28 +75,29 @@ def make_cells(
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
     known: dict[str, tuple[dict[str, Any], str | None]] = {}
+    unknown = {key for values in exclude for key in values}  # to any cell
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
             config, cell_overrides = _compose(combination, per_model or {}, variant)
+            unknown -= {*flatten(config.values), *config.choices}
             if any(_matches(config, values) for values in exclude):
                 dropped["excluded"] += 1
                 continue
             check_config(config, size=False)
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            faults[explain(error)] = None
+            faults[explain(error, combination)] = None
             continue
         cell = Cell(tuple(cell_overrides), config, *_facts(config, known, here))
         dropped["identical to another"] += cell.name in cells
         cells.setdefault(cell.name, cell)
+    if not faults:
+        faults = {
+            f"sweep.exclude: unknown key {key!r}\nall keys: python train.py --help": None for key in sorted(unknown)
+        }
     if faults:
         raise UserError("\n".join(list(faults)[:MAX_FAULTS]))
     notes = [f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count]
     return list(cells.values()), notes
-
-
-def is_of_runs(override: str) -> bool:
-    """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
-    return override.lstrip("+~").partition("=")[0].partition(".")[0] not in (*SWEEP_KEYS, "hydra")
 
 
 def _check_models(override: str, others: list[str]) -> None:
@@ -121,26 +123,20 @@ def _compose(
 def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """Return as overrides the values whose keys `overrides` do not have."""
     given = {override.partition("=")[0] for override in overrides}
+    return as_overrides({key: value for key, value in values.items() if key not in given})
+
+
+def as_overrides(values: Mapping[str, Any]) -> list[str]:
+    """Return values as they are typed; a string may be a list for a grid, such as "0,1"."""
     return [
         f"{key}={json.dumps(value) if isinstance(value, list | bool) or value is None else value}"
         for key, value in values.items()
-        if key not in given
     ]
 
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
-    return all(_value(config, key) == value for key, value in values.items())
-
-
-def _value(config: RunConfig, key: str) -> Any:
-    if key in config.choices:
-        return config.choices[key]
-    value: Any = config.values
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise UserError(f"sweep.exclude: unknown key {key!r}\nall keys: python train.py --help")
-        value = value[part]
-    return value
+    own = flatten(config.values) | config.choices
+    return all(key in own and own[key] == value for key, value in values.items())
 
 
 def _facts(

@@ -125,7 +125,7 @@ class Launcher:
         if self.stopped_by is not None:  # the cell goes on next time
             return
         if status in (None, "running") or (ended.reason and status == "preempted"):
-            reason = ended.reason or f"the process {_ending(code)}"
+            reason = ended.reason or f"the process {_ending(code)} before the run was completed"
             try:
                 self.folder.fail(name, ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
@@ -143,7 +143,7 @@ class Launcher:
 
 def _ending(code: int) -> str:
     if code >= 0:
-        return f"ended with exit code {code} before the run was completed"
+        return f"ended with exit code {code}"
     return f"was killed by {signal.Signals(-code).name}" + (
         ", as by a system that has run out of memory" if code == -signal.SIGKILL else ""
     )

@@ -23,10 +23,11 @@ PLAN_COLUMNS = (
     Column("minutes", "minutes", "{:,.1f}".format),
     Column("status", "status", left=True),
 )
+ALIKE = 8.0  # times as many multiply-adds, or as few
 
 
 def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:
-    """Return one row a cell; `minutes` is None where no finished run on this device tells how fast it is."""
+    """Return one row a cell; `minutes` is None where no finished run on this device is like it."""
     finished = list(_finished(folder.path.parent, device))
     settings = settings_of({cell.name: cell.overrides for cell in cells})
     rows = []
@@ -55,26 +56,36 @@ def _status(cell: Cell, folder: SweepFolder) -> str:
 
 
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
-    """Return the minutes that a cell takes by its multiply-adds and the speed of the runs most like it."""
-    like = [run for run in finished if run["choices"]["model"] == cell.config.choices["model"]] or finished
+    """Return the minutes that a cell takes by its multiply-adds and the speed of the runs most like it.
+
+    A small net gets fewer multiply-adds done in a second than a large one, and so do the few small batches of a trial:
+    `ALIKE` says what is compared.
+    """
+    macs, made = cell.facts["macs"], (cell.facts["precision"], cell.config.choices["trainer"])
+    like = [run for run in finished if (run["precision"], run["choices"]["trainer"]) == made]
+    like = [run for run in like if 1 / ALIKE < run["macs"] / macs < ALIKE]
+    like = [run for run in like if run["choices"]["model"] == cell.config.choices["model"]] or like
     if not like:
         return None
-    # A net of a thousandth of the size does not get a thousandth of the work done in the same time, but less.
-    distances = [abs(math.log(run["macs"] / cell.facts["macs"])) for run in like]
+    distances = [abs(math.log(run["macs"] / macs)) for run in like]
     nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
     macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
-    return float(_images(cell) * cell.facts["macs"] / macs_per_second / 60)
+    return float(_images(cell) * macs / macs_per_second / 60)
 
 
 def _images(cell: Cell) -> float:
     """Return how many images are trained on; one that is only evaluated counts as a third."""
     values = cell.config.values
-    whole = values["data"].get("num_train", 60_000) * (11 / 12 if values["protocol"] == "holdout" else 1)
-    limit, batch_size = values["trainer"]["limit_train_batches"], values["data"]["batch_size"]
-    epoch = whole * limit if isinstance(limit, float) else min(whole, limit * batch_size)
-    epochs, held_out = values["trainer"]["max_epochs"], whole / 11
-    evaluated = epochs * held_out + values["data"].get("num_test", 10_000)
-    return float(epoch * epochs + evaluated / 3)
+    data, trainer = values["data"], values["trainer"]
+
+    def used(images: float, stage: str) -> float:
+        limit = trainer[f"limit_{stage}_batches"]
+        return images * limit if isinstance(limit, float) else min(images, limit * data["batch_size"])
+
+    whole, test = data.get("num_train", 60_000), data.get("num_test", 10_000)
+    held_out = whole / 12 if values["protocol"] == "holdout" else 0
+    evaluated = trainer["max_epochs"] * used(held_out or test, "val") + used(test, "test")
+    return float(trainer["max_epochs"] * used(whole - held_out, "train") + evaluated / 3)
 
 
 def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
@@ -84,5 +95,6 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
         except (OSError, ValueError):
             continue
         alone = record.get("device") == device and record.get("slots", 1) == 1
-        if record.get("status") == "completed" and alone and record.get("macs") and record.get("images_per_second"):
+        known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices"))
+        if record.get("status") == "completed" and alone and known:
             yield record

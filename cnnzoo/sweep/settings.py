@@ -8,10 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from cnnzoo.config import LATER_KEYS, SWEEP_KEYS
+from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, is_of_runs
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
-from cnnzoo.sweep.grid import is_of_runs
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
 
@@ -80,7 +79,7 @@ def read_settings(config: DictConfig) -> Settings:
     for key, lists in {"exclude": excluded, "variants": [keys["variants"]]}.items():
         listed = all(isinstance(each, list) and all(isinstance(one, dict) and one for one in each) for each in lists)
         must(f"sweep.{key}", "a list of values of cells", listed, "'[{model: vgg11, data.resize: 28}]'")
-    by_model = [keys["per_model"], reduced.pop("per_model", {})]
+    by_model: list[Any] = [keys["per_model"] or {}, reduced.pop("per_model", {})]
     mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
     must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
     unknown = config.sweep.keys() - {

@@ -1,8 +1,10 @@
 """What a run computes on, and in which number format."""
 
 import ctypes
+import os
 import platform
 import resource
+import shutil
 import sys
 from pathlib import Path
 
@@ -48,6 +50,17 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return "bf16-mixed"
     return "32-true"
+
+
+def check_compiler(device: torch.device) -> None:
+    """Check that `torch.compile` finds the C++ compiler that it needs on a CPU.
+
+    Raises:
+        ValueError: there is none.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and not shutil.which(compiler):
+        raise ValueError(f"compile=true needs {compiler}, a C++ compiler\ninstall it, or type compile=false")
 
 
 def describe_device(device: torch.device) -> str:

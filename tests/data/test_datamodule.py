@@ -42,6 +42,13 @@ def test_the_official_sets_and_the_stratified_hold_out():
     assert module.test_set.indices.tolist() == list(range(60_000, 70_000))
 
 
+@pytest.mark.parametrize("num_train", [120, 180, 245, 1200])
+def test_what_is_said_of_the_hold_out_before_the_images_are_there_is_so(num_train):
+    module = SyntheticDataModule(**{**OPTIONS, "num_train": num_train, "num_test": 30})
+    module.setup()
+    assert (len(module.val_set), len(module.train_set)) == (module.num_held_out, num_train - module.num_held_out)
+
+
 def test_the_course_trains_on_everything_and_evaluates_on_the_test_set():
     module = synthetic(protocol="course")
     assert (len(module.train_set), len(module.val_set)) == (1200, 0)

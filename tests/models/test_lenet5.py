@@ -11,6 +11,14 @@ def test_parameters_of_every_layer_are_those_of_the_paper():
     assert counts == {"c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164}
 
 
+def test_an_exported_net_takes_any_number_of_images():
+    net = LeNet5(in_channels=1, num_classes=10, image_size=28).eval()
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(net, (torch.randn(2, 1, 28, 28),), dynamic_shapes=(batch,)).module()
+    x = torch.randn(5, 1, 28, 28)
+    torch.testing.assert_close(exported(x), net(x))
+
+
 def test_28_px_become_32_and_c5_is_one_unit_per_map():
     net = LeNet5(in_channels=1, num_classes=10, image_size=28)
     x = torch.randn(2, 1, 28, 28)

@@ -195,7 +195,7 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert "one seed" not in notes_of(tmp_path, baseline="alexnet")
     shutil.rmtree(tmp_path / "c1")
     assert table_of(tmp_path, baseline="alexnet")[2]["change (points)"] == "−6.00*"
-    assert "* one seed, so the spread is not known" in notes_of(tmp_path, baseline="alexnet")
+    assert "*: one seed, so the spread is not known" in notes_of(tmp_path, baseline="alexnet")
     assert [row["≥ threshold"] for row in (alexnet, nin, mlp)] == ["✓", "✓", "✗"]
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
@@ -205,6 +205,10 @@ def test_times_are_compared_only_on_the_same_device(tmp_path):
     write_record(tmp_path / "b", read_record(write_run(tmp_path / "b", model="nin", seconds=2)) | {"device": "cuda"})
     _, nin = table_of(tmp_path, baseline="alexnet")
     assert (nin.get("time saved"), nin["parameters saved"]) == (None, "0.0%")
+    write_record(tmp_path / "b", read_record(tmp_path / "b") | {"device": "cpu"})
+    assert table_of(tmp_path, baseline="alexnet")[1]["time saved"] == "90.0%"
+    write_record(tmp_path / "b", read_record(tmp_path / "b") | {"threads": 16})
+    assert table_of(tmp_path, baseline="alexnet")[1].get("time saved") is None
 
 
 def test_a_run_that_was_moved_is_timed_on_no_other(tmp_path):

@@ -30,6 +30,8 @@ def test_a_cell_is_known_by_what_decides_its_figures():
         return compose_config(["model=lenet", *overrides]).hash8
 
     assert hash8() == hash8("data.root=/elsewhere") == hash8("seed=0") == hash8("optimizer=adamw")
+    assert hash8() == hash8("label_smoothing=0") == hash8("label_smoothing=0.0") != hash8("label_smoothing=0.1")
+    assert hash8("trainer.limit_val_batches=1") != hash8() == hash8("trainer.limit_val_batches=1.0")
     assert hash8() == hash8("model.lr.sgd=0.5") != hash8("model.lr.adamw=0.5") == hash8("optimizer.lr=0.5")
     others = [hash8(), hash8("seed=1"), hash8("model.norm=batch"), hash8("optimizer.lr=0.1"), hash8("trainer=smoke")]
     assert len(set(others)) == len(others)

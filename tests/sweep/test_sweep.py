@@ -93,7 +93,9 @@ def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, cap
     assert run(*SMALL[:-1], "seed=1,7", "sweep.name=small", "plan=true") == 0
     text = capsys.readouterr().out
     assert "4 cells in outputs/small: 2 completed, 2 to do" in text
-    assert "for 2 of the 2 cells to do" in text
+    assert "for 2 of 2 to do" in text
+    assert run("model=resnet18", "sweep.name=another", "plan=true") == 0
+    assert "no run of similar size" in capsys.readouterr().out
     assert run(*SMALL, "plan=true") == 0
     assert [path.name for path in finished.parent.iterdir()] == ["small"]
 

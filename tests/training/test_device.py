@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from cnnzoo.training.device import choose_device, describe_device, peak_bytes, resolve_precision
+from cnnzoo.training.device import check_compiler, choose_device, describe_device, peak_bytes, resolve_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -30,6 +30,15 @@ def test_auto_on_a_gpu_is_what_its_generation_does(monkeypatch, ampere, expected
 def test_float16_on_a_cpu_is_refused_and_not_replaced():
     with pytest.raises(ValueError, match="needs a GPU"):
         resolve_precision("16-mixed", CPU)
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match="compile=true needs no-such-compiler"):
+        check_compiler(CPU)
+    check_compiler(CUDA)
+    monkeypatch.setenv("CXX", sys.executable)
+    check_compiler(CPU)
 
 
 def test_the_best_device_there_is(monkeypatch):

@@ -86,9 +86,7 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
     columns = max(len(net.stages) for net in nets)
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(INCHES * columns, (INCHES + 0.4) * len(nets)), layout="constrained")
-        figure.suptitle(
-            f"{title}, and what a unit in the middle of each stage sees of it", fontsize=10, x=0.01, ha="left"
-        )
+        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
         for net, row in zip(nets, grid, strict=True):
             height, width = net.image.shape

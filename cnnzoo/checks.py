@@ -103,7 +103,8 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         elif name in DERIVED:
             continue
         elif (rule := RULES.get(name) or _kind(name, default)) and not rule.allows(value):
-            got = "nothing" if value == "" else repr(value).removesuffix(".0" if type(default) is float else "")
+            whole = type(default) is float and not key.startswith("limit_")  # 2 was typed, and became 2.0
+            got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
             example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 

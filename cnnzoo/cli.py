@@ -18,7 +18,7 @@ from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
-from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve
+from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve, schema
 from cnnzoo.errors import INTERRUPTED, BusyError, RunEnded, UserError
 from cnnzoo.record import holds_run
 from cnnzoo.reload import change_later_keys, read_run, resume_command
@@ -30,9 +30,10 @@ DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 MULTIRUN = ("-m", "--multirun")
+SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
 SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
 
-typed: list[str] = []  # the command as it was typed, where `run` has kept some of it from Hydra
+typed: list[str] = []  # the command as it was typed, of a grid; `run` keeps some of it from Hydra
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
 
 
@@ -51,7 +52,8 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
                 key = flag.lstrip("-")
                 more = f"type {key}={value}" if key and value else "all keys: python train.py --help"
                 raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
-        if grid and not any(argument.startswith("-") and argument not in MULTIRUN for argument in sys.argv[1:]):
+        if grid:
+            typed[:] = sys.argv
             keep_back()
         try:
             main()
@@ -67,16 +69,25 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
 def keep_back() -> None:
     """Take from `sys.argv` the overrides that only the cells of a grid can be composed with.
 
-    Hydra composes the sweep itself with the default net and optimizer, and applies to it whatever has one value: a
-    `model.width=0.5` for VGG would be refused there, because LeNet has no width.
+    Hydra composes the sweep itself with the default net and optimizer where several are asked for, and applies to it
+    whatever has one value: a `model.width=0.5` for VGGs would be refused there, because LeNet has no width.
     """
-    typed[:] = sys.argv
-    known = {*keys(compose_config([]).values)}
+    flags = {each.partition("=")[0] for each in typed[1:] if each.startswith("-")}
+    if flags & SHOWING:
+        return
+    known = {*keys(compose_config(chosen(typed[1:])).values)}
     kept_back[:] = [
         each for each in typed[1:] if is_of_runs(each) and "." in key_of(each) and key_of(each) not in known
     ]
-    others = [each for each in typed[1:] if each not in kept_back and each not in MULTIRUN]
-    sys.argv[1:] = ["--multirun", *others]  # said, or Hydra would take a mistake for a single run
+    others = [each for each in typed[1:] if each not in (*kept_back, *MULTIRUN)]
+    # Said, or Hydra would take a mistake for a single run.
+    sys.argv[1:] = others if flags - {*MULTIRUN} else ["--multirun", *others]
+
+
+def in_order(overrides: Sequence[str]) -> list[str]:
+    """Return what Hydra was given and what was kept from it, as typed: the last of a grid's keys varies fastest."""
+    every = [*overrides, *kept_back]
+    return sorted(every, key=lambda override: typed.index(override) if override in typed else len(typed))
 
 
 def key_of(override: str) -> str:
@@ -112,7 +123,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         if group == "hydra":
             group, _, option = error.missing_cfg_file.rpartition("/")
         known = options(group) if group in groups() else list(error.options or [])
-        return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
+        if known:
+            return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
     if isinstance(error, OverrideParseException):
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"
@@ -130,14 +142,19 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     group = key.partition(".")[0]
     if group in SWEEP_KEYS and not typed:
         return f"'{key}' is said about a grid of runs\ntype python sweep.py for one"
-    choices = {f"{name}={option}" for name in groups() for option in options(name)}
-    chosen = [override for override in overrides if override in choices]
-    config = compose_config(chosen)
+    choices = chosen(overrides)
+    config = schema(tuple(choices))
     known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
     near = nearest(key, [*groups(), *known, *(SWEEP_KEYS if typed else ())])
     without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
-    script = " ".join(["python", "train.py", *(each for each in chosen if each.startswith(f"{group}=")), "--help"])
+    script = " ".join(["python", "train.py", *(each for each in choices if each.startswith(f"{group}=")), "--help"])
     return f"unknown key '{key}'{without}{near}\nall keys: {script}"
+
+
+def chosen(overrides: Sequence[str]) -> list[str]:
+    """Return those of the overrides that choose one option of a group, such as `model=vgg11`."""
+    choices = {f"{group}={option}" for group in groups() for option in options(group)}
+    return [override for override in overrides if override in choices]
 
 
 class Preflight(Callback):

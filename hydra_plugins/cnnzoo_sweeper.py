@@ -45,7 +45,7 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: Sequence[str]) -> None:
         """Run the grid of `params`, `arguments` and what was kept from Hydra."""
-        from cnnzoo.cli import kept_back
+        from cnnzoo.cli import in_order
         from cnnzoo.sweep import sweep
 
-        sweep(self.config, self.params, [*arguments, *kept_back], self.make_launcher)
+        sweep(self.config, self.params, in_order(arguments), self.make_launcher)

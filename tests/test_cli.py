@@ -76,6 +76,9 @@ def without_torch(tmp_path_factory):
         ("model=lenet,vgg11 data.resiz=28", "unknown key 'data.resiz'; did you mean data.resize?"),
         ("optimizer=adamw,sgd optimizer.momentum=0.9", "adamw has none"),
         ("model=lenet,mlp optimizer=sgdd", "unknown optimizer 'sgdd'; did you mean sgd?"),
+        ("experiment=alexnet_simplified model.widht=0.5", "did you mean model.width?"),
+        ("model=lenet sweep.exclude=[{model.widht:1.0}]", "sweep.exclude: unknown key 'model.widht'"),
+        ("--config-dir=. model=lenet,vgg11 model.width=0.5", "lenet has none"),
         ("seed=0,1 plann=true", "unknown key 'plann'; did you mean plan?"),
         ("seed=0,1 hydra/launcher=submitit", "all of them: basic"),
     ],
@@ -96,12 +99,25 @@ def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, grid, answer):
         ("experiment=alexnet_simplified budget=laptop data.resize=64 seed=0", 7),
         ("model=lenet,vgg11 sweep.per_model={vgg11:{model.width:0.25}}", 2),
         ("model=lenet,vgg11 sweep.exclude=[{model.width:1.0}]", 1),
+        ("model=lenet sweep.exclude=[{model:vgg11,model.width:1.0}]", 1),
     ],
 )
 def test_a_grid_may_set_what_the_default_net_does_not_have(tmp_path, grid, cells):
     result = grid_of([*grid.split(), "plan=true"], tmp_path)
     assert result.returncode == 0, result.stderr
     assert f"{cells} cells in outputs" in result.stdout
+
+
+def test_a_grid_is_composed_as_it_was_typed(tmp_path):
+    grid = "model=vgg11,resnet18 model.width=0.25,0.5 seed=0,1 sweep.name=x plan=true"
+    rows = [line.split("|") for line in grid_of(grid.split(), tmp_path).stdout.splitlines() if "| to do" in line]
+    assert [(row[1].strip(), row[4].strip(), row[5].strip()) for row in rows[:3]] == [
+        ("vgg11", "model.width=0.25", "0"),
+        ("vgg11", "model.width=0.25", "1"),
+        ("vgg11", "model.width=0.5", "0"),
+    ]
+    named = ["model=vgg11", "model.width=0.25", "seed=0,1", "hydra.sweep.dir='outputs/vgg-${model.width}'", "plan=true"]
+    assert "2 cells in outputs/vgg-0.25" in grid_of(named, tmp_path).stdout
 
 
 def grid_of(words, cwd):

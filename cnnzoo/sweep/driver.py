@@ -35,7 +35,7 @@ from cnnzoo.training.device import choose_device, describe_device
 
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 FAILED = 1  # exit code
-LONG = 120.0  # minutes, from which on hours are said
+SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
 
 
 def sweep(
@@ -121,9 +121,9 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device 
     print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")
     if known:
         total = sum(known)
-        time = f"{total:,.0f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
+        time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
         print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
-    elif minutes:
+    elif minutes and device:
         print("no run of similar size has been completed on this device, so how long it takes is not known")
 
 

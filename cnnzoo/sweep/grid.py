@@ -12,10 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import explain
-from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options
+from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 from cnnzoo.run import check
+
+ENOUGH = 20  # wrong cells
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def make_cells(
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
     known: dict[str, tuple[dict[str, Any], str | None]] = {}
-    unknown = {key for values in exclude for key in values}  # to any cell
+    unknown = _unknown(exclude)
+    failed = 0
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
             config, cell_overrides = _compose(combination, per_model or {}, variant)
@@ -85,7 +88,10 @@ def make_cells(
                 continue
             check_config(config, size=False)
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            faults[explain(error, combination)] = None
+            faults[explain(error, [*combination, *as_overrides(variant)])] = None
+            failed += 1
+            if failed == ENOUGH:  # the rest is as wrong
+                break
             continue
         cell = Cell(tuple(cell_overrides), config, *_facts(config, known, here))
         dropped["identical to another"] += cell.name in cells
@@ -132,6 +138,15 @@ def as_overrides(values: Mapping[str, Any]) -> list[str]:
         f"{key}={json.dumps(value) if isinstance(value, list | bool) or value is None else value}"
         for key, value in values.items()
     ]
+
+
+def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the keys of cells to leave out that are not known of the net named there; some cell has to have them."""
+    unknown: set[str] = set()
+    for values in exclude:
+        named = values.get("model") in options("model")
+        unknown |= values.keys() - (flatten(schema((f"model={values['model']}",)).values).keys() if named else set())
+    return unknown
 
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, is_of_runs
 from cnnzoo.errors import UserError
@@ -127,6 +127,8 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         fresh = folder
         while fresh.exists():
             fresh, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+        with read_write(config.hydra):  # where a launcher puts its logs
+            config.hydra.sweep.dir = str(fresh)
         return fresh
     return folder
 

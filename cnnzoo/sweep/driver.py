@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +27,13 @@ from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.plan import PLAN_COLUMNS, plan_rows
+from cnnzoo.sweep.plan import print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
-from cnnzoo.sweep.summary import columns, pool
-from cnnzoo.training.device import choose_device, describe_device
+from cnnzoo.sweep.summary import columns, counts, pool
+from cnnzoo.training.device import choose_device
 
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 FAILED = 1  # exit code
-SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
 
 
 def sweep(
@@ -108,23 +106,6 @@ def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> l
         return status in ENDED_BADLY and not retry
 
     return [cell for cell in cells if not cell.problem and not is_done(cell)]
-
-
-def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device | None) -> None:
-    """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
-    folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
-    rows = plan_rows(cells, folder, describe_device(device) if device else None)
-    shown = [column for column in PLAN_COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
-    print(to_markdown(shown, rows))
-    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed", "to export"))]
-    known = [each for each in minutes if each is not None]
-    print(f"{len(cells)} cells in {folder.path}: {_counts(row['status'].partition(':')[0] for row in rows)}")
-    if known:
-        total = sum(known)
-        time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
-        print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
-    elif minutes and device:
-        print("no run of similar size has been completed on this device, so how long it takes is not known")
 
 
 @contextmanager
@@ -226,7 +207,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
     else:
         print(to_markdown(columns(rows), pool(rows)))
     statuses = [folder.status(cell.name) for cell in cells]
-    print(f"{_counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
+    print(f"{counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
     if stopped_by is not None:
         print(f"to go on:  {_again(folder)}")
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
@@ -251,10 +232,6 @@ def _outcome(cell: Cell, folder: SweepFolder) -> str:
         return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()
     return f"{cell.name}  {status}: {reason[-1] if reason else ''}\n      log: {folder.path / cell.name / LOG}"
-
-
-def _counts(statuses: Any) -> str:
-    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).items())
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.report.tables import Column
+import torch
+
+from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, settings_of
 from cnnzoo.sweep.grid import Cell
+from cnnzoo.sweep.summary import counts
+from cnnzoo.training.device import describe_device
 
-PLAN_COLUMNS = (
+_COLUMNS = (
     Column("model", "model", left=True),
     Column("px", "px"),
     Column("optimizer", "optimizer", left=True),
@@ -24,9 +28,27 @@ PLAN_COLUMNS = (
     Column("status", "status", left=True),
 )
 ALIKE = 8.0  # times as many multiply-adds, or as few
+SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
 
 
-def plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:
+def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device | None) -> None:
+    """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
+    folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
+    rows = _plan_rows(cells, folder, describe_device(device) if device else None)
+    shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
+    print(to_markdown(shown, rows))
+    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed", "to export"))]
+    known = [each for each in minutes if each is not None]
+    print(f"{len(cells)} cells in {folder.path}: {counts(row['status'].partition(':')[0] for row in rows)}")
+    if known:
+        total = sum(known)
+        time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
+        print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
+    elif minutes and device:
+        print("no run of similar size has been completed on this device, so how long it takes is not known")
+
+
+def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:
     """Return one row a cell; `minutes` is None where no finished run on this device is like it."""
     finished = list(_finished(folder.path.parent, device))
     settings = settings_of({cell.name: cell.overrides for cell in cells})

@@ -1,6 +1,7 @@
 """The table of a sweep, with the seeds of a cell pooled."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnzoo.report.columns import accuracy
@@ -8,7 +9,6 @@ from cnnzoo.report.pool import mean, spread
 from cnnzoo.report.tables import Column
 
 Row = Mapping[str, Any]
-
 
 _COLUMNS = (
     Column("model", "model", left=True),
@@ -32,6 +32,11 @@ def columns(rows: Sequence[Row]) -> list[Column]:
     return [column for column in _COLUMNS if column.key != "settings" or any(row["settings"] for row in rows)]
 
 
+def counts(statuses: Iterable[str]) -> str:
+    """Return how many there are of each, in words: `3 completed, 1 failed`."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).items())
+
+
 def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
 
@@ -43,11 +48,10 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     pooled = []
     for group in groups.values():
         done = [row for row in group if row["status"] == "completed"]
-        counts = [row["status"] for row in group if row["status"] != "completed"]
-        words = [f"{counts.count(status)} {status}" for status in dict.fromkeys(counts)]
+        others = [row["status"] for row in group if row["status"] != "completed"]
         pooled.append(
             {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
-            | {"seeds": f"{len(done)}/{len(group)}", "status": ", ".join(words) or "completed"}
+            | {"seeds": f"{len(done)}/{len(group)}", "status": counts(others) or "completed"}
             | {key: mean(row[key] for row in done) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
             | {"test_acc": spread([row["test_acc"] for row in done])}
         )

@@ -107,10 +107,10 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
     """Return the filters of the nets' first convolutions side by side; grey is 0."""
     known = [(net.label, net.filters[:, 0]) for net in nets if net.filters is not None]
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(2.6 * len(known), 2.2), layout="constrained")
+        figure = Figure(figsize=(2.6 * len(known), 1.9), layout="constrained")
         for axes, (label, every) in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
             filters = every[:most]
-            columns = min(8, len(filters))
+            columns = round((2 * len(filters)) ** 0.5)  # a sheet about twice as wide as high
             rows = -(-len(filters) // columns)
             size = filters.shape[1] + 1
             sheet = np.full((rows * size - 1, columns * size - 1), np.nan)

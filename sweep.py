@@ -7,16 +7,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cnnzoo import cli
-from cnnzoo.config import resolve
 
 
 @hydra.main(config_path="conf", config_name="sweep", version_base="1.3")
 def main(composed: DictConfig) -> None:
     """Train one cell of the grid; a launcher such as submitit calls this where the cell is to run."""
-    from cnnzoo.sweep.cell import run_cell
+    from cnnzoo.sweep.cell import run_planned
 
-    job = HydraConfig.get().runtime
-    run_cell(resolve(composed, job.choices), Path(job.output_dir))
+    run_planned(Path(HydraConfig.get().runtime.output_dir))
 
 
 if __name__ == "__main__":

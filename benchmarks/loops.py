@@ -195,7 +195,7 @@ def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:
 def _template(case: Case, torchvision_folder: Path, *overrides: str) -> None:
     module = TemplateModule(build_net(case.config(*overrides)))
     with tempfile.TemporaryDirectory() as folder:
-        trainer = lightning.Trainer(max_epochs=1000, default_root_dir=folder)
+        trainer = lightning.Trainer(devices=1, max_epochs=1000, default_root_dir=folder)
         trainer.fit(module, _loader(case, torchvision_folder))
 
 

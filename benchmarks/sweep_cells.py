@@ -42,7 +42,14 @@ def watch(cells: int) -> Measured:
     """Run a sweep of so many cells of one step, and watch it."""
     ends, memory, files = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "sweep.py"), *ONE_STEP, f"seed=range(0,{cells})", "sweep.name=cells"]
+        command = [
+            sys.executable,
+            str(ROOT / "sweep.py"),
+            *ONE_STEP,
+            f"seed=range(0,{cells})",
+            "sweep.slots=1",
+            "sweep.name=cells",
+        ]
         begin = time.monotonic()
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

@@ -11,7 +11,7 @@ from typing import NoReturn
 from cnnzoo import cli
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config
-from cnnzoo.errors import UserError
+from cnnzoo.errors import USER_ERROR, UserError
 
 SHEET_COLUMNS = 12
 
@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say in two lines what is wrong and where to look, and exit."""
-        self.exit(cli.USER_ERROR, f"error: {message}\nall of it: {self.prog} --help\n")
+        self.exit(USER_ERROR, f"error: {message}\nall of it: {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,13 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
 from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve, schema
-from cnnzoo.errors import INTERRUPTED, BusyError, RunEnded, UserError
+from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.record import holds_run
 from cnnzoo.reload import change_later_keys, read_run, resume_command
 
-FAILED = 1  # exit codes
-USER_ERROR = 2
-BUSY = 3
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"

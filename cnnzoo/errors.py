@@ -1,24 +1,28 @@
 """What ends a command early: the exceptions that are shown without a traceback, and exit codes."""
 
-INTERRUPTED = 130  # exit codes after Ctrl-C and after other signals
-TERMINATED = 143
+FAILED = 1  # exit codes: a run ended badly
+USER_ERROR = 2  # something that the user can mend
+BUSY = 3  # another process is at work in the folder
+AGAIN_LATER = 75  # the same of a cell's own process, as EX_TEMPFAIL of sysexits.h
+INTERRUPTED = 130  # Ctrl-C
+TERMINATED = 143  # another signal
 
 
 class UserError(ValueError):
     """Something that the user can mend: the message says what is wrong and, on its last line, what to type.
 
-    The command lines print it and exit with code 2.
+    The command lines print it and exit with `USER_ERROR`.
     """
 
 
 class BusyError(UserError):
-    """Another process is at work in the folder; the command lines exit with code 3."""
+    """Another process is at work in the folder; the command lines exit with `BUSY`."""
 
 
 class RunEnded(Exception):  # noqa: N818 (it is no error of the program)
     """A run ended before its time: `status` is what its record says, and the message what to change.
 
-    The command lines print it and exit with code 1.
+    The command lines print it and exit with `FAILED`.
     """
 
     def __init__(self, status: str, message: str) -> None:

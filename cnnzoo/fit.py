@@ -14,6 +14,7 @@ from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net, build_optimizer
 from cnnzoo.config import RunConfig
+from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
 from cnnzoo.errors import UserError
 from cnnzoo.reload import resume_command
@@ -21,13 +22,17 @@ from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, dr
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
-from cnnzoo.training.display import Display, RunConsole
+from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import Drawings, HyperParameters, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
 
+OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, and by its libraries
+    *("can't allocate memory", "CUDA error: out of memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+)
 NOT_TOLD = ("_target_", "in_channels", "num_classes", "image_size")
 DRAWINGS = Drawings(
     images=draw_images,
@@ -82,7 +87,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
         UserError: smaller pieces are not possible, or would train another net.
         RuntimeError: `error`, if it is about something else.
     """
-    if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+    if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
         raise error
     size = job.config.values["data"]["batch_size"]
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before

@@ -10,6 +10,7 @@ from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_data
 from cnnzoo.errors import UserError
+from cnnzoo.record import numbered
 from cnnzoo.reload import read_run
 from cnnzoo.report.figures import write
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
@@ -20,12 +21,16 @@ def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, targe
     """Write PNGs of what the trained nets in `folders` make of test images; yield their paths.
 
     For each image `maps-<number>-<class>.png`: a row for each net, a column for each stage, by depth or by how much of
-    the image its units see; then `receptive-fields.png` and `filters.png`.
+    the image its units see; then `receptive-fields.png` and `filters.png`. Where `target` has pictures already, they go
+    into a folder beside it, with a number.
 
     Raises:
-        UserError: a run cannot be read, its data are missing, there is no such image, or `target` cannot be written.
+        UserError: a run cannot be read, the runs are of several data sets, whose images are missing, there is no such
+            image, or `target` cannot be written.
     """
     configs = [read_run(folder)[0] for folder in folders]
+    if len(seen := {config.choices["data"] for config in configs}) > 1:
+        raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
     nets = [load(folder) for folder in folders]
     data = build_data(configs[0]).load()
     pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
@@ -37,6 +42,7 @@ def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, targe
     if len(set(shown)) < len(shown):
         shown = [Path(folder).name for folder in folders]
     try:
+        target = next(each for each in numbered(target) if not any(each.glob("*.png")))
         target.mkdir(parents=True, exist_ok=True)
         traced, title = [], ""
         for index in images:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -22,6 +23,7 @@ SCHEMA = 1
 FILE_NAME = "run.json"
 HISTORY = "metrics.csv"
 CONFUSION = "confusion.csv"
+ONNX = "model.onnx"
 UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
@@ -110,6 +112,14 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Yield FOLDER, then FOLDER-2, FOLDER-3, ... beside it, for what must not go where something is."""
+    yield folder
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    for number in count(2):
+        yield named.with_name(f"{named.name}-{number}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_data, build_net, build_optimizer
 from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
+from cnnzoo.console import RunConsole
 from cnnzoo.disk import check_space, is_unwritable
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
@@ -35,7 +36,7 @@ from cnnzoo.training.device import (
     peak_bytes,
     resolve_precision,
 )
-from cnnzoo.training.display import RunConsole, print_summary
+from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
 
@@ -246,6 +247,8 @@ def _export(config: RunConfig, run_dir: Path) -> None:
 def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
     """Do `fit_and_test`, in smaller pieces if batches do not fit into memory."""
     while True:
+        if job.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(job.device)  # a failed attempt's peak is not that of the run
         try:
             return fit_and_test(job)
         except RuntimeError as error:

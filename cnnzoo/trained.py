@@ -13,12 +13,11 @@ from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
-from cnnzoo.record import UNFINISHED
+from cnnzoo.record import ONNX, UNFINISHED
 from cnnzoo.reload import read_run, resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import check_fits, load_weights
 
-ONNX = "model.onnx"
 SHOWN = 3  # classes for each picture
 
 

@@ -75,6 +75,7 @@ def without_torch(tmp_path_factory):
         ("model=lenet,vgg11 model.width=0.5", "unknown key 'model.width': lenet has none"),
         ("model=lenet,vgg11 data.resiz=28", "unknown key 'data.resiz'; did you mean data.resize?"),
         ("optimizer=adamw,sgd optimizer.momentum=0.9", "adamw has none"),
+        ("model=lenet,nni", "error: unknown model 'nni'; did you mean nin?"),
         ("model=lenet,mlp optimizer=sgdd", "unknown optimizer 'sgdd'; did you mean sgd?"),
         ("experiment=alexnet_simplified model.widht=0.5", "did you mean model.width?"),
         ("model=lenet sweep.exclude=[{model.widht:1.0}]", "sweep.exclude: unknown key 'model.widht'"),
@@ -83,8 +84,8 @@ def without_torch(tmp_path_factory):
         ("seed=0,1 hydra/launcher=submitit", "all of them: basic"),
     ],
 )
-def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, grid, answer):
-    result = grid_of(grid.split(), tmp_path)
+def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, without_torch, grid, answer):
+    result = grid_of(grid.split(), tmp_path, **without_torch)
     assert result.returncode == 2, result.stderr
     assert answer in result.stderr
     assert not list(tmp_path.iterdir())
@@ -120,9 +121,9 @@ def test_a_grid_is_composed_as_it_was_typed(tmp_path):
     assert "2 cells in outputs/vgg-0.25" in grid_of(named, tmp_path).stdout
 
 
-def grid_of(words, cwd):
+def grid_of(words, cwd, **environment):
     command = [sys.executable, str(ROOT / "sweep.py"), *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize(

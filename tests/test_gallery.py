@@ -1,8 +1,13 @@
+import shutil
+
+import numpy as np
 import pytest
 from PIL import Image
 
 from cnnzoo.__main__ import main
 from cnnzoo.config import compose_config
+from cnnzoo.record import read_record, write_record
+from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
 from cnnzoo.run import train
 
 SMOKE = ["data=synthetic", "trainer=smoke", "pictures=false"]
@@ -16,6 +21,52 @@ def runs(tmp_path_factory):
     return folder
 
 
+def traced(label, *fields):
+    """Return a net whose stages see so many of the 28 pixels."""
+    maps = np.random.default_rng(0).random((6, 7, 7))
+    stages = [Stage(f"stage{number}", maps, (field, field)) for number, field in enumerate(fields)]
+    return Traced(label, np.eye(28), "bag", stages, None)
+
+
+NETS = [traced("one", 3, 5, 24, 40), traced("two", 12)]
+
+
+@pytest.mark.parametrize(
+    ("align", "columns"),
+    [
+        ("depth", [["stage0", "stage1", "stage2", "stage3"], ["stage0", "", "", ""]]),
+        # up to 1/16, 1/8, 1/4, 1/2 and all of the image, and more than it
+        ("field", [["", "stage0", "stage1", "", "stage2", "stage3"], ["", "", "", "stage0", "", ""]]),
+    ],
+)
+def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
+    figure = draw_gallery(NETS, "test image 0: bag", align)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    wide = len(columns[0]) + 1
+    for number, (net, names) in enumerate(zip(NETS, columns, strict=True)):
+        first, *others = titles[number * wide : (number + 1) * wide]
+        assert first == f"{net.label}\nsays bag"
+        assert [title.partition(" ")[0] for title in others] == names
+    assert f"6x7x7\nsees {24} px" in "".join(titles)
+
+
+def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
+    figure = draw_fields(NETS, "test image 0: bag")
+    shown = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    boxes = [{patch.get_bbox().bounds for patch in axes.patches} for axes in shown]
+    first = [{(12, 12, 3, 3)}, {(11, 11, 5, 5)}, {(1.5, 1.5, 24, 24)}, {(-0.5, -0.5, 28, 28)}]
+    assert boxes == [*first, {(7.5, 7.5, 12, 12)}]
+
+
+def test_the_maps_that_vary_most_are_shown():
+    maps = np.zeros((6, 4, 4))
+    for number, size in enumerate((1, 6, 2, 5, 3, 4)):
+        maps[number, number % 4, 0] = size
+    sheet = _mosaic(maps)
+    shown = [sheet[:4, :4], sheet[:4, 5:], sheet[5:, :4], sheet[5:, 5:]]
+    assert [int(each[:, 0].argmax()) for each in shown] == [1, 3, 1, 0]  # of the maps 1, 3, 5 and 4
+
+
 @pytest.mark.parametrize("align", ["depth", "field"])
 def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
     nets = [str(runs / model) for model in ("lenet", "alexnet_slim", "mlp")]
@@ -26,6 +77,18 @@ def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
     for name in names:
         picture = Image.open(in_tmp / "here" / name).convert("L")
         assert picture.getextrema() == (0, 255)
+    main(["maps", nets[0], "--images", "3", "--save", "here"])
+    assert all(path.startswith("here-2/") for path in capsys.readouterr().out.split())
+
+
+def test_nets_of_different_images_have_no_gallery(runs, tmp_path, capsys):
+    shutil.copytree(runs / "lenet", tmp_path / "other")
+    record = read_record(tmp_path / "other")
+    config = compose_config(["data=fashion_mnist"])
+    write_record(tmp_path / "other", record | {"choices": config.choices, "config": config.values})
+    with pytest.raises(SystemExit):
+        main(["maps", str(runs / "lenet"), str(tmp_path / "other")])
+    assert capsys.readouterr().err.startswith("error: the runs are of different images: fashion_mnist, synthetic\n")
 
 
 def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):

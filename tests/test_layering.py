@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 # What each part may import of the package itself and of other packages; the standard library is free.
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
+    "console": (set(), {"rich"}),
     "disk": ({"errors"}, set()),
     "record": ({"errors"}, set()),
     "scratch": (set(), {"torch"}),
@@ -19,7 +20,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "checks": ({"config", "errors", "record"}, set()),
     "models": ({"blocks", "shapes"}, {"torch"}),
     "data": ({"errors", "record"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
-    "training": ({"errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
+    "training": ({"console", "errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"errors", "record"}, {"matplotlib", "numpy", "PIL"}),
     "build": ({"blocks", "config", "data"}, {"torch", "hydra"}),
@@ -28,7 +29,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "PIL", "onnxscript"},
     ),
     "fit": (
-        {"analysis", "blocks", "build", "config", "data", "errors", "reload", "report", "training"},
+        {"analysis", "blocks", "build", "config", "console", "data", "errors", "reload", "report", "training"},
         {"torch", "lightning", "omegaconf", "rich"},
     ),
     "resume": ({"build", "config", "record", "training"}, {"torch"}),
@@ -39,6 +40,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "build",
             "checks",
             "config",
+            "console",
             "disk",
             "errors",
             "fit",
@@ -56,6 +58,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "checks",
             "cli",
             "config",
+            "console",
             "disk",
             "errors",
             "record",
@@ -70,7 +73,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "reload": ({"checks", "config", "errors", "record"}, {"hydra"}),
     "cli": ({"checks", "config", "errors", "record", "reload", "run"}, {"hydra", "omegaconf"}),
     "info": ({"analysis", "blocks", "build", "checks", "config", "errors", "report"}, {"torch"}),
-    "gallery": ({"analysis", "build", "errors", "reload", "report", "trained"}, {"torch"}),
+    "gallery": ({"analysis", "build", "errors", "record", "reload", "report", "trained"}, {"torch"}),
     "__main__": (
         {"build", "checks", "cli", "config", "errors", "gallery", "info", "report", "sweep", "trained"},
         {"torch"},

@@ -42,7 +42,8 @@ class Subset(Dataset[tuple[Tensor, Tensor]]):
         return len(self.indices)
 
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        chosen = self.indices[positions].to(self.pixels.device)
+        # To a GPU without waiting for the step before: what is copied is set aside first.
+        chosen = self.indices[positions].to(self.pixels.device, non_blocking=self.pixels.is_cuda)
         return self.pixels[chosen], self.labels[chosen]
 
 

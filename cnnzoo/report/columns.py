@@ -49,6 +49,11 @@ def millions(count: float) -> str:
     return f"{count / 1e6:,.1f}"
 
 
+def mebibytes(count: float) -> str:
+    """Return such as `1,024` for 2**30."""
+    return f"{count / 2**20:,.0f}"
+
+
 def _layers(row: Row) -> tuple[int, int] | None:
     return None if row.get("num_convs") is None else (row["num_convs"], row["num_dense"])
 
@@ -77,7 +82,7 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "time_saved": ("time saved", "节省时间", percent, None),
     "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
     "images_per_second": ("images/s", "图像/秒", "{:,.0f}".format, None),
-    "peak_bytes": ("peak MiB", "峰值 MiB", lambda count: f"{count / 2**20:,.0f}", None),
+    "peak_bytes": ("peak MiB", "峰值 MiB", mebibytes, None),
     "params_saved": ("parameters saved", "节省参数", percent, None),
     "macs_saved": ("MACs saved", "节省乘加", percent, None),
     "status": ("status", "状态", str, None),
@@ -110,7 +115,7 @@ def as_shown(row: Row, language: Language) -> dict[str, str]:
     for key in ("params_saved", "macs_saved", "time_saved"):
         if row.get(key) is not None:
             shown[key] = say(language, "saved" if row[key] >= 0 else "more", percent=percent(abs(row[key])))
-    shown.setdefault("time_saved", say(language, "other_device"))
+    shown.setdefault("time_saved", say(language, "other_time"))
     if row.get("acc_change") is not None:
         words = {True: "points_within", False: "points", None: "points"}[row["acc_change"].within_spread]
         shown["acc_change"] = say(language, words, points=change(replace(row["acc_change"], within_spread=False)))

@@ -101,9 +101,10 @@ def csv(document: Document) -> str:
     if len(tables) > 1 and tables[1].rows is not rows:  # of several figures
         rows = [{"figure": table.caption.partition(" / ")[0], **row} for table in tables for row in table.rows]
         columns = [Column("figure", ""), *tables[0].columns]
-        return to_csv(columns, [_plain(row) for row in rows])
+    else:
+        columns = [column for table in tables if table.rows is rows for column in table.columns]
     merged: dict[str, Column] = {}
-    for column in (column for table in tables if table.rows is rows for column in table.columns):
+    for column in columns:
         merged[column.key] = column
         if any(isinstance(row.get(column.key), Spread) for row in rows):
             merged[f"{column.key}_std"] = Column(f"{column.key}_std", "")

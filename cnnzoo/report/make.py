@@ -9,7 +9,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.report import course
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
-from cnnzoo.report.pool import GROUPS, add_settings, compare, drop_repeats, find_row, pool, short_key
+from cnnzoo.report.pool import GROUPS, add_settings, comparable_times, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, say
@@ -72,7 +72,7 @@ def make_report(
     if pivot:
         document.blocks += _pivots(pooled, keys, pivot, language)
     else:
-        if answer:
+        if answer and first and first["label"] == answer.baseline(pooled):  # the draft speaks of no other
             paragraphs = answer.paragraphs(pooled, first, at_least, language)
             document.blocks += [Paragraph(each) for each in paragraphs]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
@@ -127,7 +127,8 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []
     for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
-        if sum(1 for row in tested if row.get(cost)) > 1:
+        comparable = cost != "seconds_per_epoch" or comparable_times(tested)
+        if comparable and sum(1 for row in tested if row.get(cost)) > 1:
             caption = say(language, "trade_off", cost=say(language, cost))
             draw = partial(figures.draw_trade_off, tested, cost, language, at_least)
             found.append(Figure(name, caption, draw))
@@ -191,6 +192,8 @@ def _notes(
         notes.append(say(language, "threshold", percent=f"{100 * at_least:g}%"))
     if any("course_px" in row for row in pooled):
         notes.append(say(language, "beside_course"))
+    if not comparable_times(pooled):
+        notes.append(say(language, "other_times"))
     if repeats:
         notes.append(say(language, "repeats", count=repeats))
     if mixed:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
-TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal
+TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:
+EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
@@ -100,7 +101,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}
             | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
         )
-        if len({_identity(row | {"seed": 0}) for row in group if "protocol" in row}) > 1:
+        if len({_identity(row | {"seed": 0}) for row in group if row.get("device")}) > 1:  # of what has been run
             mixed.append(label)
     return pooled, mixed
 
@@ -132,14 +133,23 @@ def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -
         if baseline is None or row is baseline:
             continue
         for figure, key in SAVED.items():
-            comparable = key != "time_saved" or _timed_on(row) == _timed_on(baseline)
+            comparable = key != "time_saved" or comparable_times([row, baseline])
             if comparable and row[figure] is not None and baseline[figure]:
                 row[key] = 1 - row[figure] / baseline[figure]
         row["acc_change"] = _change(row["test_acc"], baseline["test_acc"])
 
 
-def _timed_on(row: Row) -> set[tuple[Any, ...]]:
-    return {tuple(run.get(key) for key in TIMED_ON) for run in row["runs"] if run["status"] == "completed"}
+def comparable_times(rows: Iterable[Row]) -> bool:
+    """Say whether the epochs of pooled rows were of as many images and timed on the same device."""
+    completed = [run for row in rows for run in row["runs"] if run["status"] == "completed"]
+    return len({(*(run.get(key) for key in (*TIMED_ON, *EPOCH)), *_limits(run)) for run in completed}) <= 1
+
+
+def _limits(run: Row) -> Iterator[float | None]:
+    """Yield how much of the training and the validation images an epoch has: a share, or a number of images."""
+    for stage in ("train", "val"):
+        limit = run.get(f"trainer.limit_{stage}_batches")
+        yield limit * run["data.batch_size"] if isinstance(limit, int) else limit
 
 
 def find_row(rows: Sequence[Row], name: str) -> Row:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import atomic_file
+from cnnzoo.record import atomic_file, numbered
 from cnnzoo.report.document import Document, csv, latex, markdown, save_figures
 from cnnzoo.report.page import page
 
@@ -41,9 +41,9 @@ def save(document: Document, style: str, folder: Path) -> list[Path]:
 
 def _choose(folder: Path, name: str, text: bytes) -> Path:
     """Return the first of FOLDER, FOLDER-2, ... that has no other report, nor figures of another."""
-    for number in range(1, 10_000):
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        others = [candidate / each for each in (*NAMES.values(), FIGURES) if (candidate / each).exists()]
-        if not others or ((candidate / name).exists() and (candidate / name).read_bytes() == text):
-            return candidate
-    raise UserError(f"{folder} has too many reports beside it\ntype --save DIR with another folder")
+
+    def is_free(candidate: Path) -> bool:
+        others = any((candidate / each).exists() for each in (*NAMES.values(), FIGURES))
+        return not others or ((candidate / name).exists() and (candidate / name).read_bytes() == text)
+
+    return next(each for each in numbered(folder) if is_free(each))

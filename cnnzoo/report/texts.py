@@ -54,6 +54,10 @@ TEXTS = {
         "one run, with its own recipe and the pixels in the column; vgg11 has a quarter of the channels there, lenet_bn the library's layer",
         "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 用框架自带的批量归一化层",
     ),
+    "other_times": (
+        "times are not all of one device, and of epochs with as many images: there is no figure of accuracy against them",
+        "各行的计时设备或每轮图像数不同，故不画准确率与时间的图",
+    ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
     "mixed": (
         "pooled over more than seeds: {labels}",
@@ -62,7 +66,7 @@ TEXTS = {
     # in sentences
     "saved": ("{percent} saved", "节省 {percent}"),
     "more": ("{percent} more", "增加 {percent}"),
-    "other_device": ("not timed on the baseline's device", "计时设备与基准不同"),
+    "other_time": ("timed on another device, or for other images, than the baseline", "计时设备或每轮图像数与基准不同"),
     "points": ("{points} points", "变化 {points} 个百分点"),
     "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
     "one_seed": (

@@ -7,21 +7,14 @@ from pathlib import Path
 
 from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig, compose_config
-from cnnzoo.errors import BusyError, RunEnded, UserError
+from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
-
-BUSY, USER_ERROR, FAILED = 75, 2, 1  # exit codes: EX_TEMPFAIL of sysexits.h, and those of the command lines
-
-
-def run_cell(config: RunConfig, folder: Path, *, slots: int = 1) -> None:
-    """Run a cell, go on with it, or do nothing if it is completed; see `cnnzoo.run.train`."""
-    from cnnzoo.run import train
-
-    train(config, folder, resume=True, slots=slots)
 
 
 def run_planned(run_dir: Path) -> None:
     """Run the cell whose folder is `run_dir` as the sweep that it belongs to has planned it, and renew the summary.
+
+    It goes on where it was stopped, and nothing is done if it is completed.
 
     Raises:
         UserError: no sweep has planned it, or another process is running it.
@@ -32,8 +25,10 @@ def run_planned(run_dir: Path) -> None:
         raise UserError(f"{run_dir} is no cell of a sweep\ntype python sweep.py ... emit=FILE for the lines to run")
     config = compose_config(planned["overrides"])
     check_config(config)
+    from cnnzoo.run import train  # torch, once nothing is left that can be refused without it
+
     try:
-        run_cell(config, run_dir)
+        train(config, run_dir, resume=True)
     finally:
         folder.write_summary()
 
@@ -49,12 +44,14 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     os.dup2(log, 2)
     import torch
 
+    from cnnzoo.run import train
+
     if slots > 1 and gpu is None:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
-        run_cell(config, folder, slots=slots)
+        train(config, folder, resume=True, slots=slots)
     except BusyError:
-        sys.exit(BUSY)
+        sys.exit(AGAIN_LATER)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)

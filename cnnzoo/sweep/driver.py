@@ -7,33 +7,31 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from cnnzoo.build import build_data
 from cnnzoo.cli import typed
 from cnnzoo.config import CONF
+from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
-from cnnzoo.errors import INTERRUPTED, TERMINATED, UserError
+from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.reload import quoted
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.plan import print_plan
+from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
 from cnnzoo.sweep.summary import columns, counts, pool
-from cnnzoo.training.device import choose_device
 
-ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
-FAILED = 1  # exit code
+if TYPE_CHECKING:
+    import torch  # which takes seconds; a mistake is answered without it
 
 
 def sweep(
@@ -71,13 +69,13 @@ def sweep(
     device = _device(cells) if here else None
     gpus, slots = _choose_slots(device, settings)
     path = choose_folder(config, arguments)
-    console = Console(markup=False, highlight=False)
+    console = RunConsole(markup=False, highlight=False)
     for note in notes:
         console.print(f"note: {note}")
     with _what_cannot_be_written(path):
         folder = SweepFolder(path)
         if settings.plan:
-            print_plan(cells, folder, device)
+            print_plan(cells, folder, device, retry=settings.retry)
             return
         if settings.emit:
             check_file(settings.emit)
@@ -94,18 +92,6 @@ def sweep(
                 _hand_over(to_do, folder, make_launcher())
             stopped_by = None if make_launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)
         _finish(cells, folder, stopped_by, console)
-
-
-def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
-    """Return the cells that are still to run or to be exported; those that ended badly only with `retry`."""
-
-    def is_done(cell: Cell) -> bool:
-        status = folder.status(cell.name)
-        if status == "completed":
-            return not folder.lacks_export(cell)
-        return status in ENDED_BADLY and not retry
-
-    return [cell for cell in cells if not cell.problem and not is_done(cell)]
 
 
 @contextmanager
@@ -135,17 +121,21 @@ def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
 
 def _fetch_data(cells: Sequence[Cell]) -> None:
     """Have the images in place and verified, once, before many processes look for them."""
+    from cnnzoo.build import build_data
+
     sources = {(cell.config.choices["data"], cell.config.values["data"].get("root")): cell for cell in cells}
     for cell in sources.values():
         build_data(cell.config).load()
 
 
-def _device(cells: Sequence[Cell]) -> torch.device:
+def _device(cells: Sequence[Cell]) -> "torch.device":
     """Return what the cells run on.
 
     Raises:
         UserError: they are for several.
     """
+    from cnnzoo.training.device import choose_device
+
     asked = {cell.config.values["trainer"]["accelerator"] for cell in cells if not cell.problem}
     devices = {choose_device(accelerator) for accelerator in asked}
     if len(devices) > 1:
@@ -153,8 +143,10 @@ def _device(cells: Sequence[Cell]) -> torch.device:
     return devices.pop()
 
 
-def _choose_slots(device: torch.device | None, settings: Settings) -> tuple[list[str], int]:
+def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[list[str], int]:
     """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
+    import torch
+
     count = torch.cuda.device_count() if device and device.type == "cuda" else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
     gpus = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]

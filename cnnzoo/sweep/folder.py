@@ -14,12 +14,11 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import atomic_file, read_record, write_record
+from cnnzoo.record import ONNX, atomic_file, read_record, write_record
 from cnnzoo.report.runs import FACTS, PLAN
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
-from cnnzoo.trained import ONNX
 
 LOG = "log.txt"
 IMPOSSIBLE = "n/a"
@@ -172,6 +171,7 @@ class SweepFolder:
     def write_summary(self) -> list[dict[str, Any]]:
         """Replace `summary.csv` and `summary.md`, and return the rows of the first."""
         with FileLock(self.path / ".summary.lock"):  # cells that run by themselves write it too
+            self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
             text = io.StringIO()
             writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")

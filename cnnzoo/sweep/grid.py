@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -15,7 +15,6 @@ from cnnzoo.cli import explain
 from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
-from cnnzoo.run import check
 
 ENOUGH = 20  # wrong cells
 
@@ -76,7 +75,6 @@ def make_cells(
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
-    known: dict[str, tuple[dict[str, Any], str | None]] = {}
     unknown = _unknown(exclude)
     failed = 0
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
@@ -93,7 +91,7 @@ def make_cells(
             if failed == ENOUGH:  # the rest is as wrong
                 break
             continue
-        cell = Cell(tuple(cell_overrides), config, *_facts(config, known, here))
+        cell = Cell(tuple(cell_overrides), config, {}, None)
         dropped["identical to another"] += cell.name in cells
         cells.setdefault(cell.name, cell)
     if not faults:
@@ -103,7 +101,7 @@ def make_cells(
     if faults:
         raise UserError("\n".join(list(faults)[:MAX_FAULTS]))
     notes = [f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count]
-    return list(cells.values()), notes
+    return _with_facts(cells.values(), here), notes
 
 
 def _check_models(override: str, others: list[str]) -> None:
@@ -154,14 +152,18 @@ def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
     return all(key in own and own[key] == value for key, value in values.items())
 
 
-def _facts(
-    config: RunConfig, known: dict[str, tuple[dict[str, Any], str | None]], here: bool
-) -> tuple[dict[str, Any], str | None]:
-    """Return the facts and the problem of a cell, which are the same for all seeds; kept in `known`."""
-    key = json.dumps(config.values | {"seed": 0}, sort_keys=True)
-    if key not in known:
-        try:
-            known[key] = asdict(check(config, here=here)), None
-        except UserError as error:
-            known[key] = {}, " ".join(str(error).split("\n")[:1])
-    return known[key]
+def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
+    """Return the cells with their facts and problems, which are the same for all seeds."""
+    from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
+
+    known: dict[str, Cell] = {}
+    found = []
+    for cell in cells:
+        key = json.dumps(cell.config.values | {"seed": 0}, sort_keys=True)
+        if key not in known:
+            try:
+                known[key] = replace(cell, facts=asdict(check(cell.config, here=here)))
+            except UserError as error:
+                known[key] = replace(cell, problem=str(error).split("\n")[0])
+        found.append(replace(cell, facts=known[key].facts, problem=known[key].problem))
+    return found

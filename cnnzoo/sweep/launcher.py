@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
+from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
@@ -101,7 +102,7 @@ class Launcher:
                             each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
                         continue
                     running.remove(each)
-                    if each.process.exitcode == cell_process.BUSY and not each.reason:  # another is at it: look again
+                    if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
                         to_do.append(each.cell)
                         not_before = time.monotonic() + POLL
                     else:
@@ -130,9 +131,10 @@ class Launcher:
                 self.folder.fail(name, ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
                 print(f"note: {name}: {reason}; cannot be recorded: {error.strerror}", file=sys.stderr)
-        elif status == "completed" and code:  # such as an export that failed
+        elif (status == "completed" and code) or (status == "preempted" and code == USER_ERROR):
+            # Such as an export that failed, or a full disk where the cell was to go on.
             log = self.folder.path / name / LOG
-            print(f"note: {name} is completed, and then its process {_ending(code)}; log: {log}", file=sys.stderr)
+            print(f"note: {name} is {status}, and then its process {_ending(code)}; log: {log}", file=sys.stderr)
         self.on_change(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:

@@ -5,15 +5,16 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from cnnzoo.report.columns import millions
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, settings_of
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts
-from cnnzoo.training.device import describe_device
+
+if TYPE_CHECKING:
+    import torch
 
 _COLUMNS = (
     Column("model", "model", left=True),
@@ -23,21 +24,38 @@ _COLUMNS = (
     Column("seed", "seed"),
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
-    Column("macs", "MACs (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("macs", "MACs (M)", millions),
     Column("minutes", "minutes", "{:,.1f}".format),
     Column("status", "status", left=True),
 )
+ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 ALIKE = 8.0  # times as many multiply-adds, or as few
 SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
 
 
-def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: torch.device | None) -> None:
+def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:
+    """Return the cells that are still to run or to be exported; those that ended badly only with `retry`."""
+
+    def is_done(cell: Cell) -> bool:
+        status = folder.status(cell.name)
+        if status == "completed":
+            return not folder.lacks_export(cell)
+        return status in ENDED_BADLY and not retry
+
+    return [cell for cell in cells if not cell.problem and not is_done(cell)]
+
+
+def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", *, retry: bool) -> None:
     """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
+    from cnnzoo.training.device import describe_device
+
     folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))
-    minutes = [row["minutes"] for row in rows if not row["status"].startswith(("n/a", "completed", "to export"))]
+    to_do = {cell.name for cell in cells_to_do(cells, folder, retry=retry)}
+    trained = [row["status"] != "to export" and cell.name in to_do for cell, row in zip(cells, rows, strict=True)]
+    minutes = [row["minutes"] for row, is_trained in zip(rows, trained, strict=True) if is_trained]
     known = [each for each in minutes if each is not None]
     print(f"{len(cells)} cells in {folder.path}: {counts(row['status'].partition(':')[0] for row in rows)}")
     if known:

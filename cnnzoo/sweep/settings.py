@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, is_of_runs
 from cnnzoo.errors import UserError
-from cnnzoo.record import flatten
+from cnnzoo.record import flatten, numbered
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
 
@@ -123,10 +123,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         OmegaConf.update(config, "sweep.name", name)
     folder = Path(str(config.hydra.sweep.dir))
     if config.fresh is True:
-        number = 2
-        fresh = folder
-        while fresh.exists():
-            fresh, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+        fresh = next(each for each in numbered(folder) if not each.exists())
         with read_write(config.hydra):  # where a launcher puts its logs
             config.hydra.sweep.dir = str(fresh)
         return fresh

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cnnzoo.report.columns import accuracy
+from cnnzoo.report.columns import accuracy, mebibytes, millions
 from cnnzoo.report.pool import mean, spread
 from cnnzoo.report.tables import Column
 
@@ -18,11 +18,11 @@ _COLUMNS = (
     Column("seeds", "seeds"),
     Column("stem", "stem", left=True),
     Column("params", "parameters", "{:,}".format),
-    Column("macs", "MACs (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("macs", "MACs (M)", millions),
     Column("test_acc", "test acc", accuracy),
     Column("seconds_per_epoch", "s/epoch", "{:,.1f}".format),
     Column("images_per_second", "images/s", "{:,.0f}".format),
-    Column("peak_bytes", "peak MiB", lambda count: f"{count / 2**20:,.0f}"),
+    Column("peak_bytes", "peak MiB", mebibytes),
     Column("status", "status", left=True),
 )
 
@@ -42,9 +42,9 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     `seeds` is how many of them are completed, `status` what is to be said of the others.
     """
-    groups: dict[str, list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault(row["group"], []).append(row)
+        groups.setdefault((row["model"], row["group"]), []).append(row)
     pooled = []
     for group in groups.values():
         done = [row for row in group if row["status"] == "completed"]

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import re
 import resource
 import shutil
 import sys
@@ -17,15 +18,28 @@ def choose_device(accelerator: str) -> torch.device:
     """Return the device for `trainer.accelerator`: auto (the best there is), gpu, mps or cpu.
 
     Raises:
-        ValueError: there is none of that kind.
+        ValueError: there is none of that kind, or torch has no code for it.
     """
+    # Lightning has torch count GPUs by NVML instead, which also counts those that CUDA cannot use, and takes 0.1 ms in
+    # every step of Adam. It is for processes that are forked afterwards; none are here.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     if accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return torch.device("cuda", 0)
+        if not _is_too_old():
+            return torch.device("cuda", 0)
+        if accelerator == "gpu":
+            raise ValueError("this torch has no code for a GPU that old\ntype trainer.accelerator=cpu")
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     if accelerator in ("auto", "cpu"):
         return torch.device("cpu")
     raise ValueError(f"trainer.accelerator={accelerator}, but this machine has none\ntype trainer.accelerator=auto")
+
+
+def _is_too_old() -> bool:
+    """Say whether the GPU is older than all that torch was compiled for, such as a V100 with CUDA 13."""
+    compiled = [int(found[1]) for each in torch.cuda.get_arch_list() if (found := re.match(r"sm_(\d+)", each))]
+    major, minor = torch.cuda.get_device_capability()
+    return 10 * major + minor < min(compiled, default=0)
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -1,7 +1,5 @@
 """What a run shows while it trains and when it ends: a progress bar on a terminal, plain lines elsewhere."""
 
-import os
-import sys
 import time
 from typing import Any
 
@@ -15,15 +13,6 @@ from cnnzoo.training.history import History
 WARM_UP, LOOKED_AT = 5, 20  # steps before and until the duration of a run is estimated
 LONG_SECONDS = 3600  # from which on it is said
 REFRESH_SECONDS = 0.25  # reading the loss waits for the device, so not at every step
-
-
-class RunConsole(Console):
-    """A console that does not mind when nobody reads it any more: the run goes on."""
-
-    def on_broken_pipe(self) -> None:
-        """Print to nowhere from now on."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Display(lightning.Callback):

@@ -70,7 +70,7 @@ class History(lightning.Callback):
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when the epoch's training ended."""
-        _finish_device_work()
+        _finish_work(pl_module.device)
         self._trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -80,7 +80,7 @@ class History(lightning.Callback):
         evaluated = {
             name: value for name, value in trainer.callback_metrics.items() if name.startswith(pl_module.validated_as)
         }
-        _finish_device_work()
+        _finish_work(pl_module.device)
         end = time.perf_counter()
         speed = self._images / ((self._trained or end) - self._start)
         row = {
@@ -107,6 +107,6 @@ class History(lightning.Callback):
                 file.write(text.getvalue().encode())
 
 
-def _finish_device_work() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def _finish_work(device: torch.device) -> None:
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()

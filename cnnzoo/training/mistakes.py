@@ -53,7 +53,7 @@ class Mistakes(lightning.Callback):
         images, labels = batch
         predicted, classes = outputs.argmax(1), len(self.class_names)
         self.confusion += torch.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
-        # What is right goes last, with a loss below any other. Nothing here waits for the device.
+        # What is right goes last, with a loss below any other.
         losses = F.cross_entropy(outputs.float(), labels, reduction="none").masked_fill(predicted == labels, -1)
         new: tuple[Tensor, ...] = (images, labels, predicted)
         if self._losses is not None:

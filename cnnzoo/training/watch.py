@@ -56,6 +56,10 @@ class Watch(lightning.Callback):
         """Look at the loss."""
         self._note(outputs["loss"].detach().isfinite(), trainer)
 
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Look once more, so that an epoch that came to nothing is neither evaluated nor written down."""
+        self.check(trainer)
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the epoch's loss."""
         losses = [row["train/loss"] for row in self.history.rows[-(self.patience or 0) :]]

@@ -11,28 +11,10 @@ CLASSES = ("shirt", "coat", "bag")
 def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, status="completed", **more):
     """Write the folder of a run; `more` are values of the configuration such as `model.width`, and `params`."""
     params = more.pop("params", 60_000)
-    choices = {"model": model, "optimizer": more.pop("optimizer", "adamw"), "data": more.pop("data", "fashion_mnist")}
-    if experiment := more.pop("experiment", None):
-        choices["experiment"] = experiment
-    config = {
-        "model": {"_target_": "x", "image_size": px, "width": 1.0, "hidden": 4096, "lr": {"adamw": 0.1}},
-        "data": {"resize": px, "batch_size": 64, "root": "data"},
-        "optimizer": {"lr": 0.1},
-        "trainer": {"max_epochs": 2, "limit_train_batches": 1.0},
-        "protocol": "holdout",
-        "seed": seed,
-        "label_smoothing": 0.0,
-    }
-    for key, value in more.items():
-        first, last = key.split(".")
-        config[first][last] = value
-    changed = dict(more)
     record = {
         "status": status,
         "started": "2026-11-22T07:00:00+00:00",
-        "choices": choices,
-        "config": config,
-        "changed": changed,
+        **asked_for(model, px, seed, **more),
         "protocol": "holdout",
         "precision": "bf16-mixed",
         "stem": "paper",
@@ -68,11 +50,30 @@ def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, st
     return folder
 
 
+def asked_for(model, px, seed, *, optimizer="adamw", data="fashion_mnist", experiment=None, **changed):
+    """Return what `run.json` and `sweep.json` say alike of a run."""
+    config = {
+        "model": {"_target_": "x", "image_size": px, "width": 1.0, "hidden": 4096, "lr": {"adamw": 0.1}},
+        "data": {"resize": px, "batch_size": 64, "root": "data"},
+        "optimizer": {"lr": 0.1},
+        "trainer": {"max_epochs": 2, "limit_train_batches": 1.0},
+        "protocol": "holdout",
+        "seed": seed,
+        "label_smoothing": 0.0,
+    }
+    for key, value in changed.items():
+        first, last = key.split(".")
+        config[first][last] = value
+    choices = {"model": model, "optimizer": optimizer, "data": data}
+    choices |= {"experiment": experiment} if experiment else {}
+    return {"choices": choices, "config": config, "changed": changed}
+
+
 def write_plan(folder, cells):
     """Write the plan of a sweep, for cells given by name: (model, px, seed, problem)."""
     plan = {
         name: {"overrides": [f"model={model}"], "model": model, "px": px, "optimizer": "adamw", "seed": seed}
-        | {"problem": problem, "params": None if problem else 5}
+        | {"problem": problem, "params": None if problem else 5, **asked_for(model, px, seed)}
         for name, (model, px, seed, problem) in cells.items()
     }
     folder.mkdir(parents=True, exist_ok=True)

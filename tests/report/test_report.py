@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +163,14 @@ def test_rows_that_pool_more_than_seeds_are_named(tmp_path):
     assert "pooled over" not in notes_of(tmp_path)
 
 
+def test_seeds_that_are_still_to_do_are_nothing_but_seeds(tmp_path):
+    write_plan(tmp_path, {f"{seed}": ("lenet", 28, seed, None) for seed in range(3)})
+    write_run(tmp_path / "0")
+    (row,) = table_of(tmp_path)
+    assert (row["seeds"], row["status"]) == ("1/3", "2 to do")
+    assert "pooled over" not in notes_of(tmp_path)
+
+
 def test_what_was_not_run_is_blank_and_what_cannot_be_is_said(tmp_path):
     cells = {
         "done": ("lenet", 28, 0, None),
@@ -211,6 +220,35 @@ def test_times_are_compared_only_on_the_same_device(tmp_path):
     assert table_of(tmp_path, baseline="alexnet")[1].get("time saved") is None
 
 
+@pytest.mark.parametrize(
+    ("other", "comparable"),
+    [
+        ({}, True),
+        ({"trainer.max_epochs": 5}, True),
+        ({"data.batch_size": 128}, True),
+        ({"trainer.limit_train_batches": 100}, False),
+        ({"trainer.limit_train_batches": 0.5}, False),
+        ({"data": "synthetic"}, False),
+    ],
+)
+def test_times_are_compared_only_of_as_many_images(other, comparable, tmp_path):
+    write_run(tmp_path / "a", model="alexnet", seconds=20)
+    write_run(tmp_path / "b", model="nin", seconds=2, **other)
+    assert table_of(tmp_path, baseline="alexnet")[1].get("time saved") == ("90.0%" if comparable else None)
+    figures = {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
+    assert ("accuracy-time" in figures) is comparable
+    assert ("times are not all of one device" in notes_of(tmp_path)) is not comparable
+
+
+def test_batches_are_as_many_images_as_they_have(tmp_path):
+    limits = {"a": (100, 64), "b": (50, 128), "c": (100, 128)}
+    for model, (limit, size) in limits.items():
+        more = {"trainer.limit_train_batches": limit, "data.batch_size": size}
+        write_run(tmp_path / model, model=model, seconds=20 if model == "a" else 2, **more)
+    rows = {row["model"]: row.get("time saved") for row in table_of(tmp_path, baseline="a")}
+    assert rows == {"a": "", "b": "90.0%", "c": ""}
+
+
 def test_a_run_that_was_moved_is_timed_on_no_other(tmp_path):
     write_run(tmp_path / "a", model="alexnet", seconds=20)
     record = read_record(write_run(tmp_path / "b", model="nin", seconds=2))
@@ -227,7 +265,7 @@ def test_an_answer_leaves_no_row_out_because_of_its_device(language, tmp_path):
     answer = next(
         block.text for block in make_report([tmp_path], language=language).blocks if isinstance(block, Paragraph)
     )
-    assert {"en": "not timed on the baseline's device", "zh": "计时设备与基准不同"}[language] in answer
+    assert {"en": "timed on another device", "zh": "计时设备或每轮图像数与基准不同"}[language] in answer
 
 
 def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
@@ -298,6 +336,16 @@ def test_a_pivot_has_a_column_for_each_value(tmp_path):
     assert ["lenet", "10.0", "10.0"] in texts(seconds.columns, seconds.rows)
 
 
+def test_a_pivot_as_csv_has_the_deviations_too(tmp_path):
+    for px, seed in ((28, 0), (28, 1), (96, 0)):
+        write_run(tmp_path / f"{px}-{seed}", px=px, seed=seed, acc=0.8 + seed / 10)
+    text = render(make_report([tmp_path], rows=["model"], pivot="data.resize"), "csv")
+    first = next(csv.DictReader(io.StringIO(text)))
+    assert (first["figure"], float(first["28"])) == ("test acc", pytest.approx(0.85))
+    assert float(first["28_std"]) == pytest.approx(0.1 / 2**0.5)
+    assert first["96_std"] == ""
+
+
 def test_below_every_table_stands_how_its_figures_were_made(tmp_path):
     write_run(tmp_path / "a")
     notes = notes_of(tmp_path)
@@ -356,6 +404,22 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
     assert not [block for block in blocks if isinstance(block, Paragraph)]
     assert isinstance(blocks[0], Heading)
     assert blocks[0].text.startswith("Question")
+
+
+@pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
+def test_the_draft_speaks_of_the_questions_own_baseline(question):
+    def paragraphs(**options):
+        return [block.text for block in make_report([question], **options).blocks if isinstance(block, Paragraph)]
+
+    assert paragraphs(baseline="googlenet") == paragraphs() != []
+    assert paragraphs(baseline="alexnet") == []
+
+
+def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
+    runs = ((224, {"model.width": 0.25}), (96, {"model.width": 0.5}), (224, {"model.width": 0.5, "model.hidden": 8}))
+    for number, (px, more) in enumerate(runs):
+        write_run(tmp_path / f"{number}", model="vgg11", px=px, experiment="vgg_resolution", **more)
+    assert "compared with vgg11 224 width=0.25;" in notes_of(tmp_path)
 
 
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
@@ -417,6 +481,7 @@ def test_the_page_needs_nothing_else_and_its_ids_are_its_own(question):
     assert text.count("<svg") == len(make_report([question]).figures) == 5
 
 
+@pytest.mark.parametrize("question", ["vgg_resolution"], indirect=True)
 def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(question, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     document = make_report([question])
@@ -433,6 +498,16 @@ def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(question,
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
 
+def test_a_report_may_go_where_one_is(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for number, name in ((1, "here"), (2, "here-2")):
+        write_run(tmp_path / f"{number}" / "a", px=28 * number, status="failed")
+        (written,) = save(make_report([tmp_path / f"{number}"]), "csv", Path())
+        assert written.resolve() == tmp_path / name / "report.csv"
+
+
+@pytest.mark.parametrize("question", ["vgg_resolution"], indirect=True)
 def test_the_same_runs_make_the_same_files(question, tmp_path_factory):
     first, second = (tmp_path_factory.mktemp("report") for _ in range(2))
     for folder in (first, second):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.record import write_record
-from cnnzoo.sweep.cell import BUSY
 
 FAULTY = 1  # the seed of the cell that misbehaves
 
@@ -23,14 +23,16 @@ def main(config, folder: Path, slots, gpu) -> None:
                 file.write(f"{folder.name}\n")
             _run(config, folder)
     except Timeout:
-        sys.exit(BUSY)
+        sys.exit(AGAIN_LATER)
 
 
 def _run(config, folder: Path) -> None:
-    record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
-    write_record(folder, record)
     told = folder.parent / "fault"
     fault = told.read_text() if told.exists() and config.values["seed"] == FAULTY else "none"
+    if fault == "refused":  # before anything is written
+        sys.exit(USER_ERROR)
+    record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
+    write_record(folder, record)
     time.sleep(float(fault.removeprefix("sleep ")) if fault.startswith("sleep") else 0)
     match fault:
         case "raise":

@@ -12,10 +12,10 @@ from filelock import FileLock
 
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import launcher
-from cnnzoo.sweep.driver import cells_to_do
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.launcher import Launcher
+from cnnzoo.sweep.plan import cells_to_do
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
 
@@ -68,6 +68,17 @@ def test_a_fault_costs_one_cell_and_is_named(fault, trial, grid, count):
     assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
     assert len(starts(folder)) == 4
     count("T11")
+
+
+def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
+    cells, folder = grid
+    (folder.path / cells[1].name).mkdir()
+    stopped = {"status": "preempted", "metrics": {}, "seconds": {}}
+    fake_cells.write_record(folder.path / cells[1].name, stopped)
+    (folder.path / "fault").write_text("refused")
+    run(cells, folder)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "preempted", "completed"]
+    assert f"note: {cells[1].name} is preempted, and then its process ended with exit code 2" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("slots", [2, 3])
@@ -137,7 +148,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from cnnzoo.sweep import cell, launcher
-from cnnzoo.sweep.driver import cells_to_do
+from cnnzoo.sweep.plan import cells_to_do
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from tests.sweep import fake_cells

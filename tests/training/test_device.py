@@ -44,11 +44,29 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
 def test_the_best_device_there_is(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_100", "sm_75", "sm_90a", "compute_120"])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     assert [choose_device(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
     with pytest.raises(ValueError, match="accelerator=gpu, but this machine has none"):
         choose_device("gpu")
+
+
+def test_a_gpu_that_torch_has_no_code_for_is_not_chosen(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_100"])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+    assert choose_device("auto") == CPU
+    with pytest.raises(ValueError, match="no code for a GPU that old"):
+        choose_device("gpu")
+
+
+def test_gpus_are_counted_by_what_cuda_can_use(monkeypatch):
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as Lightning leaves it
+    choose_device("cpu")
+    assert not torch.cuda._nvml_based_avail()
 
 
 def test_device_and_memory_are_told():

@@ -84,6 +84,10 @@ def test_on_an_accelerator_it_looks_now_and_then_and_before_saving(monkeypatch):
     assert looks == [0, 25, 50]
     assert not watch._fine  # what was seen at step 3 is not forgotten
     assert watch_module.EVERY == 25
+    monkeypatch.undo()
+    trainer.strategy.optimizers = [torch.optim.SGD([torch.zeros(1)], lr=0.1)]
+    with pytest.raises(RunEnded, match="not finite any more"):  # before the epoch is evaluated
+        watch.on_validation_start(trainer, None)
 
 
 class FakeScaler:

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: env train test test-slow test-faults bench lint format
+.PHONY: env train test test-slow test-faults test-gpu bench lint format
 
 env: .venv/.installed
 
@@ -31,6 +31,9 @@ test-faults: env
 
 test-slow: env
 	$(BIN)/pytest -m slow $(ARGS)
+
+test-gpu: env
+	$(BIN)/pytest -m gpu $(ARGS)
 
 bench: env
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,3 +1,4 @@
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from cnnzoo.data.images import Images
 from cnnzoo.errors import UserError
 
 ROOT = CONF.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-# make train | test | test-slow | test-faults | bench | lint | env    ARGS="model=lenet data.resize=28" adds overrides to make train.
+# make train | test | test-slow | test-faults | test-gpu | bench | lint | format | env
+# ARGS="..." is handed on: overrides to train, such as ARGS="model=lenet data.resize=28", options to the others.
 # PYTHON=python3.12 chooses the interpreter of a new environment (3.11 to 3.13).
 PYTHON ?= python3
 BIN := .venv/bin

@@ -36,16 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md is also for the screen")
     cell = verbs.add_parser("cell", help="run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
     cell.add_argument("overrides", nargs=1, metavar="FOLDER", help="the cell's folder")
-    prediction = verbs.add_parser("predict", help="what a trained net says of your own pictures")
+    prediction = verbs.add_parser(
+        "predict",
+        help="what a trained net says of your own pictures",
+        usage="python -m cnnzoo predict [--invert] RUN PICTURE [PICTURE ...]",
+    )
     prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
     maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
     maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs")
-    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images")
+    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images (0,1,2)")
     maps.add_argument(
         "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
     )
-    maps.add_argument("--save", metavar="DIR", type=Path, default=Path("outputs") / "maps")
+    maps.add_argument("--save", metavar="DIR", type=Path, default=Path("outputs") / "maps", help="outputs/maps")
     report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
     report.add_argument("overrides", nargs="+", metavar="FOLDER", help="of sweeps, or of any runs, such as outputs")
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
@@ -53,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
     report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies from this on, such as 0.85")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
-    report.add_argument("--format", choices=("md", "csv", "latex", "html"), default="md")
-    report.add_argument("--lang", choices=("en", "zh"), default="en")
+    report.add_argument(
+        "--format", choices=("md", "csv", "latex", "html"), default="md", help="md is also for the screen"
+    )
+    report.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
     report.add_argument("--save", metavar="DIR", type=Path, help="write it there, with the figures as SVG, PDF and PNG")
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:

@@ -194,7 +194,7 @@ RULES = {
     "scheduler.warmup": FRACTION,
     "scheduler.gamma": POSITIVE,
     "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
-    "model.width": POSITIVE,
+    "model.width": Rule("a number above 0, at most 100", lambda value: _number(value) and 0 < value <= 100),
     "model.dropout": FRACTION,
     "trainer.max_epochs": _whole_from(1),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),

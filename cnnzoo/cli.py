@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
 from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve, schema
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
-from cnnzoo.record import holds_run
+from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, read_run, resume_command
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
@@ -175,6 +175,8 @@ class Preflight(Callback):
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
                 refuse_grid(config.hydra.runtime.choices)
                 warn_of_repeats(config.hydra.overrides.task)
+                if config.resume is not None and any("hydra.run.dir=" in each for each in config.hydra.overrides.hydra):
+                    raise UserError("a run goes on in its own folder\nleave hydra.run.dir out")
                 run_config = asked_for(config)
                 check_config(run_config)
                 if config.resume is not None:
@@ -207,7 +209,7 @@ def check_folder(name: str, *, resume: bool) -> None:
     """Check that a run can be written to the folder `name` and, unless it is to go on, would not overwrite another.
 
     Raises:
-        UserError: it has no name, holds a run, or cannot be created or written.
+        UserError: it has no name, holds a run or something else's files, or cannot be created or written.
     """
     if not name:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
@@ -217,13 +219,16 @@ def check_folder(name: str, *, resume: bool) -> None:
             raise UserError(
                 f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(folder)}"
             )
+        if not resume and (others := foreign_files(folder)):
+            raise UserError(
+                f"{folder} has {', '.join(others)} of something else\ntype hydra.run.dir=DIR with a new folder"
+            )
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"1")
     except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror}\ntype hydra.run.dir=DIR with another folder"
-        ) from error
+        remedy = "make it writable" if resume else "type hydra.run.dir=DIR with another folder"
+        raise UserError(f"cannot write to {folder}: {error.strerror}\n{remedy}") from error
 
 
 def warn_of_repeats(overrides: list[str]) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from cnnzoo.errors import UserError
 
@@ -24,10 +24,9 @@ FILE_NAME = "run.json"
 HISTORY = "metrics.csv"
 CONFUSION = "confusion.csv"
 ONNX = "model.onnx"
+CONFIG = "config.yaml"
 UNFINISHED = ".tmp"
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
-
-Status = Literal["running", "completed", "failed", "stuck", "diverged", "preempted"]
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -79,6 +78,13 @@ def holds_run(folder: Path) -> bool:
     if not isinstance(record, dict):
         return True
     return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return which files in `folder` a run would overwrite though no run has made them."""
+    if (folder / FILE_NAME).exists():
+        return []
+    return [name for name in (HISTORY, CONFUSION, CONFIG, ONNX) if (folder / name).exists()]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

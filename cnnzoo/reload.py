@@ -15,7 +15,7 @@ from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
-ACCELERATOR = "trainer.accelerator"
+ELSEWHERE = ("trainer.accelerator", "data.root")  # another machine has others
 SHELL = set('"$`\\!')  # what is special to a shell between double quotes
 
 
@@ -81,15 +81,15 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         UserError: an override is about something else.
     """
     for override in overrides:
-        if _group(override) not in LATER_KEYS and not override.startswith(f"{ACCELERATOR}="):
+        if _group(override) not in LATER_KEYS and override.partition("=")[0] not in ELSEWHERE:
             raise UserError(
                 f"a run goes on as it was, and '{override}' would change it\n"
-                f"type resume=DIR alone, or with {ACCELERATOR} or keys of {', '.join(LATER_KEYS)}"
+                f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}"
             )
-    changed = compose_config(overrides).values
+    changed = compose_config([f"data={config.choices['data']}", *overrides]).values
     later = {key: changed[key] for override in overrides if (key := _group(override)) in LATER_KEYS}
-    if any(override.startswith(f"{ACCELERATOR}=") for override in overrides):  # this machine may have another
-        later["trainer"] = config.values["trainer"] | {"accelerator": changed["trainer"]["accelerator"]}
+    for group, key in (name.split(".") for override in overrides if (name := override.partition("=")[0]) in ELSEWHERE):
+        later[group] = config.values[group] | {key: changed[group][key]}
     return replace(config, values=config.values | later)
 
 

@@ -57,7 +57,9 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]
         for note in [*notes, f"going on from {path}"] if notes else []:
             print(f"note: {note}", file=sys.stderr)
         return path, progress.epochs
-    old = [set_aside(path, OLD).name for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
+    left = [path for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
+    left += [run_dir / HISTORY] if rows else []
+    old = [set_aside(path, OLD).name for path in left]
     kept = f"; what there was is kept as {', '.join(old)}" if old else ""
     for note in [*notes, f"starting from the beginning{kept}"] if notes or old else []:
         print(f"note: {note}", file=sys.stderr)

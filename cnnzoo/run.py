@@ -24,7 +24,7 @@ from cnnzoo.console import RunConsole
 from cnnzoo.disk import check_space, is_unwritable
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
-from cnnzoo.record import git_state, holds_run, package_versions, read_record, write_record
+from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
@@ -71,7 +71,7 @@ class Facts:
 def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int = 1) -> dict[str, Any]:
     """Train, validate and test one net; write everything into `run_dir` and return the record.
 
-    With `resume`, a run that is there already goes on after its last finished epoch, and a completed one is left alone.
+    With `resume`, a run that is there already goes on where it was stopped, and a completed one is left alone.
     `slots` is how many runs share the machine, for the record: their timings are not those of one alone.
 
     Raises:
@@ -86,7 +86,8 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
             return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
     except Stopped as stopped:
-        print(f"{stopped}; to go on: {resume_command(run_dir)}", file=sys.stderr)
+        begun = (run_dir / FILE_NAME).exists()
+        print(f"{stopped}; to go on: {resume_command(run_dir)}" if begun else stopped, file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except Timeout:
         raise BusyError(
@@ -196,7 +197,7 @@ def _recorded_run(
         record["earlier"] = earlier
     check_space(run_dir, facts.params)
     write_record(run_dir, record)
-    (run_dir / "config.yaml").write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
+    (run_dir / CONFIG).write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
     data = build_data(config)
 
     def finish(status: str, error: str | None = None) -> None:

@@ -43,6 +43,7 @@ REFUSED = {
     "~trainer.max_epochs": "trainer.max_epochs must be a whole number, at least 1 (got nothing)",
     "model=mlp model.hidden=[-5]": "model.hidden must be a list of whole numbers, at least 1 (got [-5])",
     "model=mlp model.hidden=[abc]": "model.hidden must be a list of whole numbers, at least 1 (got ['abc'])",
+    "model=vgg11 model.width=1e308": "model.width must be a number above 0, at most 100 (got 1e+308)",
     "model.padding=-3": "model.padding must be a whole number, at least 0 (got -3)",
     "scheduler=step scheduler.milestones=[7]": "scheduler.milestones must be a list of shares between 0 and 1",
     "data=synthetic data.num_train=24": "data.num_train must be a whole number, at least 120 (got 24)",

@@ -43,6 +43,8 @@ REFUSED = [
     (["hydra.run.dir=" + 300 * "a"], ["cannot write to", "File name too long"], True),
     (["data.resize=8"], ["lenet needs data.resize >= 12", "type data.resize=12"], True),
     (["hydra.run.dir=/dev/null/run"], ["cannot write to /dev/null/run", "type hydra.run.dir=DIR"], True),
+    (["resume=old", "hydra.run.dir=new"], ["goes on in its own folder", "leave hydra.run.dir out"], True),
+    (["hydra.run.dir=mine"], ["mine has config.yaml of something else", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=old"], ["old already holds a run", "type hydra.run.dir=DIR"], True),
     (["data.resize=15", "model.padding=0"], ["at stage2; this net needs data.resize >= 16"], False),
     (
@@ -135,13 +137,17 @@ def test_a_mistake_is_answered_in_words_and_leaves_nothing_behind(tmp_path, with
     for folder in ("old", "outer/date"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "run.json").write_text("{}")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.yaml").write_text("precious")
+    before = sorted(tmp_path.rglob("*"))
     result = train(*overrides, cwd=tmp_path, **(without_torch if fast else {}))
     assert result.returncode == 2, result.stderr
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")
     assert len(result.stderr.splitlines()) <= 6
     assert all(part in result.stderr for part in answer), result.stderr
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["date", "old", "outer", "run.json", "run.json"]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "mine" / "config.yaml").read_text() == "precious"
 
 
 def test_the_traceback_is_there_for_who_wants_it(tmp_path):

@@ -75,13 +75,16 @@ def test_a_record_that_cnnzoo_did_not_write_is_refused(kind, finished, tmp_path)
     assert str(refused.value).count("\n") <= 5
 
 
-def test_only_what_does_not_change_the_figures_can_be_changed(finished):
-    config, _ = read_run(str(finished))
+def test_only_what_does_not_change_the_figures_can_be_changed(finished, tmp_path):
+    config, fashion = read_run(str(finished))[0], compose_config([])
     changed = change_later_keys(config, ["checkpoint.every_minutes=5", "export=onnx"])
     assert changed.values == config.values | {"checkpoint": {"every_minutes": 5}, "export": "onnx"}
     assert changed.hash8 == config.hash8
     moved = change_later_keys(config, ["trainer.accelerator=cpu"])
     assert moved.values == config.values | {"trainer": config.values["trainer"] | {"accelerator": "cpu"}}
+    (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "choices": fashion.choices, "config": fashion.values}))
+    elsewhere = change_later_keys(read_run(str(tmp_path))[0], ["data.root=elsewhere"])
+    assert elsewhere.values == fashion.values | {"data": fashion.values["data"] | {"root": "elsewhere"}}
     with pytest.raises(UserError, match="'seed=3' would change it"):
         change_later_keys(config, ["seed=3"])
 

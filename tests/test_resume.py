@@ -315,6 +315,8 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(names, 
         assert f"{name} is damaged, and is now called {name}.corrupt" in words
         assert (tmp_path / "checkpoints" / f"{name}.corrupt").exists()
     assert re.search(said, words)
+    if "starting from the beginning" in words:
+        assert len((tmp_path / "metrics.csv.old").read_text().splitlines()) == 3  # the epochs that it had
 
 
 def test_a_run_that_starts_over_and_is_killed_again_does_not_go_on_from_what_it_had_before(whole, steps, tmp_path):

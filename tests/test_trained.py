@@ -155,6 +155,17 @@ def test_files_that_are_no_pictures_are_named(content, words, tmp_path):
         read_photo(path)
 
 
+def test_a_picture_that_is_too_large_is_named_before_it_is_decoded(tmp_path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "x.png")
+    with pytest.raises(UserError, match="exceeds limit"):
+        read_photo(tmp_path / "x.png")
+
+
+def test_a_large_picture_is_kept_small(tmp_path):
+    Image.new("L", (4096, 1024)).save(tmp_path / "x.png")
+    assert read_photo(tmp_path / "x.png").size == (2048, 512)
+
+
 def test_whatever_a_decoder_raises_is_answered_in_words(tmp_path, monkeypatch):
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     monkeypatch.setattr(PngImageFile, "load", lambda self: (_ for _ in ()).throw(RuntimeError("cannot decode")))

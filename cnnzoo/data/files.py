@@ -62,7 +62,7 @@ def load_files(root: Path, files: tuple[File, ...] = FILES) -> dict[str, Found]:
     they are complete. Any number of processes may call this at once: one of them fetches.
 
     Raises:
-        UserError: files are missing and no source has them, or `root` cannot be written.
+        UserError: files are missing and no source has them, `root` cannot be written, or holds another data set.
     """
     try:
         found = {file.name: here for file in files if (here := _find(root, file))}
@@ -70,6 +70,7 @@ def load_files(root: Path, files: tuple[File, ...] = FILES) -> dict[str, Found]:
             return found
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", timeout=LOCK_SECONDS):
+            _refuse_another(root, files)
             for file in files:  # once more: another process may have fetched them while this one waited
                 if file.name not in found and (here := _find(root, file, set_aside=True)):
                     found[file.name] = here
@@ -101,6 +102,16 @@ def _find(root: Path, file: File, *, set_aside: bool = False) -> Found | None:
             path.rename(aside)
             log.warning("%s is damaged (%s): set aside as %s and fetched again", path, fault, aside.name)
     return None
+
+
+def _refuse_another(root: Path, files: tuple[File, ...]) -> None:
+    """Leave another data set alone: MNIST's files have the same names and sizes."""
+    for folder in (root, root / "FashionMNIST" / "raw"):
+        here = [next((path for path in _candidates(folder, file.name) if path.is_file()), None) for file in files]
+        found = [(file, _content(path)) for file, path in zip(files, here, strict=True) if path]
+        whole = len(found) == len(files) and all(len(data) == file.size for file, data in found)
+        if whole and all(file.fault(data) for file, data in found):
+            raise UserError(f"the files in {folder} are of another data set, such as MNIST\ntype data.root=DIR")
 
 
 def _candidates(root: Path, name: str) -> Iterator[Path]:

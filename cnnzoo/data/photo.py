@@ -16,15 +16,16 @@ BRIGHT = 128  # a background above it is taken for one that has to be inverted
 
 
 def read_photo(path: Path) -> Image.Image:
-    """Return the picture in the file at `path`, upright.
+    """Return the picture in the file at `path`, upright, and no larger than needed.
 
     Raises:
         UserError: there is none that can be read.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
+        with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return ImageOps.exif_transpose(picture.copy())
+            with Image.open(path) as picture:
+                return _shrink(ImageOps.exif_transpose(picture.copy()))
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
     except Exception as error:  # Pillow's decoders raise errors of a dozen kinds
@@ -41,9 +42,7 @@ def to_pixels(picture: Image.Image, size: int, *, invert: bool = False) -> Tenso
         size: pixels.
         invert: make what is bright dark, for pictures with a bright background.
     """
-    picture = _to_eight_bits(picture)
-    if max(picture.size) > LARGE:  # padding makes a square of it
-        picture = ImageOps.contain(picture, (LARGE, LARGE))
+    picture = _shrink(picture)
     background = "white" if invert else "black"
     canvas = Image.new("RGBA", picture.size, background)
     grey = Image.alpha_composite(canvas, picture.convert("RGBA")).convert("L")
@@ -53,9 +52,16 @@ def to_pixels(picture: Image.Image, size: int, *, invert: bool = False) -> Tenso
 
 def has_bright_background(picture: Image.Image) -> bool:
     """Say whether most of the picture's edge is bright."""
-    pixels = np.array(Image.alpha_composite(Image.new("RGBA", picture.size), _to_eight_bits(picture).convert("RGBA")))
+    pixels = np.array(Image.alpha_composite(Image.new("RGBA", picture.size), picture.convert("RGBA")))
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return bool(np.median(edge[:, :3].mean(1)) > BRIGHT)
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
+    picture = _to_eight_bits(picture)
+    if max(picture.size) > LARGE:  # padding makes a square of it
+        picture = ImageOps.contain(picture, (LARGE, LARGE))
+    return picture
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:

@@ -30,11 +30,14 @@ class InceptionV3(ConvNet):
     Deviations, all as in the authors' code:
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
           stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
+        * auxiliary loss: paper no weight given; here 0.4.
         * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.
     """
+
+    aux_weight = 0.4
 
     def __init__(
         self, *, in_channels: int, num_classes: int, image_size: int, stem: str, aux_heads: bool, dropout: float

@@ -67,8 +67,9 @@ class ImageClassifier(lightning.LightningModule):
             return self._step(self.net(images), labels, "train", self.label_smoothing)
         logits, auxiliary = self.net.training_logits(images)  # type: ignore[operator]
         loss = self._step(logits, labels, "train", self.label_smoothing)
-        weight = float(self.net.aux_weight)  # type: ignore[arg-type]
-        return loss + weight * sum(F.cross_entropy(each.float(), labels) for each in auxiliary)
+        weight, smoothing = float(self.net.aux_weight), self.label_smoothing  # type: ignore[arg-type]
+        losses = [F.cross_entropy(each.float(), labels, label_smoothing=smoothing) for each in auxiliary]
+        return loss + weight * sum(losses)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add one batch to the epoch's figures."""

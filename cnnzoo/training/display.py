@@ -1,5 +1,6 @@
 """What a run shows while it trains and when it ends: a progress bar on a terminal, plain lines elsewhere."""
 
+import shlex
 import time
 from typing import Any
 
@@ -88,7 +89,7 @@ class Display(lightning.Callback):
             hours = f"{seconds / 3600:,.0f} h" if seconds > 10 * 3600 else f"{seconds / 3600:.1f} h"
             self.console.print(
                 f"note: about {hours} on this device, {epoch_seconds / 60:,.0f} minutes an epoch; "
-                "a smaller data.resize or model.width, or trainer.max_epochs, takes less",
+                "a smaller data.resize or trainer.max_epochs takes less",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -117,7 +118,7 @@ def print_summary(record: dict[str, Any], folder: str, console: Console) -> None
         ("in total", f"{record['seconds']['total']:.0f} s on {record['device']}, {record['precision']}"),
         ("parameters", f"{record['params']:,}"),
         ("folder", folder),
-        ("look", f"tensorboard --logdir {'outputs' if folder.startswith('outputs/') else folder}"),
+        ("look", f"tensorboard --logdir {'outputs' if folder.startswith('outputs/') else shlex.quote(folder)}"),
     ]
     lines = [f"{name:<15}{text}" for name, text in rows]
     console.print("\n".join(["", record["name"], *lines]), markup=False, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ class History(lightning.Callback):
 
     Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, `train/grad_norm` (the mean
     over the steps), then `val/loss` and `val/acc` (under the course's protocol `test/loss` and `test/acc`), `lr` (at
-    the end of the epoch), `seconds` (of the epoch, its evaluation included, writing checkpoints not) and
+    the end of the epoch), `seconds` (of the epoch, its evaluation included, the checkpoint behind it not) and
     `images_per_second` (of training alone).
 
     Attributes:

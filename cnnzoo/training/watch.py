@@ -69,7 +69,7 @@ class Watch(lightning.Callback):
             raise RunEnded(
                 "stuck",
                 f"the training loss has not left that of guessing ({self.chance:.3f}) in {self.patience} epochs\n"
-                f"type another optimizer.lr (it is {_rate(trainer):g}), model.init or model.norm, "
+                f"type another optimizer.lr (it is {_rate(trainer):g}) or model.init, "
                 "or watch.patience=N to wait longer",
             )
 

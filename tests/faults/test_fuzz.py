@@ -33,6 +33,8 @@ def type_in(program, arguments, capsys):
     """Do what `python <program>.py <arguments>` does, without training; return the exit code and what was said."""
     GlobalHydra.instance().clear()
     cli.Preflight.reached = False
+    cli.typed.clear()
+    cli.kept_back.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{program.__name__}.py", *arguments])
         patch.setenv(cli.DEBUG, "0")  # and as it was, afterwards
@@ -40,7 +42,7 @@ def type_in(program, arguments, capsys):
         for name in ("_fetch_data", "_run", "_hand_over", "_finish"):
             patch.setattr(driver, name, lambda *_: None)
         try:
-            cli.run(program.main)
+            cli.run(program.main, grid=program is sweep)
             code = 0
         except SystemExit as exited:
             code = exited.code or 0

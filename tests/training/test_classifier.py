@@ -55,6 +55,30 @@ def test_the_next_epoch_starts_from_nothing(classifier):
     assert figures["train/grad_norm"] == 3.0
 
 
+class TwoHeaded(nn.Module):
+    """Two auxiliary heads, which only say what they are told."""
+
+    aux = ("first", "second")
+    aux_weight = 0.3
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def training_logits(self, images):
+        return self.logits[0], [*self.logits[1:]]
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_the_loss_of_auxiliary_heads_is_added_by_their_weight(label_smoothing):
+    _, labels = batch()
+    logits = torch.randn(3, len(labels), 3)
+    classifier = classifier_with(label_smoothing=label_smoothing)
+    classifier.net = TwoHeaded(logits)
+    own, first, second = (F.cross_entropy(each, labels, label_smoothing=label_smoothing) for each in logits)
+    torch.testing.assert_close(classifier.training_step((None, labels), 0), own + 0.3 * (first + second))
+
+
 def test_label_smoothing_is_for_training_only():
     classifier = classifier_with(label_smoothing=0.2)
     images, labels = batch()

@@ -49,8 +49,12 @@ class Question:
     def baseline(self, rows: Sequence[Row]) -> str | None:
         """Return the label of the row that the others are compared with, or None if there is none."""
         candidates = [row for row in rows if row["model"] == self.model]
-        ranks = [(len((row.get("settings") or "").split()), -row["data.resize"]) for row in candidates]
-        return candidates[ranks.index(min(ranks))]["label"] if candidates else None
+
+        def rank(row: Row) -> tuple[int, int]:
+            return len((row.get("settings") or "").split()), -row["data.resize"]
+
+        plain = min(candidates, key=rank, default=None)
+        return plain["label"] if plain else None
 
     def paragraphs(
         self, rows: Sequence[Row], baseline: Row | None, at_least: float | None, language: Language

@@ -80,7 +80,8 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         SystemExit: Ctrl-C was pressed, or a signal came (130, 143); the run is saved.
     """
     start = time.perf_counter()
-    facts = check(config)
+    completed = resume and holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
+    facts = check(config, here=not completed)  # one that was trained on a GPU may be exported without
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
@@ -105,7 +106,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
 def check(config: RunConfig, *, here: bool = True) -> Facts:
     """Build the net without its weights, its optimizer and its scheduler, and return what that tells.
 
-    With `here` false the run will be on another machine, whose device and number format are not known yet.
+    With `here` false the run was or will be on another machine, whose device and number format are not known here.
 
     Raises:
         UserError: one of them cannot be built as the configuration has it.

@@ -89,6 +89,17 @@ def test_only_what_does_not_change_the_figures_can_be_changed(finished, tmp_path
         change_later_keys(config, ["seed=3"])
 
 
+def test_a_run_that_a_gpu_completed_is_no_mistake_where_there_is_none(finished, tmp_path, capsys):
+    record = read_record(finished)
+    record["config"]["trainer"] |= {"accelerator": "gpu", "precision": "16-mixed"}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert train(read_run(str(tmp_path))[0], tmp_path, resume=True) == record
+    assert "is completed, with a test accuracy of" in capsys.readouterr().out
+    (tmp_path / "run.json").write_text(json.dumps(record | {"status": "preempted"}))
+    with pytest.raises(UserError, match="this machine has none"):
+        train(read_run(str(tmp_path))[0], tmp_path, resume=True)
+
+
 def test_the_command_goes_on_with_a_run(tmp_path):
     def command(*arguments):
         options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -196,6 +196,7 @@ RULES = {
     "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
     "model.width": Rule("a number above 0, at most 100", lambda value: _number(value) and 0 < value <= 100),
     "model.dropout": FRACTION,
+    "model.scale": POSITIVE,
     "trainer.max_epochs": _whole_from(1),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
     "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),

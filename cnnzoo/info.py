@@ -12,7 +12,7 @@ import torch
 
 from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
-from cnnzoo.build import build
+from cnnzoo.build import build, build_net
 from cnnzoo.checks import MAX_FAULTS, check_config, refuse_grid
 from cnnzoo.config import RunConfig, compose_config, expand, options
 from cnnzoo.errors import UserError
@@ -188,8 +188,7 @@ def _on_meta(config: RunConfig) -> ConvNet:
     """
     try:
         with torch.device("meta"):
-            net = build(config.net_arguments)
+            return build_net(config)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{config.choices['model']}: {str(error).splitlines()[0]}") from error
-    assert isinstance(net, ConvNet)
-    return net
+        reason = str(error).splitlines()[0] if isinstance(error, RuntimeError) else error
+        raise UserError(f"{config.choices['model']}: {reason}") from error

@@ -71,6 +71,11 @@ def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
     ]
 
 
+def test_auxiliary_heads_keep_the_small_stem_until_the_papers_leaves_them_enough(capsys):
+    rows = table(capsys, "model=googlenet", "model.aux_heads=true", "data.resize=64,65")
+    assert [(row["stem"], row["min_size"]) for row in rows] == [("small", "17"), ("paper", "17")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -86,6 +91,18 @@ def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
         (["model=lenet,mlp", "seed=interval(0,1)"], "'seed=interval(0,1)' has no list of values"),
         (["model=alexnet", "model.hidden=99999999999999"], "alexnet: "),
         (["model=densenet", "model.blocks=[9,9,9,9,9,9,9,9,9,9,9,9]"], "this net needs larger ones than there can be"),
+        (
+            ["model=densenet", "model.blocks=[]"],
+            "densenet: model.blocks must be one number or more\ntype model.blocks=",
+        ),
+        (["model=vgg11", "model.blocks=[1,1]"], "vgg11: model.blocks must be 5 numbers\ntype model.blocks=[1,1,2,2,2]"),
+        (
+            ["model=alexnet_2012", "model.width=0.3"],
+            "29, 77, 115, 115, 77 channels cannot be divided into model.groups",
+        ),
+        (["model=lenet", "model.init=he"], "lenet: model.init must be one of"),
+        (["model=inception_resnet_v1", "model.scale=0"], "model.scale must be a number above 0"),
+        (["model=inception_v3", "data.resize=96", "model.aux_heads=true"], "or data.resize=299"),
         (["model=lenet", "--fast"], "info has no --fast"),
         (["model=lenet", "--format", "xls"], "invalid choice: 'xls'"),
     ],

@@ -22,7 +22,7 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.dim() == 4 and max(output.shape[2:]) > 1:
-            maps[name] = output.detach().float()
+            maps[name] = output.detach().to(torch.float32, copy=True)  # the next layer may work in place
 
     handles = [module.register_forward_hook(partial(keep, name)) for name, module in stages.named_children()]
     modes = {module: module.training for module in net.modules()}
@@ -38,7 +38,10 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def first_filters(net: nn.Module) -> Tensor | None:
-    """Return the weights of the first convolution, (filters, channels, height, width), or None if there is none."""
-    convolutions = (module for module in net.modules() if isinstance(module, nn.Conv2d))
+    """Return the weights of the first convolution, (filters, channels, height, width), or None if there is none.
+
+    It is looked for in `net.features`, or in the net itself if it has none.
+    """
+    convolutions = (module for module in getattr(net, "features", net).modules() if isinstance(module, nn.Conv2d))
     first = next(convolutions, None)
     return None if first is None else first.weight.detach().float()

@@ -103,9 +103,10 @@ def image_field(height: int, width: int) -> Field:
 def output_field(op: Any, args: Sequence[Any], inputs: Sequence[tuple[Tensor, Field]], output: Tensor) -> Field | None:
     """Return the field of `output`, which the aten operation `op` made of `inputs`, whose fields are known.
 
-    None if only their shape was used. Exact for convolution, pooling, padding with zeros, concatenation and what else
-    is in the tables below or works element by element. Of any other operation every output is taken to see every input,
-    which is exact for dense layers and global pooling, and otherwise too large rather than too small.
+    None if only their shape was used. Exact for convolution, pooling, padding with zeros, cropping, concatenation and
+    what else is in the tables below or works element by element (only pixels at the border that a stride beyond the
+    window leaves out count as seen by all units together). Of any other operation every output is taken to see every
+    input, which is exact for dense layers and global pooling, and otherwise too large rather than too small.
     """
     if op.__name__.startswith("new_") or op.__name__.endswith("_like"):
         return None
@@ -177,7 +178,7 @@ def _pad(x: Tensor, padding: Sequence[int], *value: Any) -> Axes:
 
 
 def _slice(x: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Axes:
-    if dim % 4 < 2 or (end is not None and end < x.shape[dim]):
+    if dim % 4 < 2:
         return None
     begin = (start or 0) % x.shape[dim]
     axes = [(1, 1, 0), (1, 1, 0)]

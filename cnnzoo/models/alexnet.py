@@ -28,22 +28,26 @@ class AlexNet(ConvNet):
         num_classes: number of logits.
         image_size: S, in pixels.
         stem: auto, paper (11x11, stride 4) or small.
-        padding: of the first convolution of the paper's stem, in pixels.
+        padding: of the first convolution of the paper's stem, in pixels; the small one has its own.
         width: factor on the convolutions' channels 96, 256, 384, 384, 256.
         num_convs: how many of these five convolutions there are, counted from the image: 3 to 5. The poolings stay.
         global_pool: whether each map is averaged to one value before the dense layers (Lin et al. 2014, section 3.2).
-        hidden: units of each hidden dense layer.
+        hidden: units of each hidden dense layer, if there is one.
         num_hidden: hidden dense layers; 2 in the paper, 0 leaves the output layer alone.
-        dropout: probability of dropping a hidden unit.
+        dropout: probability of dropping a hidden unit, if there is one.
         groups: in conv2, conv4 and conv5; 2 are the paper's two towers.
         lrn: whether local response normalisation follows conv1 and conv2.
 
     Deviations:
         * input: paper 224 in the text and 227 by its figures; here any size. padding=2 makes 224 what 227 is without.
+        * padding of the first convolution: the course 1 pixel; here 0. At 224 px the maps have the same size.
         * two towers: paper on two GPUs; here groups, which compute the same.
+        * initial weights: paper normal, with a deviation of 0.01, and biases of 1 in conv2, conv4, conv5 and the hidden
+          dense layers; here `model.init`, and biases of 0.
 
     Raises:
-        ValueError: an option is unknown, num_convs is not 3 to 5, or image_size is too small.
+        ValueError: an option is unknown, num_convs is not 3 to 5, the channels cannot be divided into groups, or
+            image_size is too small.
     """
 
     def __init__(
@@ -67,7 +71,13 @@ class AlexNet(ConvNet):
         self.stem = choose_stem(stem, image_size, paper_from=67)
         if not 3 <= num_convs <= len(CHANNELS):
             raise ValueError(f"model.num_convs must be 3 to {len(CHANNELS)} (got {num_convs})\ntype model.num_convs=5")
-        c1, c2, *more = (max(1, round(channels * width)) for channels in CHANNELS[:num_convs])
+        c1, c2, *more = counts = [max(1, round(channels * width)) for channels in CHANNELS[:num_convs]]
+        if any(count % groups for count in counts):
+            listed = ", ".join(map(str, counts))
+            raise ValueError(
+                f"{listed} channels cannot be divided into model.groups={groups}\n"
+                "type model.groups=1, or another model.width"
+            )
         if self.stem == "paper":
             conv1 = conv_layer(in_channels, c1, 11, stride=4, padding=padding)
         else:

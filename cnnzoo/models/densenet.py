@@ -36,7 +36,7 @@ class DenseNet(ConvNet):
         None.
 
     Raises:
-        ValueError: an option is unknown, or image_size is too small.
+        ValueError: an option is unknown, there are no blocks, or image_size is too small.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class DenseNet(ConvNet):
         else:
             self.features = stage(conv1=conv_layer(in_channels, stem_channels, 3, padding=1, norm="batch", bias=course))
         channels = stem_channels
+        if not blocks:
+            raise ValueError("model.blocks must be one number or more\ntype model.blocks=[4,4,4,4]")
         for index, num_layers in enumerate(blocks, start=1):
             if index > 1:
                 transition = stage(

@@ -32,7 +32,8 @@ class GoogLeNet(ConvNet):
 
     Shape:
         Input:  (N, in_channels, S, S), float; any S. Below 64 px the paper's stem leaves the last stage hardly a pixel;
-                the small stem has a 3x3 convolution at stride 1 for the 7x7 and no first pooling.
+                the small stem has a 3x3 convolution at stride 1 for the 7x7 and no first pooling. With auxiliary heads
+                S >= 17, and the paper's stem begins at 65 px.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -70,7 +71,7 @@ class GoogLeNet(ConvNet):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.stem = choose_stem(stem, image_size, paper_from=64)
+        self.stem = choose_stem(stem, image_size, paper_from=65 if aux_heads else 64)  # at 64 px 4a is 4x4
         if self.stem == "paper":
             conv1 = conv_layer(in_channels, 64, 7, stride=2, padding=3, norm=norm)
             self.features = stage(conv1=conv1, pool1=nn.MaxPool2d(3, stride=2, padding=1))

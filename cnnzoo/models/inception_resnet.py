@@ -66,8 +66,8 @@ class InceptionResNetV1(ConvNet):
 class InceptionResNetV2(ConvNet):
     """A stem, ten residual Inception blocks A, twenty B and ten C, with reductions between them.
 
-    Source: the paper of `InceptionResNetV1`, in the form in which its authors published code and weights, on which the
-    figure of 55.84 million parameters rests.
+    Source: the paper of `InceptionResNetV1`, figures 15 to 19, in the form in which its authors published code and
+    weights, on which the figure of 55.84 million parameters rests.
 
     Shape:
         Input:  (N, in_channels, S, S), float; S >= 75 with the paper's stem, because the last reduction halves to zero
@@ -83,7 +83,9 @@ class InceptionResNetV2(ConvNet):
 
     Deviations:
         * stem: paper that of Inception v4; here Inception v3's and one Inception block, as in the authors' code.
-        * blocks: paper 5, 10 and 5; here 10, 20 and 10, scaled by 0.17, 0.1 and 0.2, as in the authors' code.
+        * blocks: paper 5, 10 and 5; here 10, 20 and 10, scaled by 0.17, 0.1 and 0.2, as in the authors' code. So are
+          320, 1,088 and 2,080 channels from block to block (paper, figures 16, 17 and 19: 384, 1,154 and 2,048), a last
+          block C without scale and ReLU, and a 1x1 convolution to 1,536 channels behind it.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

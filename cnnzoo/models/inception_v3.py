@@ -25,7 +25,8 @@ class InceptionV3(ConvNet):
         image_size: S, in pixels.
         stem: auto, paper or small.
         aux_heads: whether an auxiliary classifier helps training, on the last 17x17 block.
-        dropout: probability of dropping a feature before the output layer.
+        dropout: probability of dropping a feature before the output layer; 0.5 in torchvision, 0.2 in the authors'
+            code, not in the paper.
 
     Deviations, all as in the authors' code:
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
@@ -176,7 +177,9 @@ def _block_c(in_channels: int) -> Concat:
 
 def _auxiliary_head(in_channels: int, height: int, num_classes: int) -> nn.Sequential:
     if (height - 5) // 3 + 1 < 5:
-        raise ValueError(f"the auxiliary head needs maps of 17x17 (got {height})\ntype model.aux_heads=false")
+        raise ValueError(
+            f"the auxiliary head needs maps of 17x17 (got {height})\ntype model.aux_heads=false or data.resize=299"
+        )
     return stage(
         pool=nn.AvgPool2d(5, stride=3),
         conv1=conv(in_channels, 128, 1),

@@ -27,7 +27,7 @@ class NiN(ConvNet):
         course: d2l's wiring: a ReLU before the average.
 
     Deviations:
-        * size: paper three blocks of 192 channels for CIFAR; here AlexNet's four stages, as the course has it.
+        * size: paper three blocks for CIFAR; here AlexNet's four stages, as the course has it.
         * dropout: paper after the first two poolings; here once, before the last block, as the course has it.
         * output: paper a ReLU before the average, too; here not, unless `course`: a class whose map is nowhere positive
           would have no gradient, and never be learned.
@@ -52,9 +52,17 @@ class NiN(ConvNet):
         c1, c2, c3 = (max(1, round(channels * width)) for channels in (96, 256, 384))
 
         def block(
-            before: int, after: int, kernel_size: int, *, stride: int = 1, padding: int = 0, last: str | None = "relu"
+            before: int,
+            after: int,
+            kernel_size: int,
+            *,
+            stride: int = 1,
+            padding: int = 0,
+            dropout: nn.Module | None = None,
+            last: str | None = "relu",
         ) -> nn.Sequential:
             return stage(
+                dropout=dropout,
                 conv=conv_layer(before, after, kernel_size, stride=stride, padding=padding),
                 mlp1=conv_layer(after, after, 1),
                 mlp2=conv_layer(after, after, 1, activation=last),
@@ -69,8 +77,7 @@ class NiN(ConvNet):
             pool2=nn.MaxPool2d(3, stride=2),
             block3=block(c2, c3, 3, padding=1),
             pool3=nn.MaxPool2d(3, stride=2),
-            dropout=nn.Dropout(dropout),
-            block4=block(c3, num_classes, 3, padding=1, last="relu" if course else None),
+            block4=block(c3, num_classes, 3, padding=1, dropout=nn.Dropout(dropout), last="relu" if course else None),
         )
         feature_shape(self.features, in_channels, image_size)
         self.head = stage(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten())

@@ -8,24 +8,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def slide(x: Tensor, window: tuple[int, int], stride: int, reduce: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return what `reduce` makes of every window of `x`, arranged as the windows are.
+def slide(x: Tensor, window: tuple[int, int], stride: tuple[int, int], reduce: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what `reduce` makes of every window of `x`, arranged as the windows are; `stride` is down and right.
 
     Shape:
         Input:  (..., H, W).
-        Output: (..., (H - h) // stride + 1, (W - w) // stride + 1), where `reduce` takes (..., h, w) to (...).
+        Output: (..., (H - h) // down + 1, (W - w) // right + 1), where `reduce` takes (..., h, w) to (...).
 
     Raises:
         ValueError: the window is larger than the image, or stands still.
     """
-    (height, width), (h, w) = x.shape[-2:], window
-    if stride < 1:
-        raise ValueError(f"stride must be at least 1 (got {stride})")
+    (height, width), (h, w), (down, right) = x.shape[-2:], window, stride
+    if min(stride) < 1:
+        raise ValueError(f"stride must be at least 1 (got {min(stride)})")
     if h > height or w > width:
         raise ValueError(f"a window of {h}x{w} does not fit into an image of {height}x{width}")
     rows = []
-    for top in range(0, height - h + 1, stride):
-        row = [reduce(x[..., top : top + h, left : left + w]) for left in range(0, width - w + 1, stride)]
+    for top in range(0, height - h + 1, down):
+        row = [reduce(x[..., top : top + h, left : left + w]) for left in range(0, width - w + 1, right)]
         rows.append(torch.stack(row, dim=-1))
     return torch.stack(rows, dim=-2)
 
@@ -43,7 +43,7 @@ def corr2d(x: Tensor, kernel: Tensor) -> Tensor:
         ValueError: the kernel is larger than the map.
     """
     h, w = kernel.shape
-    return slide(x, (h, w), 1, lambda window: (window * kernel).sum(dim=(-2, -1)))
+    return slide(x, (h, w), (1, 1), lambda window: (window * kernel).sum(dim=(-2, -1)))
 
 
 class Conv2d(nn.Module):
@@ -93,7 +93,7 @@ class Conv2d(nn.Module):
         maps = slide(
             F.pad(x, (p, p, p, p)),
             (h, w),
-            self.stride,
+            (self.stride, self.stride),
             lambda window: torch.einsum("nchw,ochw->no", window, self.weight),
         )
         return maps if self.bias is None else maps + self.bias[:, None, None]

@@ -21,7 +21,7 @@ def pool2d(
         x: the maps.
         window: h and w, in pixels.
         mode: max or avg.
-        stride: how far the window moves; by default its height, so that windows do not overlap.
+        stride: how far the window moves, down and right; by default its own height and width, so that none overlap.
         padding: rows and columns on every side: of minus infinity for max, of zeros (which count in the mean) for avg.
 
     Raises:
@@ -35,6 +35,6 @@ def pool2d(
     return slide(
         padded,
         window,
-        window[0] if stride is None else stride,
+        window if stride is None else (stride, stride),
         lambda values: values.flatten(-2).max(dim=-1).values if mode == "max" else values.mean(dim=(-2, -1)),
     )

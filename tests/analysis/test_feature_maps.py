@@ -1,3 +1,6 @@
+from itertools import pairwise
+
+import pytest
 import torch
 from torch import nn
 
@@ -27,7 +30,21 @@ def test_a_net_without_stages_is_taken_by_its_children():
     assert not any(module._forward_hooks for module in net.modules())
 
 
-def test_the_first_filters_are_those_of_the_first_convolution():
-    net = build_net(compose_config(["model=alexnet", "data.resize=96"]))
+def test_a_layer_that_works_in_place_leaves_the_maps_before_it_alone():
+    maps = feature_maps(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True)), torch.randn(2, 1, 8, 8))
+    assert maps["0"].min() < 0 == maps["1"].min()
+
+
+def test_every_stage_of_nin_changes_the_maps():
+    maps = list(feature_maps(build_net(compose_config(["model=nin"])), torch.randn(1, 1, 28, 28)).values())
+    assert len(maps) == 7
+    assert not any(torch.equal(before, after) for before, after in pairwise(maps))
+
+
+@pytest.mark.parametrize(
+    "overrides", [["model=alexnet", "data.resize=96"], ["model=googlenet", "model.aux_heads=true"]]
+)
+def test_the_first_filters_are_those_of_the_first_convolution(overrides):
+    net = build_net(compose_config(overrides))
     assert torch.equal(first_filters(net), net.features.conv1[0].weight)
     assert first_filters(build_net(compose_config(["model=mlp"]))) is None

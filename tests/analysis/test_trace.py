@@ -54,6 +54,11 @@ class EveryOther(nn.Module):
         return x[:, :, ::2, 1::2]
 
 
+class Crop(nn.Module):
+    def forward(self, x):
+        return x[:, :, 1:-1, 2:-3:2]
+
+
 class Rows(nn.Module):
     """Reads a row at a time, as a recurrent net would."""
 
@@ -93,6 +98,7 @@ NETS = {
         right=nn.Sequential(nn.ZeroPad2d((0, 2, 0, 3)), nn.AvgPool2d((4, 3), 1)),
     ),
     "every other pixel": nn.Sequential(nn.AvgPool2d(3, 1, 1), EveryOther(), nn.Conv2d(1, 1, 3), nn.PReLU()),
+    "a crop": nn.Sequential(nn.AvgPool2d(3, 1, 1), Crop(), nn.Conv2d(1, 1, 3)),
     "groups and chosen channels": nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 5, groups=2), nn.LocalResponseNorm(2)
     ),
@@ -136,6 +142,8 @@ def test_a_dense_layer_sees_the_pixels_that_its_inputs_see():
     assert by_name(ceiled, (1, 10, 10))["1"].receptive_field == (10, 10)
     sliced = nn.Sequential(EveryOther(), nn.AdaptiveAvgPool2d(1))
     assert by_name(sliced, (1, 9, 9))["1"].receptive_field == (9, 7)  # rows 0 to 8, columns 1 to 7
+    cropped = nn.Sequential(Crop(), nn.AdaptiveAvgPool2d(1))
+    assert by_name(cropped, (1, 9, 10))["1"].receptive_field == (7, 5)  # rows 1 to 7, columns 2 to 6
     padded = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Flatten(), nn.Linear(36, 2))
     assert by_name(padded, (1, 6, 6))["2"].receptive_field == (6, 6)  # padding is no pixel
 

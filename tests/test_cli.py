@@ -1,4 +1,4 @@
-"""The command lines as a user meets them: real processes."""
+"""The command lines as a user meets them: real processes, but for plans, each of which would load torch."""
 
 import os
 import subprocess
@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+import sweep
 from tests.conftest import ROOT
+from tests.typed import type_in
 
 # What is typed, what the answer contains, and whether it must come at once, without torch, which takes seconds.
 REFUSED = [
@@ -105,22 +107,31 @@ def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, without_torch, grid, a
         ("model=lenet sweep.exclude=[{model:vgg11,model.width:1.0}]", 1),
     ],
 )
-def test_a_grid_may_set_what_the_default_net_does_not_have(tmp_path, grid, cells):
-    result = grid_of([*grid.split(), "plan=true"], tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert f"{cells} cells in outputs" in result.stdout
+def test_a_grid_may_set_what_the_default_net_does_not_have(plan, grid, cells):
+    assert f"{cells} cells in outputs" in plan(*grid.split())
 
 
-def test_a_grid_is_composed_as_it_was_typed(tmp_path):
-    grid = "model=vgg11,resnet18 model.width=0.25,0.5 seed=0,1 sweep.name=x plan=true"
-    rows = [line.split("|") for line in grid_of(grid.split(), tmp_path).stdout.splitlines() if "| to do" in line]
+def test_a_grid_is_composed_as_it_was_typed(plan):
+    grid = "model=vgg11,resnet18 model.width=0.25,0.5 seed=0,1 sweep.name=x"
+    rows = [line.split("|") for line in plan(*grid.split()).splitlines() if "| to do" in line]
     assert [(row[1].strip(), row[4].strip(), row[5].strip()) for row in rows[:3]] == [
         ("vgg11", "model.width=0.25", "0"),
         ("vgg11", "model.width=0.25", "1"),
         ("vgg11", "model.width=0.5", "0"),
     ]
-    named = ["model=vgg11", "model.width=0.25", "seed=0,1", "hydra.sweep.dir='outputs/vgg-${model.width}'", "plan=true"]
-    assert "2 cells in outputs/vgg-0.25" in grid_of(named, tmp_path).stdout
+    named = ["model=vgg11", "model.width=0.25", "seed=0,1", "hydra.sweep.dir='outputs/vgg-${model.width}'"]
+    assert "2 cells in outputs/vgg-0.25" in plan(*named)
+
+
+@pytest.fixture
+def plan(in_tmp, capsys):
+    """Does what `python sweep.py ... plan=true` does, in this process; returns what it printed."""
+
+    def run(*words):
+        assert type_in(sweep, *words, "plan=true") == 0
+        return capsys.readouterr().out
+
+    return run
 
 
 def grid_of(words, cwd, **environment):

@@ -1,5 +1,6 @@
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
+from cnnzoo.training import history
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
 from cnnzoo.training.classifier import ImageClassifier
 from tests.models.test_zoo import NARROW
@@ -275,9 +277,48 @@ def test_every_net_trains(tmp_path, monkeypatch, name):
         save(self, checkpoint | {"optimizer_states": []}, path)
 
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", without_optimizer)
-    record = one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
+    record = one_epoch(tmp_path, f"model={name}", "pictures=false", *NARROW.get(name, []))
     assert record["status"] == "completed"
     assert record["stem"] == ("small" if "stem" in record["config"]["model"] else "paper")
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet5", "densenet", "inception_res"])
+def test_no_pictures_are_missing(tmp_path, caplog, name):
+    one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
+    assert "some pictures are missing" not in caplog.text
+
+
+@pytest.mark.parametrize("override", ["label_smoothing=0.1", "trainer.gradient_clip_val=0.01", "seed=1"])
+def test_the_configuration_reaches_the_weights(tmp_path, override):
+    plain = ["model=mlp", "trainer.precision=32-true", "optimizer=sgd"]
+    smoke(tmp_path / "plain", *plain)
+    smoke(tmp_path / "other", *plain, override)
+    weights = [load_weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("plain", "other")]
+    assert not any(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_the_schedule_goes_on_with_every_step(tmp_path):
+    smoke(tmp_path, "scheduler=cosine", "scheduler.warmup=0.0", "optimizer.lr=0.01")
+    assert [float(row["lr"]) for row in rows(tmp_path)] == pytest.approx([0.005, 0.0])  # half of the steps, and all
+
+
+def test_speeds_are_those_of_the_clock(tmp_path, monkeypatch):
+    now = 0.0
+
+    def taking(seconds, step):
+        def slow(module, batch, batch_idx):
+            nonlocal now
+            now += seconds
+            return step(module, batch, batch_idx)
+
+        return slow
+
+    monkeypatch.setattr(ImageClassifier, "training_step", taking(1, ImageClassifier.training_step))
+    monkeypatch.setattr(ImageClassifier, "validation_step", taking(3, ImageClassifier.validation_step))
+    monkeypatch.setattr(history, "time", SimpleNamespace(perf_counter=lambda: now))
+    smoke(tmp_path)  # 4 batches of 50 to train on, 2 for validation
+    speeds = [(float(row["seconds"]), float(row["images_per_second"])) for row in rows(tmp_path)]
+    assert speeds == [(4 * 1 + 2 * 3, 4 * 50 / 4)] * 2
 
 
 def one_epoch(folder, *overrides):

@@ -2,19 +2,18 @@
 
 import os
 import shutil
-import sys
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sweep
 import train
-from cnnzoo import cli, run
+from cnnzoo import run
 from cnnzoo.checks import keys
 from cnnzoo.config import SWEEP_KEYS, compose_config, groups, options
 from cnnzoo.sweep import driver
+from tests.typed import type_in
 
 KNOWN = sorted([*groups(), *keys(compose_config([]).values), "resume", "hydra.run.dir", "hydra.sweep.dir"])
 KNOWN += [*SWEEP_KEYS, *(f"sweep.{key}" for key in ("name", "slots", "timeout", "invalid", "exclude", "per_model"))]
@@ -29,30 +28,15 @@ override = st.one_of(st.builds(lambda p, k, v: f"{p}{k}={v}", prefix, key, value
 overrides = st.lists(override.filter(lambda text: text not in ("-h", "--help")), min_size=1, max_size=4)
 
 
-def type_in(program, arguments, capsys):
-    """Do what `python <program>.py <arguments>` does, without training; return the exit code and what was said."""
-    GlobalHydra.instance().clear()
-    cli.Preflight.reached = False
-    cli.typed.clear()
-    cli.kept_back.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"{program.__name__}.py", *arguments])
-        patch.setenv(cli.DEBUG, "0")  # and as it was, afterwards
-        patch.setattr(run, "train", lambda *_, **__: None)
-        for name in ("_fetch_data", "_run", "_hand_over", "_finish"):
-            patch.setattr(driver, name, lambda *_: None)
-        try:
-            cli.run(program.main, grid=program is sweep)
-            code = 0
-        except SystemExit as exited:
-            code = exited.code or 0
-    return code, capsys.readouterr().err
-
-
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.fault)])
 @pytest.mark.parametrize("program", [train, sweep], ids=["train", "sweep"])
-def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, count):
+def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, monkeypatch, count):
+    monkeypatch.setattr(run, "train", lambda *_, **__: None)
+    for name in ("_fetch_data", "_run", "_hand_over", "_finish"):
+        monkeypatch.setattr(driver, name, lambda *_: None)
+    assert type_in(program, "model=lenet") == 0, capsys.readouterr().err  # what is no nonsense
+
     @settings(
         max_examples=examples,
         deadline=20_000,  # milliseconds: what takes longer hangs
@@ -62,7 +46,7 @@ def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, 
     )
     @given(overrides)
     def check(arguments):
-        code, said = type_in(program, arguments, capsys)
+        code, said = type_in(program, *arguments), capsys.readouterr().err
         words = [line for line in said.splitlines() if not line.startswith("note: ")]
         assert code in (0, 2), said
         assert "Traceback" not in said

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cnnzoo.record import read_record
+from cnnzoo.record import read_history, read_record
 from cnnzoo.training.checkpoints import load_weights
 from tests.conftest import ROOT
 
@@ -32,11 +32,17 @@ def finish(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Return the record and the weights of a run that nobody kills, and its seconds."""
+    """Return the record and the weights of a run that nobody kills."""
     folder = tmp_path_factory.mktemp("whole")
-    begin = time.monotonic()
     record = finish(folder, *RUN)
-    return record, load_weights(folder / "run" / "checkpoints" / "last.ckpt"), time.monotonic() - begin
+    return record, load_weights(folder / "run" / "checkpoints" / "last.ckpt")
+
+
+def epochs_in(folder):
+    """Return how many epochs of the run there have ended; -1 before it has begun."""
+    if not (folder / "run.json").exists():
+        return -1
+    return len(read_history(folder))
 
 
 def figures(record):
@@ -46,19 +52,22 @@ def figures(record):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("trials", [1, pytest.param(30, marks=pytest.mark.fault)])
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trials, whole, tmp_path, count):
-    record, weights, seconds = whole
+    record, weights = whole
     chance = random.Random(0)
     for trial in range(trials):
         folder = tmp_path / str(trial)
         folder.mkdir()
         process = start(folder, *RUN)
-        moment = chance.uniform(0.3, 1) * seconds
-        time.sleep(moment)
+        epochs, later = chance.randrange(3), chance.random() * record["seconds"]["per_epoch"]  # of four
+        while epochs_in(folder / "run") < epochs:
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(later)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        begun = (folder / "run" / "run.json").exists()
-        again = finish(folder, *(["resume=run"] if begun else RUN))
-        assert figures(again) == figures(record), f"killed after {moment:.2f} s"
+        assert read_record(folder / "run")["status"] == "running"
+        again = finish(folder, "resume=run")
+        assert figures(again) == figures(record), f"killed {later:.2f} s after {epochs} epochs"
         resumed = load_weights(folder / "run" / "checkpoints" / "last.ckpt")
         assert all(bool((resumed[name] == weights[name]).all()) for name in weights)
         count("T03")

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import pickle
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -176,7 +175,7 @@ def overlapping(path):
 @pytest.mark.parametrize(
     "attack", ["command", "old format", "class of lightning", "list", "zip bomb", "overlapping records"]
 )
-def test_an_attack_with_a_valid_sum_is_refused(attack, folder, count):
+def test_an_attack_with_a_valid_sum_is_refused(attack, folder, monkeypatch, count):
     canary, path = folder / "canary", folder / LAST
     if attack == "zip bomb":
         zip_bomb(path)
@@ -188,11 +187,11 @@ def test_an_attack_with_a_valid_sum_is_refused(attack, folder, count):
         hyper = compose_hyperparameters() if attack == "class of lightning" else Attack(canary)
         torch.save([1] if attack == "list" else {"state_dict": {}, "hyper_parameters": hyper}, path)
     (folder / SUMS).write_text(f"{files._sha256(path)}  {LAST}\n")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if attack in ("zip bomb", "overlapping records"):
+        monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
     with pytest.raises(UserError, match="is not a checkpoint of tensors and plain values, and is not opened"):
         files.load(path)
     assert not canary.exists()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
     count("T16")
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import sweep
+import train as train_module
 from tests.conftest import ROOT
 from tests.typed import type_in
 
@@ -144,21 +145,27 @@ def grid_of(words, cwd, **environment):
     REFUSED,
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else None,
 )
-def test_a_mistake_is_answered_in_words_and_leaves_nothing_behind(tmp_path, without_torch, overrides, answer, fast):
+def test_a_mistake_is_answered_in_words_and_leaves_nothing_behind(
+    in_tmp, without_torch, capsys, overrides, answer, fast
+):
     for folder in ("old", "outer/date"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "run.json").write_text("{}")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "config.yaml").write_text("precious")
-    before = sorted(tmp_path.rglob("*"))
-    result = train(*overrides, cwd=tmp_path, **(without_torch if fast else {}))
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert len(result.stderr.splitlines()) <= 6
-    assert all(part in result.stderr for part in answer), result.stderr
-    assert sorted(tmp_path.rglob("*")) == before
-    assert (tmp_path / "mine" / "config.yaml").read_text() == "precious"
+        (in_tmp / folder).mkdir(parents=True)
+        (in_tmp / folder / "run.json").write_text("{}")
+    (in_tmp / "mine").mkdir()
+    (in_tmp / "mine" / "config.yaml").write_text("precious")
+    before = sorted(in_tmp.rglob("*"))
+    if fast:
+        result = train(*overrides, cwd=in_tmp, **without_torch)
+        code, out, said = result.returncode, result.stdout, result.stderr
+    else:
+        code, (out, said) = type_in(train_module, *overrides), capsys.readouterr()
+    assert code == 2, said
+    assert out == ""
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) <= 6
+    assert all(part in said for part in answer), said
+    assert sorted(in_tmp.rglob("*")) == before
+    assert (in_tmp / "mine" / "config.yaml").read_text() == "precious"
 
 
 def test_the_traceback_is_there_for_who_wants_it(tmp_path):

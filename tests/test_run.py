@@ -288,13 +288,20 @@ def test_no_pictures_are_missing(tmp_path, caplog, name):
     assert "some pictures are missing" not in caplog.text
 
 
-@pytest.mark.parametrize("override", ["label_smoothing=0.1", "trainer.gradient_clip_val=0.01", "seed=1"])
+@pytest.mark.parametrize("override", ["label_smoothing=0.1", "trainer.gradient_clip_val=0.01"])
 def test_the_configuration_reaches_the_weights(tmp_path, override):
     plain = ["model=mlp", "trainer.precision=32-true", "optimizer=sgd"]
     smoke(tmp_path / "plain", *plain)
     smoke(tmp_path / "other", *plain, override)
     weights = [load_weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("plain", "other")]
     assert not any(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_seed_draws_the_weights(tmp_path):
+    for seed in (0, 1):
+        smoke(tmp_path / str(seed), "model=mlp", f"seed={seed}", "optimizer.lr=1e-30")  # they stay as they were drawn
+    drawn = [load_weights(tmp_path / str(seed) / "checkpoints" / "last.ckpt") for seed in (0, 1)]
+    assert not any(torch.allclose(drawn[0][name], drawn[1][name]) for name in drawn[0] if name.endswith("weight"))
 
 
 def test_the_schedule_goes_on_with_every_step(tmp_path):

@@ -21,17 +21,18 @@ def main(config, folder: Path, slots, gpu) -> None:
         with FileLock(folder / ".lock", blocking=False):
             with (folder.parent / "starts").open("a") as file:
                 file.write(f"{folder.name}\n")
-            _run(config, folder)
+            _run(config, folder, {"slots": slots, "gpu": gpu})
     except Timeout:
         sys.exit(AGAIN_LATER)
 
 
-def _run(config, folder: Path) -> None:
+def _run(config, folder: Path, share) -> None:
     told = folder.parent / "fault"
     fault = told.read_text() if told.exists() and config.values["seed"] == FAULTY else "none"
     if fault == "refused":  # before anything is written
         sys.exit(USER_ERROR)
     record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
+    record |= share
     write_record(folder, record)
     time.sleep(float(fault.removeprefix("sleep ")) if fault.startswith("sleep") else 0)
     match fault:

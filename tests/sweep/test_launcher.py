@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+import torch
 from filelock import FileLock
 
 from cnnzoo.sweep import cell as cell_process
@@ -88,6 +89,29 @@ def test_cells_run_side_by_side(slots, grid):
     ended = run(cells, folder, slots=slots)
     assert set(ended) == {cell.name for cell in cells}
     assert ended[-1] == cells[1].name
+
+
+def test_cells_that_run_side_by_side_have_a_gpu_each(grid):
+    cells, folder = grid
+    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_change=lambda cell: None).run(cells)
+    records = [folder.record(cell.name) for cell in cells]
+    assert {(record["gpu"], record["slots"]) for record in records} == {("a", 2), ("b", 2)}
+
+
+def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.undo()  # the real one
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: seen.append(threads))
+    monkeypatch.setattr(
+        "cnnzoo.run.train", lambda *_, resume, slots: seen.append((slots, os.environ["CUDA_VISIBLE_DEVICES"]))
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    cell_process.main(grid[0][0].config, tmp_path / "cpu", 3, None)
+    cell_process.main(grid[0][0].config, tmp_path / "gpu", 2, "7")
+    assert seen == [2, (3, ""), (2, "7")]
 
 
 def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):

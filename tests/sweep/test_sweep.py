@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,21 +16,25 @@ import torch
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
+from rich.console import Console
 
 from cnnzoo.cli import explain
 from cnnzoo.config import CONF, compose_config
+from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
-from cnnzoo.sweep import sweep
+from cnnzoo.sweep import cell as cell_process
+from cnnzoo.sweep import driver, sweep
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _again, _choose_slots
+from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.plan import cells_to_do
+from cnnzoo.sweep.plan import _minutes, cells_to_do
 from cnnzoo.sweep.settings import read_settings
 from cnnzoo.sweep.summary import pool
 from tests.conftest import ROOT
+from tests.sweep import fake_cells
 
 SMALL = ["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=lenet,mlp", "seed=0,1"]
 TIMING = ("seconds_per_epoch", "images_per_second", "peak_bytes")
@@ -335,6 +341,50 @@ def test_a_planned_cell_is_checked_as_if_it_had_been_typed(finished, tmp_path):
     (tmp_path / "sweep.json").write_text(json.dumps({"cells": {name: cell}}))
     with pytest.raises(UserError, match="_target_"):
         run_planned(tmp_path / name)
+
+
+def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(in_tmp, monkeypatch, capsys):
+    monkeypatch.setattr(cell_process, "main", fake_cells.main)
+    folder = in_tmp / "outputs" / "grid"
+    folder.mkdir(parents=True)
+    (folder / "fault").write_text("exit 3")
+    assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1,2", "sweep.name=grid") == 1
+    said = capsys.readouterr().out
+    assert re.search(r"2/3 .*-s1-\w+  failed: the process ended with exit code 3 before the run was completed\n", said)
+    assert "\n2 completed, 1 failed; outputs/grid/summary.csv" in said
+    assert said.endswith(" retry=failed\n")
+
+
+def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):
+    shown = []
+    table = driver._table
+    monkeypatch.setattr(cell_process, "main", fake_cells.main)
+    monkeypatch.setattr(driver, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
+    monkeypatch.setattr(driver, "_table", lambda rows: shown.append([row["status"] for row in rows]) or table(rows))
+    assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid") == 0
+    assert sorted(shown[1]) == ["completed", "to do"]
+    assert shown[2] == ["completed"] * 2
+    assert "50.00%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_sweep_says_how_to_go_on_and_ends_with_the_code_of_its_signal(number, code, in_tmp, capsys):
+    folder = SweepFolder(in_tmp / "grid")
+    cells, _ = make_cells(SMALL)
+    folder.add(cells)
+    with pytest.raises(SystemExit) as exited:
+        _finish(cells, folder, number, Console())
+    assert exited.value.code == code
+    assert "\nto go on:  python " in capsys.readouterr().out
+
+
+def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
+    (cell,), _ = make_cells(["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=mlp"])
+    like = {"precision": cell.facts["precision"], "choices": cell.config.choices, "macs": 2 * cell.facts["macs"]}
+    # In each of 2 epochs 4 batches of 16 to train on, and 2 for validation; 2 to test on; those count as a third.
+    images = 2 * 4 * 16 + (2 * 2 * 16 + 2 * 16) / 3
+    assert _minutes(cell, [like | {"images_per_second": 10.0}]) == pytest.approx(images / 20 / 60)
+    assert _minutes(cell, [like | {"images_per_second": 10.0, "precision": "other"}]) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
+import re
+from functools import partial
+
 import lightning
 import pytest
 from rich.console import Console
 
+from cnnzoo import run
 from cnnzoo.config import compose_config
+from cnnzoo.console import RunConsole
 from cnnzoo.run import train
 from cnnzoo.training import display
 from cnnzoo.training.display import Display, print_summary
@@ -30,6 +35,15 @@ def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys
     out = capsys.readouterr().out
     assert out.count("note: about 0.0 h on this device, 0 minutes an epoch") == 1
     assert out.index("note: about") < out.index("epoch 1/2")
+
+
+def test_a_terminal_shows_how_far_an_epoch_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
+    monkeypatch.setattr(display, "REFRESH_SECONDS", 0)
+    train(compose_config([*SMOKE, "model=mlp"]), tmp_path)
+    out = capsys.readouterr().out
+    assert "epoch 2/2" in out
+    assert re.search(r"[1-8]/8.*loss \d\.\d{3}  acc \d+\.\d%  [\d,]+ images/s", out)
 
 
 def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):

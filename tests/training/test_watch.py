@@ -1,6 +1,8 @@
 """Runs that compute nonsense or learn nothing are ended, and keep what is good (RELIABILITY T09)."""
 
 import math
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import lightning
 import pytest
@@ -13,6 +15,7 @@ from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.training import watch as watch_module
 from cnnzoo.training.checkpoint_files import LAST, load
+from cnnzoo.training.checkpoints import Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.watch import OVERFLOWS, Watch
 from tests.test_resume import SMOKE
@@ -116,6 +119,31 @@ def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
         step(math.inf)
     with pytest.raises(RunEnded, match="not finite"):
         step(math.inf)
+
+
+def test_weights_are_looked_at_before_they_are_saved(tmp_path):
+    watch = Watch(history=None, patience=None, num_classes=10)
+    callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=None, stop=None, watch=watch)
+    trainer = SimpleNamespace(
+        global_step=3,
+        optimizers=[torch.optim.SGD([torch.zeros(1)], lr=0.1)],
+        save_checkpoint=lambda path: pytest.fail("it is saved"),
+    )
+    watch._fine = torch.tensor(False)
+    with pytest.raises(RunEnded, match="not finite any more"):
+        callback._save(trainer, LAST)
+
+
+@pytest.mark.parametrize(
+    ("losses", "stuck"),
+    [([2.31, 2.30, 2.31], True), ([2.31, 2.30, 2.28], False), ([9.0, 5.0, 2.4], False), ([1.0, 2.3, 2.3, 2.3], True)],
+)
+def test_a_loss_is_stuck_where_it_is_that_of_guessing_and_does_not_fall(losses, stuck):
+    history = SimpleNamespace(rows=[{"train/loss": loss} for loss in losses])
+    watch = Watch(history=history, patience=3, num_classes=10)
+    trainer = SimpleNamespace(global_step=1000, optimizers=[torch.optim.SGD([torch.zeros(1)], lr=0.1)])
+    with pytest.raises(RunEnded, match="guessing") if stuck else nullcontext():
+        watch.on_train_epoch_end(trainer, None)
 
 
 def test_a_loss_that_stays_at_chance_is_called_stuck(tmp_path, monkeypatch):

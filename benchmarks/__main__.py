@@ -16,7 +16,7 @@ import torch
 from benchmarks import accuracy, evaluation, gpu, growth, reporting, startup, sweep_cells, training
 from benchmarks.cases import CASES, QUICK, Scope
 from benchmarks.loops import ROOT
-from cnnzoo.record import package_versions
+from cnnzoo.record import git_state, package_versions
 from cnnzoo.training.device import choose_device, describe_device
 
 PARTS = {
@@ -56,13 +56,16 @@ def main() -> None:
     scope = Scope([case for case in CASES if case.name in nets], rounds, seconds, folder)
     device = describe_device(choose_device("auto"))
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    git = git_state(ROOT)
+    commit = f"commit {git['commit'][:10]}{' with changes' if git['dirty'] else ''}" if git else "no commit"
     with (folder / "benchmarks.md").open("w", encoding="utf-8") as file:
 
         def show(text: str) -> None:
             print(text, flush=True)
             print(text, file=file, flush=True)
 
-        show(f"# Benchmarks\n\n{device}, {torch.get_num_threads()} threads, {versions}, {now:%Y-%m-%d}.\n")
+        threads, measured = torch.get_num_threads(), f"{rounds} rounds of {seconds:g} s"
+        show(f"# Benchmarks\n\n{device}, {threads} threads, {versions}, {commit}, {measured}, {now:%Y-%m-%d}.\n")
         for part in parts:
             show(f"## {part}\n\n{PARTS[part](scope)}")
     print(f"in {folder}")

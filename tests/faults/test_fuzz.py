@@ -35,7 +35,14 @@ def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, 
     monkeypatch.setattr(run, "train", lambda *_, **__: None)
     for name in ("_fetch_data", "_run", "_hand_over", "_finish"):
         monkeypatch.setattr(driver, name, lambda *_: None)
+
+    def clear():
+        shutil.rmtree(in_tmp)
+        in_tmp.mkdir()
+        os.chdir(in_tmp)
+
     assert type_in(program, "model=lenet") == 0, capsys.readouterr().err  # what is no nonsense
+    clear()
 
     @settings(
         max_examples=examples,
@@ -55,9 +62,7 @@ def test_nonsense_is_answered_in_a_few_words(program, examples, in_tmp, capsys, 
             assert words[0].startswith("error: "), said
         if code:
             assert [path for path in in_tmp.rglob("*") if path.is_file()] == []
-        shutil.rmtree(in_tmp)
-        in_tmp.mkdir()
-        os.chdir(in_tmp)
+        clear()
         count("T18")
 
     check()

@@ -28,6 +28,7 @@ from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versi
 from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
+from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
 from cnnzoo.training.device import (
     check_compiler,
     choose_device,
@@ -226,6 +227,7 @@ def _recorded_run(
             finish(status, str(error) if known else traceback.format_exc())
         raise
     finish("completed")
+    remove_previous(run_dir / FOLDER)
     print_summary(record, os.path.relpath(run_dir), console)
     _export(config, run_dir)
     return record

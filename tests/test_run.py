@@ -172,8 +172,9 @@ def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
 def test_the_folder_holds_what_the_documentation_lists(finished):
     names = {path.relative_to(finished).as_posix().split(".tfevents")[0] for path in finished.rglob("*")}
     expected = {"run.json", "metrics.csv", "confusion.csv", "config.yaml", "events.out", "checkpoints", ".lock"}
-    files = ("best.ckpt", "last.ckpt", "previous.ckpt", "SHA256SUMS")
-    assert names == expected | {f"checkpoints/{name}" for name in files}
+    assert names == expected | {f"checkpoints/{name}" for name in ("best.ckpt", "last.ckpt", "SHA256SUMS")}
+    sums = (finished / "checkpoints" / "SHA256SUMS").read_text().splitlines()
+    assert sorted(line.split()[1] for line in sums) == ["best.ckpt", "last.ckpt"]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not(finished, tmp_path):

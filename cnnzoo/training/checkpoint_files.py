@@ -111,6 +111,13 @@ def set_damaged_aside(folder: Path) -> list[str]:
     return notes
 
 
+def remove_previous(folder: Path) -> None:
+    """Remove the checkpoint before the last, which is for runs that have yet to go on."""
+    if (folder / PREVIOUS).exists():
+        (folder / PREVIOUS).unlink()
+        _write_sums(folder, [(name, digest) for name, digest in _read_sums(folder) if name != PREVIOUS])
+
+
 def set_aside(path: Path, suffix: str) -> Path:
     """Rename a file, so that it is neither used nor lost; return its new path."""
     target, number = path.with_name(path.name + suffix), 2

@@ -99,17 +99,18 @@ def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, without_torch, grid, a
 @pytest.mark.parametrize(
     ("grid", "cells"),
     [
-        ("model=vgg11,resnet18 model.width=0.25", 2),  # LeNet, with which Hydra composes the sweep itself, has no width
-        ("optimizer=sgd,rmsprop optimizer.momentum=0.5", 2),
-        ("data=synthetic data.num_train=600 -m seed=0,1", 2),
-        ("experiment=alexnet_simplified budget=laptop data.resize=64 seed=0", 7),
-        ("model=lenet,vgg11 sweep.per_model={vgg11:{model.width:0.25}}", 2),
-        ("model=lenet,vgg11 sweep.exclude=[{model.width:1.0}]", 1),
-        ("model=lenet sweep.exclude=[{model:vgg11,model.width:1.0}]", 1),
+        # LeNet, with which Hydra composes the sweep itself, has no width.
+        ("model=vgg11,resnet18 model.width=0.25", "2 cells"),
+        ("optimizer=sgd,rmsprop optimizer.momentum=0.5", "2 cells"),
+        ("data=synthetic data.num_train=600 -m seed=0,1", "2 cells"),
+        ("experiment=alexnet_simplified budget=laptop data.resize=64 seed=0", "7 cells"),
+        ("model=lenet,vgg11 sweep.per_model={vgg11:{model.width:0.25}}", "2 cells"),
+        ("model=lenet,vgg11 sweep.exclude=[{model.width:1.0}]", "1 cell"),
+        ("model=lenet sweep.exclude=[{model:vgg11,model.width:1.0}]", "1 cell"),
     ],
 )
 def test_a_grid_may_set_what_the_default_net_does_not_have(plan, grid, cells):
-    assert f"{cells} cells in outputs" in plan(*grid.split())
+    assert f"{cells} in outputs" in plan(*grid.split())
 
 
 def test_a_grid_is_composed_as_it_was_typed(plan):

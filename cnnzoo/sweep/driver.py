@@ -28,7 +28,7 @@ from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
-from cnnzoo.sweep.summary import columns, counts, pool
+from cnnzoo.sweep.summary import columns, counts, how_many, pool
 
 if TYPE_CHECKING:
     import torch  # which takes seconds; a mistake is answered without it
@@ -87,7 +87,7 @@ def sweep(
             if settings.emit:
                 emit(to_do, folder, settings.emit, console)
                 return
-            console.print(f"{len(cells)} cells in {folder.path}: {len(to_do)} to do")
+            console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
             stopped_by = None if make_launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)

@@ -11,7 +11,7 @@ from cnnzoo.report.columns import millions
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, settings_of
 from cnnzoo.sweep.grid import Cell
-from cnnzoo.sweep.summary import counts
+from cnnzoo.sweep.summary import counts, how_many
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +57,7 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
     trained = [row["status"] != "to export" and cell.name in to_do for cell, row in zip(cells, rows, strict=True)]
     minutes = [row["minutes"] for row, is_trained in zip(rows, trained, strict=True) if is_trained]
     known = [each for each in minutes if each is not None]
-    print(f"{len(cells)} cells in {folder.path}: {counts(row['status'].partition(':')[0] for row in rows)}")
+    print(f"{how_many(cells)} in {folder.path}: {counts(row['status'].partition(':')[0] for row in rows)}")
     if known:
         total = sum(known)
         time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"

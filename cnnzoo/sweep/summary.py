@@ -1,7 +1,7 @@
 """The table of a sweep, with the seeds of a cell pooled."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 from cnnzoo.report.columns import accuracy, mebibytes, millions
@@ -30,6 +30,11 @@ _COLUMNS = (
 def columns(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of the pooled table; that of the settings only where there are some."""
     return [column for column in _COLUMNS if column.key != "settings" or any(row["settings"] for row in rows)]
+
+
+def how_many(cells: Sized) -> str:
+    """Return `1 cell`, or `12 cells`."""
+    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
 
 
 def counts(statuses: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.signals import StopRequest
-from cnnzoo.training.tensorboard import Drawings, HyperParameters, Pictures, RunLogger
+from cnnzoo.training.tensorboard import Drawings, HyperParameters, LossCurve, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
 
 OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, and by its libraries
@@ -173,7 +173,7 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
             whole = limit if isinstance(limit, int) else int(limit * batches)
             options[f"limit_{stage}_batches"] = min(whole, batches) * job.pieces
     mistakes = Mistakes(job.run_dir, job.data.class_names)
-    callbacks = [job.history, Display(job.history, job.console), watch, checkpoints, mistakes]
+    callbacks = [job.history, Display(job.history, job.console), watch, LossCurve(), checkpoints, mistakes]
     if values["pictures"]:
         callbacks += [
             Pictures(DRAWINGS, job.data.class_names, mistakes),

@@ -82,10 +82,15 @@ def test_tensorboard_shows_the_same_figures(finished):
     events = EventAccumulator(str(finished)).Reload()
     losses = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
     others = {"lr", "images_per_second", "train/grad_norm", "seconds_per_epoch", "best/val_acc", "best/val_loss"}
+    others |= {"train/batch_loss"}
     assert set(events.Tags()["scalars"]) == losses | others
     shown = [event.value for event in events.Scalars("val/loss")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
     assert "config/text_summary" in events.Tags()["tensors"]
+    batches = events.Scalars("train/batch_loss")
+    assert [event.step for event in batches] == list(range(8))
+    means = [sum(event.value for event in batches[at : at + 4]) / 4 for at in (0, 4)]
+    assert means == pytest.approx([float(row["train/loss"]) for row in rows(finished)], abs=1e-5)
 
 
 def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):

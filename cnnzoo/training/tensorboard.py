@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 SAMPLES = 16  # training images that are shown
 FIXED = 3  # test images whose feature maps are shown
+POINTS = 20  # of an epoch's loss
 
 
 class RunLogger(TensorBoardLogger):
@@ -36,6 +37,23 @@ class RunLogger(TensorBoardLogger):
     def save(self) -> None:
         """Flush the events to the disk."""
         self.experiment.flush()
+
+
+class LossCurve(lightning.Callback):
+    """Adds `train/batch_loss`, the loss of some batches of each epoch, and in pieces that of their last piece.
+
+    Of an epoch within which a run was stopped, the points begin where it goes on.
+    """
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Add a point, if it is time; that waits for the device."""
+        pieces = trainer.accumulate_grad_batches
+        every = max(1, int(trainer.num_training_batches) // pieces // POINTS)
+        if (batch_idx + 1) % (every * pieces) == 0:
+            loss = float(outputs["loss"]) * pieces  # which Lightning divides by their number
+            _logger(trainer).log_metrics({"train/batch_loss": loss}, trainer.global_step - 1)
 
 
 @dataclass(frozen=True)
@@ -163,9 +181,13 @@ def _show(trainer: lightning.Trainer, name: str, picture: np.ndarray) -> None:
     _writer(trainer).add_image(name, picture, trainer.global_step, dataformats="HWC")
 
 
-def _writer(trainer: lightning.Trainer) -> Any:
+def _logger(trainer: lightning.Trainer) -> RunLogger:
     assert isinstance(trainer.logger, RunLogger)
-    return trainer.logger.experiment
+    return trainer.logger
+
+
+def _writer(trainer: lightning.Trainer) -> Any:
+    return _logger(trainer).experiment
 
 
 def _grey(images: Tensor) -> np.ndarray:

@@ -155,6 +155,22 @@ def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_of_the_best(tmp_p
     assert steps == [8, 20]
 
 
+def test_steps_are_channels_last_and_keep_the_memory_that_they_free(tmp_path, monkeypatch):
+    step, formats, kept = ImageClassifier.training_step, [], []
+
+    def look(classifier, batch, batch_idx):
+        weights = [each for each in classifier.parameters() if each.ndim == 4 and each.shape[1] > 1]
+        formats.extend(each.is_contiguous(memory_format=torch.channels_last) for each in weights)
+        return step(classifier, batch, batch_idx)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", look)
+    monkeypatch.setattr(run, "keep_freed_memory", lambda: kept.append(True))
+    smoke(tmp_path)
+    assert formats
+    assert all(formats)
+    assert kept
+
+
 def test_every_epoch_has_its_own_order(tmp_path, monkeypatch):
     seen = []
     step = ImageClassifier.training_step

@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s")
     with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
-            from cnnzoo.info import describe
-
+            with cli.importing_torch():
+                from cnnzoo.info import describe
             print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
         elif parsed.verb == "predict":
             show_predictions(overrides[0], overrides[1:], invert=parsed.invert)
@@ -93,8 +93,9 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
     if not pictures:
         raise UserError("which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg")
     from cnnzoo.report.tables import Column, to_markdown
-    from cnnzoo.trained import SHOWN, predict
 
+    with cli.importing_torch():
+        from cnnzoo.trained import SHOWN, predict
     rows = predict(run, pictures, invert=invert)
     places = range(SHOWN)
     rows = [row | {f"{i}": f"{row[f'class{i}']} {row[f'probability{i}']:.1%}" for i in places} for row in rows]
@@ -111,8 +112,8 @@ def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
         raise UserError(
             f"--images are numbers of test images (got '{options.images}')\ntype for example --images 0,7,42"
         )
-    from cnnzoo.gallery import draw_maps
-
+    with cli.importing_torch():
+        from cnnzoo.gallery import draw_maps
     for path in draw_maps(runs, [int(number) for number in options.images.split(",")], options.align, options.save):
         print(path)
 
@@ -148,11 +149,11 @@ def show_data(overrides: Sequence[str]) -> None:
     """Fetch and verify the configured images, print what is where, and write a contact sheet."""
     config = compose_config(overrides)
     check_config(config)
-    import torch
+    with cli.importing_torch():
+        import torch
 
-    from cnnzoo.build import build_data
-    from cnnzoo.report.contact_sheet import save_contact_sheet
-
+        from cnnzoo.build import build_data
+        from cnnzoo.report.contact_sheet import save_contact_sheet
     images = build_data(config).load()
     for name, path in images.paths.items():
         print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")

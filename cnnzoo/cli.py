@@ -1,5 +1,6 @@
 """What the command lines share: mistakes are answered in a few words, at once, with exit code 2."""
 
+import gc
 import os
 import re
 import sys
@@ -107,6 +108,20 @@ def plain_errors() -> Iterator[None]:
         sys.exit(FAILED)
 
 
+@contextmanager
+def importing_torch() -> Iterator[None]:
+    """Leave the many objects that come with torch and Lightning, and stay, out of Python's search for garbage.
+
+    It would look through them several times while they are imported, and once more when the process ends.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
     """Return in a few lines what is wrong and what to type, also where it was Hydra that noticed.
 
@@ -183,8 +198,8 @@ class Preflight(Callback):
                     with read_write(config.hydra):
                         config.hydra.run.dir = config.resume
                 check_folder(config.hydra.run.dir, resume=config.resume is not None)
-                from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
-
+                with importing_torch():  # once nothing is left that can be refused without it
+                    from cnnzoo.run import check
                 check(run_config)
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on

@@ -1,5 +1,6 @@
 """The command lines as a user meets them: real processes, but for plans, each of which would load torch."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 import sweep
 import train as train_module
+from cnnzoo import cli
 from tests.conftest import ROOT
 from tests.typed import type_in
 
@@ -203,3 +205,12 @@ def test_the_data_verb_says_what_is_where(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "6,000 training and 1,000 test images, 1x28x28" in result.stdout
     assert (tmp_path / "outputs" / "synthetic.png").stat().st_size > 10_000
+
+
+def test_what_comes_with_torch_is_not_searched_for_garbage():
+    gc.unfreeze()
+    with cli.importing_torch():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count()
+    gc.unfreeze()

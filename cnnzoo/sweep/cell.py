@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cnnzoo.checks import check_config
+from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
@@ -25,8 +26,8 @@ def run_planned(run_dir: Path) -> None:
         raise UserError(f"{run_dir} is no cell of a sweep\ntype python sweep.py ... emit=FILE for the lines to run")
     config = compose_config(planned["overrides"])
     check_config(config)
-    from cnnzoo.run import train  # torch, once nothing is left that can be refused without it
-
+    with importing_torch():  # once nothing is left that can be refused without it
+        from cnnzoo.run import train
     try:
         train(config, run_dir, resume=True)
     finally:

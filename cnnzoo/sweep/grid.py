@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
-from cnnzoo.cli import explain
+from cnnzoo.cli import explain, importing_torch
 from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
@@ -154,8 +154,8 @@ def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
 
 def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
     """Return the cells with their facts and problems, which are the same for all seeds."""
-    from cnnzoo.run import check  # torch, once nothing is left that can be refused without it
-
+    with importing_torch():  # once nothing is left that can be refused without it
+        from cnnzoo.run import check
     known: dict[str, Cell] = {}
     found = []
     for cell in cells:

@@ -1,7 +1,7 @@
 """Checkpoint files: whole or not there at all, known by their SHA-256, and read without running anything in them.
 
-A folder holds `last.ckpt`, `previous.ckpt` (the last one before it), `best.ckpt` and `SHA256SUMS`, which
-`sha256sum -c` reads.
+A folder holds `last.ckpt`, `previous.ckpt` (the last one before it, until the run is completed), `best.ckpt` and
+`SHA256SUMS`, which `sha256sum -c` reads.
 """
 
 import hashlib

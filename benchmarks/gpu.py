@@ -9,6 +9,7 @@ import torch
 from benchmarks.cases import Scope
 from benchmarks.isolated import isolated
 from benchmarks.loops import run_loop
+from benchmarks.training import noise
 from cnnzoo.report.tables import Column, to_markdown
 
 VARIANTS = {
@@ -22,7 +23,7 @@ VARIANTS = {
 
 
 def measure(scope: Scope) -> str:
-    """Return a table of images/s, medians over the rounds, or why there is none."""
+    """Return a table of images/s, medians over the rounds with their noise in brackets, or why there is none."""
     if not torch.cuda.is_available():
         return "No GPU here: number formats, compilation and CUDA graphs were not measured.\n"
     speeds: dict[tuple[str, str], list[float]] = {}
@@ -33,6 +34,8 @@ def measure(scope: Scope) -> str:
                 speeds.setdefault((case.name, variant), []).append(measured.images_per_second)
     rows: list[dict[str, Any]] = [{"name": case.name} for case in scope.cases]
     for row in rows:
-        row |= {variant: statistics.median(speeds[row["name"], variant]) for variant in VARIANTS}
-    columns = [Column("name", "net @ px", left=True), *(Column(each, each, "{:,.0f}".format) for each in VARIANTS)]
+        for variant in VARIANTS:
+            each = speeds[row["name"], variant]
+            row[variant] = f"{statistics.median(each):,.0f} ({noise(each):.0%})"
+    columns = [Column("name", "net @ px", left=True), *(Column(variant, variant) for variant in VARIANTS)]
     return to_markdown(columns, rows)

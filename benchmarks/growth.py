@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
 from benchmarks.loops import run_loop
+from benchmarks.training import noise
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.run import check
 
@@ -24,6 +25,7 @@ COLUMNS = [
     Column("value", "value"),
     Column("macs", "MACs (M)", lambda macs: f"{macs / 1e6:,.1f}"),
     Column("speed", "images/s", "{:,.0f}".format),
+    Column("noise", "noise", "{:.0%}".format),
     Column("gmacs", "GMAC/s", "{:,.1f}".format),
 ]
 
@@ -39,7 +41,8 @@ def measure(scope: Scope) -> str:
         for case in cases:
             value = {"data.resize": case.resize, "data.batch_size": case.batch_size, "model.width": case.width}[key]
             macs, speed = check(case.config()).macs, statistics.median(speeds[case])
-            rows.append({"key": key, "value": value, "macs": macs, "speed": speed, "gmacs": 3 * macs * speed / 1e9})
+            row = {"key": key, "value": value, "macs": macs, "speed": speed, "noise": noise(speeds[case])}
+            rows.append(row | {"gmacs": 3 * macs * speed / 1e9})
     figure = _draw(rows)
     for ending in ("png", "svg"):
         figure.savefig(scope.folder / f"growth.{ending}", dpi=200)

@@ -77,13 +77,18 @@ def summary(case: Case, turns: list[dict[str, float]]) -> dict[str, Any]:
     own = [turn["own"] for turn in turns]
     row: dict[str, Any] = {"name": case.name, "batch_size": case.batch_size}
     row |= {key: statistics.median(turn[key] for turn in turns) for key in (*LOOPS, "peak_bytes")}
-    row["noise"] = (max(own) - min(own)) / statistics.median(own)
+    row["noise"] = noise(own)
     for loop in ("course", "template", "limit"):
         row[f"own/{loop}"] = _spread([turn["own"] / turn[loop] for turn in turns], "{:.2f}")
     flops = training_flops(case)
     row["flops"] = flops * row["own"]
     row["share"] = _spread([flops * turn["own"] / turn["peak"] for turn in turns], "{:.0%}")
     return row
+
+
+def noise(values: list[float]) -> float:
+    """Return how far apart the lowest and the highest of some measurements are, as a share of their median."""
+    return (max(values) - min(values)) / statistics.median(values)
 
 
 def training_flops(case: Case) -> int:

@@ -81,7 +81,10 @@ def add_figures(rows: Sequence[Row]) -> None:
     """
     known = [row for row in rows if row.get("model") in FIGURES and all(map(_is_the_courses, row["runs"]))]
     if not known:
-        raise UserError(f"--course: the course's nets are {', '.join(FIGURES)}\nleave it out, or add runs of these")
+        raise UserError(
+            "--course: none of these runs is of Fashion-MNIST and a net as the course has it (no changed model keys)\n"
+            f"leave it out, or add runs of {', '.join(FIGURES)}"
+        )
     for row in known:
         row |= dict(zip(("course_px", "course_zh", "course_en"), FIGURES[row["model"]], strict=True))
 

@@ -64,10 +64,11 @@ class Display(lightning.Callback):
         self.refreshed = now
         speed = self.images / (now - self.started)
         accuracy = float(pl_module.metrics["train/acc"].compute())  # type: ignore[operator]
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # which Lightning divides by it
         self.progress.update(
             self.task,
             completed=trainer.global_step,
-            description=f"loss {float(outputs['loss']):.3f}  acc {accuracy:.1%}  {speed:,.0f} images/s",
+            description=f"loss {loss:.3f}  acc {accuracy:.1%}  {speed:,.0f} images/s",
             epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}",
         )
 

@@ -3,6 +3,7 @@ from functools import partial
 
 import lightning
 import pytest
+import torch
 from rich.console import Console
 
 from cnnzoo import run
@@ -10,6 +11,7 @@ from cnnzoo.config import compose_config
 from cnnzoo.console import RunConsole
 from cnnzoo.run import train
 from cnnzoo.training import display
+from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display, print_summary
 from tests.test_resume import SMOKE
 
@@ -44,6 +46,24 @@ def test_a_terminal_shows_how_far_an_epoch_is(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "epoch 2/2" in out
     assert re.search(r"[1-8]/8.*loss \d\.\d{3}  acc \d+\.\d%  [\d,]+ images/s", out)
+
+
+def test_the_bar_shows_the_loss_of_batches_also_where_they_are_computed_in_pieces(tmp_path, monkeypatch, capsys):
+    step = ImageClassifier.training_step
+
+    def limited(module, batch, index):
+        if len(batch[1]) > 4:
+            raise torch.OutOfMemoryError
+        return step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    monkeypatch.setattr(run, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
+    monkeypatch.setattr(display, "REFRESH_SECONDS", 0)
+    record = train(compose_config([*SMOKE, "model=lenet", "optimizer.lr=1e-6"]), tmp_path)
+    shown = [float(loss) for loss in re.findall(r"loss (\d\.\d{3})  acc", capsys.readouterr().out)]
+    assert record["micro_batch_size"] == 4
+    assert shown
+    assert min(shown) > 1.5  # guessing is 2.3, and a quarter of that 0.6
 
 
 def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):

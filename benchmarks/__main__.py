@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import accuracy, evaluation, gpu, growth, reporting, startup, sweep_cells, training
+from benchmarks import accuracy, evaluation, gpu, growth, reporting, slots, startup, sweep_cells, training
 from benchmarks.cases import CASES, QUICK, Scope
 from benchmarks.loops import ROOT
 from cnnzoo.record import git_state, package_versions
@@ -24,12 +24,13 @@ PARTS = {
     "evaluation": evaluation.measure,
     "startup": startup.measure,
     "sweep": sweep_cells.measure,
+    "slots": slots.measure,
     "report": reporting.measure,
     "growth": growth.measure,
     "accuracy": accuracy.measure,
     "gpu": gpu.measure,
 }
-LONG = ("growth", "accuracy")  # left out by --quick
+LONG = ("slots", "growth", "accuracy")  # left out by --quick
 
 
 def main() -> None:

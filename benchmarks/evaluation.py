@@ -10,6 +10,7 @@ import torch
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
 from benchmarks.loops import ROOT, dtype_of, finish_device_work, quietly
+from benchmarks.training import spread
 from cnnzoo.build import build_net
 from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule
 from cnnzoo.record import read_history
@@ -73,8 +74,7 @@ def measure(scope: Scope) -> str:
     for name, pairs in turns.items():
         ours, limits = (statistics.median(each) for each in zip(*pairs, strict=True))
         ratios = [a / b for a, b in pairs]
-        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append({"name": name, "own": ours, "limit": limits, "ratio": spread})
+        rows.append({"name": name, "own": ours, "limit": limits, "ratio": spread(ratios, "{:.2f}")})
     columns = [
         Column("name", "net @ px", left=True),
         Column("own", "cnnzoo", "{:,.0f}".format),

@@ -79,10 +79,10 @@ def summary(case: Case, turns: list[dict[str, float]]) -> dict[str, Any]:
     row |= {key: statistics.median(turn[key] for turn in turns) for key in (*LOOPS, "peak_bytes")}
     row["noise"] = noise(own)
     for loop in ("course", "template", "limit"):
-        row[f"own/{loop}"] = _spread([turn["own"] / turn[loop] for turn in turns], "{:.2f}")
+        row[f"own/{loop}"] = spread([turn["own"] / turn[loop] for turn in turns], "{:.2f}")
     flops = training_flops(case)
     row["flops"] = flops * row["own"]
-    row["share"] = _spread([flops * turn["own"] / turn["peak"] for turn in turns], "{:.0%}")
+    row["share"] = spread([flops * turn["own"] / turn["peak"] for turn in turns], "{:.0%}")
     return row
 
 
@@ -99,6 +99,7 @@ def training_flops(case: Case) -> int:
     return 6 * sum(macs) - 2 * macs[0]
 
 
-def _spread(values: list[float], style: str) -> str:
+def spread(values: list[float], style: str) -> str:
+    """Return the median of some measurements, with the lowest and the highest in brackets."""
     median, lowest, highest = (style.format(each(values)) for each in (statistics.median, min, max))
     return f"{median} ({lowest} to {highest})"

@@ -22,7 +22,7 @@ from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
 from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve, schema
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.record import foreign_files, holds_run
-from cnnzoo.reload import change_later_keys, read_run, resume_command
+from cnnzoo.reload import change_later_keys, quoted, read_run, resume_command
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
@@ -138,6 +138,10 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         if known:
             return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
     if isinstance(error, OverrideParseException):
+        if path := re.fullmatch(r"([\w.]+)=([^\[\]{},'\"]+)", error.override):
+            value = quoted(str(Path(path[2]).expanduser()))
+            right = f'"{path[1]}={value}"' if "'" in value else f"{path[1]}={value}"
+            return f"cannot read '{error.override}'\ntype {right}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"
     if text.startswith("Config group override"):
@@ -199,8 +203,8 @@ class Preflight(Callback):
                         config.hydra.run.dir = config.resume
                 check_folder(config.hydra.run.dir, resume=config.resume is not None)
                 with importing_torch():  # once nothing is left that can be refused without it
-                    from cnnzoo.run import check
-                check(run_config)
+                    from cnnzoo.run import check, is_completed
+                check(run_config, here=config.resume is None or not is_completed(Path(config.resume)))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
             sys.exit(1)

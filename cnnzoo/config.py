@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ SWEEP_KEYS = (
 )  # in conf/sweep.yaml: said about a grid, not about a run
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
+FLOATS = ("gradient_clip_val",)  # which the yaml has as null
 EXACT = 2**53  # whole numbers below are the same as floats
 
 
@@ -90,10 +92,19 @@ def schema_of(config: RunConfig) -> RunConfig:
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
-    if GlobalHydra.instance().is_initialized():
+    before = GlobalHydra.instance().hydra
+    if before and any(_is_conf(each.path) for each in before.config_loader.get_search_path().get_path()):
         return compose("train", list(overrides), return_hydra_config=True)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", list(overrides), return_hydra_config=True)
+    GlobalHydra.instance().clear()  # it is that of somebody's own program, which loads a trained net
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("train", list(overrides), return_hydra_config=True)
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def _is_conf(path: str) -> bool:
+    return os.path.realpath(path.removeprefix("file://")) == os.path.realpath(CONF)
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -133,6 +144,9 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
     try:
         plain = OmegaConf.to_container(values, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        rates = OmegaConf.select(values, "model.lr")
+        if error.full_key == "optimizer.lr" and isinstance(rates, int | float):
+            raise UserError(f"model.lr has a rate for each optimizer\ntype optimizer.lr={rates}") from error
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
     return RunConfig(
@@ -144,7 +158,7 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
 
 
 def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with whole numbers made floats where the yaml has floats, so that 0 and 0.0 are one value.
+    """Return the values with whole numbers made floats where they are of that kind, so that 0 and 0.0 are one value.
 
     Lightning's limits are left alone: 1 is one batch, 1.0 all of them.
     """
@@ -153,8 +167,8 @@ def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, 
         default = usual.get(key)
         if isinstance(value, dict) and isinstance(default, dict):
             made[key] = _with_floats(value, default)
-        elif type(value) is int and type(default) is float and not key.startswith("limit_") and abs(value) < EXACT:
-            made[key] = float(value)
+        elif type(value) is int and abs(value) < EXACT and not key.startswith("limit_"):
+            made[key] = float(value) if type(default) is float or key in FLOATS else value
     return made
 
 

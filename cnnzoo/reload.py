@@ -32,10 +32,10 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     folder = Path(name)
     if folder.suffix == ".ckpt":
         raise UserError(f"{name} is a checkpoint, and the folder of its run is asked for\ntype {folder.parent.parent}")
+    # What decides no figure may be missing, from before there was such a key.
+    later = {key: value for key, value in compose_config([]).values.items() if key in LATER_KEYS}
     try:
         record = read_record(folder)
-        # What decides no figure may be missing, from before there was such a key.
-        later = {key: value for key, value in compose_config([]).values.items() if key in LATER_KEYS}
         config = RunConfig(values=later | record["config"], choices=record["choices"])
         schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):

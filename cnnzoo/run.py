@@ -81,8 +81,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         SystemExit: Ctrl-C was pressed, or a signal came (130, 143); the run is saved.
     """
     start = time.perf_counter()
-    completed = resume and holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
-    facts = check(config, here=not completed)  # one that was trained on a GPU may be exported without
+    facts = check(config, here=not (resume and is_completed(run_dir)))
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
@@ -102,6 +101,15 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
             f"cannot write to {run_dir}: {error.strerror}; what was saved before is intact\n"
             f"make room, then type {resume_command(run_dir)}"
         ) from error
+
+
+def is_completed(run_dir: Path) -> bool:
+    """Say whether `run_dir` holds a completed run; one that was trained on a GPU may be exported without.
+
+    Raises:
+        UserError: its record is damaged.
+    """
+    return holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
 
 
 def check(config: RunConfig, *, here: bool = True) -> Facts:

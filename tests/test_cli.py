@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,9 @@ REFUSED = [
     (["compile=yes"], ["type for example compile=true"], True),
     (["resume=outer"], ["no run in outer", "type outer/date"], True),
     (["--modle=lenet"], ["type modle=lenet"], True),
+    (["model.lr=0.01"], ["model.lr has a rate for each optimizer", "type optimizer.lr=0.01"], True),
+    (["resume=my (run)"], ["cannot read 'resume=my (run)'", "type \"resume='my (run)'\""], True),
+    (["data.root=~/data"], ["cannot read 'data.root=~/data'", f"type data.root={Path.home()}/data"], True),
     (["data=28"], ["a group is chosen by the name of one of its options"], True),
     (["model=null"], ["a group is chosen by the name of one of its options"], True),
     (["-m", "seed=0,1"], ["train.py is one run"], True),

@@ -10,6 +10,7 @@ import time
 import pytest
 from hydra import compose, initialize_config_dir
 
+import train as train_module
 from cnnzoo.config import CONF, compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
@@ -17,6 +18,7 @@ from cnnzoo.reload import change_later_keys, read_run, resume_command
 from cnnzoo.run import train
 from tests.conftest import ROOT
 from tests.test_resume import SMOKE
+from tests.typed import type_in
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +97,18 @@ def test_a_run_that_a_gpu_completed_is_no_mistake_where_there_is_none(finished, 
     (tmp_path / "run.json").write_text(json.dumps(record))
     assert train(read_run(str(tmp_path))[0], tmp_path, resume=True) == record
     assert "is completed, with a test accuracy of" in capsys.readouterr().out
+    assert type_in(train_module, f"resume={tmp_path}") == 0
+    assert "is completed, with a test accuracy of" in capsys.readouterr().out
     (tmp_path / "run.json").write_text(json.dumps(record | {"status": "preempted"}))
     with pytest.raises(UserError, match="this machine has none"):
         train(read_run(str(tmp_path))[0], tmp_path, resume=True)
+
+
+def test_a_run_is_read_back_within_somebodys_own_hydra_program(finished, tmp_path):
+    (tmp_path / "train.yaml").write_text("theirs: 1")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert read_run(str(finished))[0].name == "mlp-28-adamw-s0"
+        assert compose("train") == {"theirs": 1}
 
 
 def test_the_command_goes_on_with_a_run(tmp_path):

@@ -28,6 +28,8 @@ def read_photo(path: Path) -> Image.Image:
                 return _shrink(ImageOps.exif_transpose(picture.copy()))
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise UserError(f"{path} has too many pixels to be opened safely\nmake it smaller first") from None
     except Exception as error:  # Pillow's decoders raise errors of a dozen kinds
         raise UserError(
             f"{path} is not a picture that can be read: {error}\ntype the name of a PNG or JPEG file"
@@ -60,7 +62,8 @@ def has_bright_background(picture: Image.Image) -> bool:
 def _shrink(picture: Image.Image) -> Image.Image:
     picture = _to_eight_bits(picture)
     if max(picture.size) > LARGE:  # padding makes a square of it
-        picture = ImageOps.contain(picture, (LARGE, LARGE))
+        width, height = (max(1, round(side * LARGE / max(picture.size))) for side in picture.size)
+        picture = picture.resize((width, height))
     return picture
 
 

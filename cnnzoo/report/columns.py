@@ -55,7 +55,9 @@ def mebibytes(count: float) -> str:
 
 
 def _layers(row: Row) -> tuple[int, int] | None:
-    return None if row.get("num_convs") is None else (row["num_convs"], row["num_dense"])
+    if row.get("num_convs") is None or row.get("num_dense") is None:
+        return None
+    return row["num_convs"], row["num_dense"]
 
 
 def _share(part: str) -> Callable[[Row], float | None]:

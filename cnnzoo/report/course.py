@@ -68,8 +68,9 @@ class Question:
         if paragraphs and others:
             told = [say(language, "epochs_of", row=row) for row in (baseline, *others)]
             paragraphs.append(say(language, "unequal", told=listed(language, told)))
-        if paragraphs and all(row["test_acc"].deviation is None for row in done):
-            paragraphs.append(say(language, "one_seed"))
+        if paragraphs and (alone := [row["label"] for row in done if row["test_acc"].deviation is None]):
+            labels = ("、" if language == "zh" else ", ").join(alone)
+            paragraphs.append(say(language, "one_seed" if len(alone) == len(done) else "one_seed_of", labels=labels))
         return paragraphs
 
 

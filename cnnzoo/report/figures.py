@@ -6,6 +6,7 @@ Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tell
 import csv
 import itertools
 import statistics
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +26,8 @@ from cnnzoo.report.texts import Language, say
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
 MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
 EVALUATED = ("val/acc", "test/acc")
+COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
+LABEL = 30  # letters on a line
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
 STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
@@ -64,7 +67,7 @@ def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
     """Return test accuracy against a cost, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
-    columns = 1 + len(known) // 18
+    columns = 1 + sum(_lines(row) for row in known) // 18
     style, language = _style(language)
     with rc_context(style):
         figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
@@ -80,7 +83,7 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
                 capsize=3,
                 mec=INK,
                 mew=0.5,
-                label=row["label"],
+                label=_label(row),
             )
         costs = [row[cost] for row in known]
         best = front([(row[cost], row["test_acc"].mean) for row in known])
@@ -113,7 +116,8 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
     """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest."""
     style, language = _style(language)
     with rc_context(style):
-        figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        in_legend = -(-len(rows) // 3) * max(map(_lines, rows))
+        figure = Figure(figsize=(7.2, 3.2 + 0.15 * in_legend), layout="constrained")
         left, right = figure.subplots(1, 2)
         named: dict[str, None] = {}
         for index, row in enumerate(rows):
@@ -129,7 +133,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
                 axes.plot(
                     epochs,
                     [statistics.fmean(each) for each in values],
-                    label=row["label"] if axes is left else None,
+                    label=_label(row) if axes is left else None,
                     **look,
                 )
                 if len(histories) > 1:
@@ -139,7 +143,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
         right.set_ylabel(" / ".join(named))
         for axes in (left, right):
             axes.set_xlabel(say(language, "epoch"))
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _percent_axis(right)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
@@ -158,7 +162,7 @@ def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
     """Return a bar for each row, stacked by the kind of layer in which its parameters are."""
     style, language = _style(language)
     with rc_context(style):
-        figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(6.4, 0.9 + (0.16 + 0.16 * max(map(_lines, rows))) * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         places = range(len(rows))
         start = np.zeros(len(rows))
@@ -175,7 +179,7 @@ def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
             axes.annotate(
                 f"{row['params'] / 1e6:,.2f} M", (row["params"], place), (4, 0), textcoords="offset points", va="center"
             )
-        axes.set_yticks(places, [row["label"] for row in rows])
+        axes.set_yticks(places, [_label(row) for row in rows])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
@@ -227,12 +231,20 @@ def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
             if total is not None and (names != header[1:] or total.shape != counts.shape):
                 continue  # of other classes
             names, total = header[1:], counts if total is None else total + counts
-    return None if total is None else (row["label"], names, total)
+    return None if total is None else (_label(row), names, total)
 
 
 def has_confusion(row: Row) -> bool:
     """Say whether any run of the row left a confusion matrix."""
     return any((Path(run["folder"]) / CONFUSION).exists() for run in row["runs"] if run["status"] == "completed")
+
+
+def _label(row: Row) -> str:
+    return textwrap.fill(row["label"], LABEL)
+
+
+def _lines(row: Row) -> int:
+    return _label(row).count("\n") + 1
 
 
 def _looks() -> Iterator[tuple[str, str]]:

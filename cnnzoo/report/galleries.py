@@ -69,6 +69,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
             for axes, stage in zip(others, [*row, *[None] * (columns - len(row))], strict=True):
                 if stage is None:
                     axes.set_axis_off()
+                    axes.set_box_aspect(1)  # as high as a picture, for what stands below it
                     continue
                 channels, height, width = stage.maps.shape
                 seen = f"sees {stage.field[0]} px"

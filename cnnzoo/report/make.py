@@ -95,23 +95,22 @@ def _keys(runs: Sequence[Row]) -> list[str]:
 
 
 def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, language: Language) -> list[Any]:
-    values = {str(row[pivot]): row[pivot] for row in pooled if row.get(pivot) is not None}
-    across = sorted(
-        values,
-        key=lambda name: (
-            not isinstance(values[name], int | float),
-            values[name] if isinstance(values[name], int | float) else name,
-        ),
-    )
+    def rank(value: Any) -> tuple[bool, bool, Any]:
+        number = isinstance(value, int | float)
+        return value is None, not number, value if number else str(value)
+
+    values = {str(row.get(pivot)): row.get(pivot) for row in pooled}
+    across = [str(value) for value in sorted(values.values(), key=rank)]
     tables = []
     for figure in ("test_acc", "seconds_per_epoch", "params", "macs"):
         (measured,) = columns([figure], language)
         lines: dict[tuple[str, ...], Row] = {}
         for row in pooled:
             line = lines.setdefault(tuple(str(row.get(key)) for key in keys), {key: row.get(key) for key in keys})
-            line[str(row[pivot])] = row["status"] if row[figure] is None else row[figure]
+            line[str(row.get(pivot))] = row["status"] if row[figure] is None else row[figure]
         caption = f"{measured.title} / {KEYS.get(pivot, (pivot, pivot))[language == 'zh']}"
-        shown = [*columns(keys, language), *(Column(name, name, _show_or_say(measured)) for name in across)]
+        titles = {name: name if values[name] is not None else "-" for name in across}
+        shown = [*columns(keys, language), *(Column(name, titles[name], _show_or_say(measured)) for name in across)]
         tables.append(Table(shown, list(lines.values()), caption))
     return tables
 
@@ -137,7 +136,7 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
         shown = [row for row in tested if any(row is each for each in curves[:CURVES])]
         caption = say(language, "curves" if len(shown) == len(curves) else "best_curves")
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
-    counted = [row for row in pooled if row.get("conv_params") is not None]
+    counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
     if len(counted) > 1:
         draw = partial(figures.draw_parameters, counted, language)
         found.append(Figure("parameters", say(language, "parameters"), draw))

@@ -80,7 +80,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
     """Return one row for all runs with the same values of `keys`, and the labels of rows that pool more than seeds.
 
     A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed), the
-    facts of the first, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
+    facts that all of them share, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
     """
     groups: dict[Any, list[Row]] = {}
     for row in rows:
@@ -95,7 +95,8 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
         pooled.append(
-            {key: one.get(key) for key in (*keys, *FACTS)}
+            {key: one.get(key) for key in keys}
+            | {key: _common(group, key) for key in FACTS if key not in keys}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed"}
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}
@@ -104,6 +105,12 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
         if len({_identity(row | {"seed": 0}) for row in group if row.get("device")}) > 1:  # of what has been run
             mixed.append(label)
     return pooled, mixed
+
+
+def _common(rows: Sequence[Row], key: str) -> Any:
+    """Return the value that all rows have of which it is known, or None if they differ."""
+    known = {str(row[key]): row[key] for row in rows if row.get(key) is not None}
+    return next(iter(known.values())) if len(known) == 1 else None
 
 
 def _labels(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str]) -> list[str]:

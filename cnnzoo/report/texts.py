@@ -73,6 +73,10 @@ TEXTS = {
         "There is one seed a row: small differences of accuracy may be chance.",
         "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
     ),
+    "one_seed_of": (
+        "There is one seed of {labels}: small differences of their accuracy may be chance.",
+        "{labels} 只有一个随机种子：其准确率的微小差别可能只是偶然。",
+    ),
     "unequal": ("Not all rows were trained for as many epochs: {told}.", "各行的训练轮数不同：{told}。"),
     "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
     # question 1

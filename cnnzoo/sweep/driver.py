@@ -13,7 +13,6 @@ from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from cnnzoo.cli import typed
 from cnnzoo.config import CONF
@@ -21,14 +20,14 @@ from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.reload import quoted
-from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
-from cnnzoo.sweep.summary import columns, counts, how_many, pool
+from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
 
 if TYPE_CHECKING:
     import torch  # which takes seconds; a mistake is answered without it
@@ -171,7 +170,7 @@ def _run(
     to_do: Sequence[Cell], folder: SweepFolder, gpus: list[str], slots: int, timeout: float | None, console: Console
 ) -> int | None:
     """Run what is to do; return the signal that stopped it, if one did."""
-    with Live(_table(folder.write_summary()), console=console, auto_refresh=False, transient=True) as live:
+    with Live(for_screen(folder.write_summary(), console), console=console, auto_refresh=False, transient=True) as live:
         ended = 0
 
         def show(cell: Cell) -> None:
@@ -184,7 +183,7 @@ def _run(
                 console.print(f"note: cannot write {folder.path / 'summary.csv'}: {error.strerror}")
                 return
             if console.is_terminal:
-                live.update(_table(rows), refresh=True)
+                live.update(for_screen(rows, console), refresh=True)
 
         runner = Launcher(folder, slots=slots, gpus=gpus, timeout=timeout, on_change=show)
         runner.run(to_do)
@@ -195,7 +194,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
     rows = folder.write_summary()
     console.print()
     if console.is_terminal:
-        console.print(_table(rows))
+        console.print(for_screen(rows, console))
     else:
         print(to_markdown(columns(rows), pool(rows)))
     statuses = [folder.status(cell.name) for cell in cells]
@@ -224,13 +223,3 @@ def _outcome(cell: Cell, folder: SweepFolder) -> str:
         return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()
     return f"{cell.name}  {status}: {reason[-1] if reason else ''}\n      log: {folder.path / cell.name / LOG}"
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    shown: list[Column] = columns(rows)
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in shown:
-        table.add_column(column.title, justify="left" if column.left else "right", no_wrap=column.left)
-    for row in pool(rows):
-        table.add_row(*("" if row[column.key] is None else column.show(row[column.key]) for column in shown))
-    return table

@@ -70,7 +70,7 @@ def make_cells(
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
     last = {override.partition("=")[0]: override for override in overrides if is_of_runs(override)}
-    named = [str(variant["model"]) for variant in variants if "model" in variant]
+    named = [str(values["model"]) for values in (*variants, *exclude) if "model" in values]
     _check_models(last.get("model", ""), [*(per_model or {}), *named])
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once

@@ -3,7 +3,7 @@
 import json
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ _COLUMNS = (
     Column("status", "status", left=True),
 )
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
-ALIKE = 8.0  # times as many multiply-adds, or as few
+ALIKE = 8.0  # times as many multiply-adds or images in a batch, or as few
+MIN_STEPS = 50  # of a run whose speed says something: its first steps are slow
 SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
 
 
@@ -98,24 +99,31 @@ def _status(cell: Cell, folder: SweepFolder) -> str:
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
     """Return the minutes that a cell takes by its multiply-adds and the speed of the runs most like it.
 
-    A small net gets fewer multiply-adds done in a second than a large one, and so do the few small batches of a trial:
-    `ALIKE` says what is compared.
+    A small net gets fewer multiply-adds done in a second than a large one, and so do small batches and the few steps of
+    a trial: `ALIKE` and `MIN_STEPS` say what is compared.
     """
-    macs, made = cell.facts["macs"], (cell.facts["precision"], cell.config.choices["trainer"])
-    like = [run for run in finished if (run["precision"], run["choices"]["trainer"]) == made]
+    macs, values = cell.facts["macs"], cell.config.values
+    batch_size = values["data"]["batch_size"]
+    made = (cell.facts["precision"], _is_trial(values))
+    like = [run for run in finished if (run["precision"], _is_trial(run["config"])) == made]
     like = [run for run in like if 1 / ALIKE < run["macs"] / macs < ALIKE]
+    like = [run for run in like if 1 / ALIKE < run["config"]["data"]["batch_size"] / batch_size < ALIKE]
     like = [run for run in like if run["choices"]["model"] == cell.config.choices["model"]] or like
     if not like:
         return None
     distances = [abs(math.log(run["macs"] / macs)) for run in like]
     nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
     macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
-    return float(_images(cell) * macs / macs_per_second / 60)
+    trained, evaluated = _images(values)
+    return float((trained + evaluated / 3) * macs / macs_per_second / 60)  # an image that is only evaluated is a third
 
 
-def _images(cell: Cell) -> float:
-    """Return how many images are trained on; one that is only evaluated counts as a third."""
-    values = cell.config.values
+def _is_trial(values: Mapping[str, Any]) -> bool:
+    return bool(_images(values)[0] < MIN_STEPS * values["data"]["batch_size"])
+
+
+def _images(values: Mapping[str, Any]) -> tuple[float, float]:
+    """Return how many images a run trains on, and how many it evaluates, over all epochs."""
     data, trainer = values["data"], values["trainer"]
 
     def used(images: float, stage: str) -> float:
@@ -125,7 +133,7 @@ def _images(cell: Cell) -> float:
     whole, test = data.get("num_train", 60_000), data.get("num_test", 10_000)
     held_out = whole / 12 if values["protocol"] == "holdout" else 0
     evaluated = trainer["max_epochs"] * used(held_out or test, "val") + used(test, "test")
-    return float(trainer["max_epochs"] * used(whole - held_out, "train") + evaluated / 3)
+    return trainer["max_epochs"] * used(whole - held_out, "train"), evaluated
 
 
 def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
@@ -135,6 +143,6 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
         except (OSError, ValueError):
             continue
         alone = record.get("device") == device and record.get("slots", 1) == 1
-        known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices"))
+        known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config"))
         if record.get("status") == "completed" and alone and known:
             yield record

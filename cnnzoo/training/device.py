@@ -54,7 +54,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision == "16-mixed" and device.type == "cpu":
         raise ValueError(
             "trainer.precision=16-mixed needs a GPU: CPUs do not compute in float16\n"
-            "type trainer.precision=auto, 32-true or bf16-mixed"
+            "type trainer.precision=auto, 32-true or bf16-mixed; a run begun with it goes on where there is a GPU"
         )
     if precision != "auto":
         return precision

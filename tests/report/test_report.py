@@ -21,9 +21,10 @@ from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
 from cnnzoo.report.course import FIGURES, add_figures
 from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
-from cnnzoo.report.figures import draw_trade_off, front
+from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
 from cnnzoo.report.pool import Spread
+from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import render, save
 from cnnzoo.report.tables import texts
 from tests.report.runs import write_plan, write_run
@@ -161,6 +162,16 @@ def test_rows_that_pool_more_than_seeds_are_named(tmp_path):
     assert len(table_of(tmp_path, rows=["model"])) == 1
     assert "pooled over more than seeds: lenet" in notes_of(tmp_path, rows=["model"])
     assert "pooled over" not in notes_of(tmp_path)
+
+
+def test_a_row_of_several_nets_has_only_what_they_share(tmp_path):
+    write_run(tmp_path / "a", px=28, params=60_000)
+    write_run(tmp_path / "b", px=96, params=90_000)
+    write_run(tmp_path / "c", model="vgg11", px=96, params=90_000)
+    lenet, vgg = table_of(tmp_path, rows=["model"], baseline="vgg11")
+    assert (lenet["parameters"], lenet["structure"]) == ("", "5 conv + 3 dense")
+    assert vgg["parameters"] == "90,000"
+    assert "parameters saved" not in lenet
 
 
 def test_seeds_that_are_still_to_do_are_nothing_but_seeds(tmp_path):
@@ -336,6 +347,16 @@ def test_a_pivot_has_a_column_for_each_value(tmp_path):
     assert ["lenet", "10.0", "10.0"] in texts(seconds.columns, seconds.rows)
 
 
+def test_a_pivot_has_a_column_for_rows_without_its_key(tmp_path):
+    write_run(tmp_path / "a", model="vgg11", **{"model.width": 0.25})
+    other = read_record(write_run(tmp_path / "b", acc=0.8))
+    del other["config"]["model"]["width"]
+    write_record(tmp_path / "b", other)
+    accuracies = tables(make_report([tmp_path], rows=["model"], pivot="model.width"))[0]
+    assert [column.title for column in accuracies.columns] == ["model", "0.25", "-"]
+    assert sorted(texts(accuracies.columns, accuracies.rows)) == [["lenet", "", "80.00%"], ["vgg11", "90.00%", ""]]
+
+
 def test_a_pivot_as_csv_has_the_deviations_too(tmp_path):
     for px, seed in ((28, 0), (28, 1), (96, 0)):
         write_run(tmp_path / f"{px}-{seed}", px=px, seed=seed, acc=0.8 + seed / 10)
@@ -420,6 +441,20 @@ def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
     for number, (px, more) in enumerate(runs):
         write_run(tmp_path / f"{number}", model="vgg11", px=px, experiment="vgg_resolution", **more)
     assert "compared with vgg11 224 width=0.25;" in notes_of(tmp_path)
+
+
+@pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
+def test_an_answer_says_which_rows_have_one_seed(question):
+    def said(words):
+        blocks = make_report([question]).blocks
+        return [block.text for block in blocks if isinstance(block, Paragraph) and words in block.text]
+
+    assert not said("one seed")
+    shutil.rmtree(question / "1-1")
+    assert said("one seed") == said("one seed of alexnet 224 hidden=512: small differences of their accuracy") != []
+    for number in (0, 2):
+        shutil.rmtree(question / f"{number}-1")
+    assert said("one seed") == said("There is one seed a row: small differences") != []
 
 
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
@@ -543,6 +578,24 @@ def test_the_figures_along_an_axis_do_not_touch(low, high):
     boxes = [tick.label1.get_window_extent() for tick in ticks if low_end <= tick.get_loc() <= high_end]
     assert len(boxes) > 1
     assert all(left.x1 + 2 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_long_labels_leave_room_for_the_figure(tmp_path):
+    for number, width in enumerate((0.125, 0.25, 0.5, 0.75)):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, params=10_000 + number, **{"model.width": width})
+    rows = [
+        {"label": f"vgg11 28 adamw constant width={number} hidden=64 dropout=0.3 lr=0.002", "runs": [run]}
+        | {"params": 9, "conv_params": 4, "dense_params": 5, "test_acc": Spread(0.9, None)}
+        for number, run in enumerate(read_runs([tmp_path]))
+    ]
+    for figure in (draw_trade_off(rows, "params", "en"), draw_curves(rows, "en"), draw_parameters(rows, "en")):
+        figure.draw_without_rendering()
+        whole = figure.get_window_extent()
+        (legend,) = figure.legends
+        assert legend.get_window_extent().x0 >= 0
+        assert legend.get_window_extent().x1 <= whole.x1
+        assert figure.axes[0].get_window_extent().width > 0.3 * whole.width
+        assert figure.axes[0].get_window_extent().height > 0.4 * whole.height
 
 
 def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):

@@ -31,6 +31,7 @@ def test_a_cell_is_known_by_what_decides_its_figures():
 
     assert hash8() == hash8("data.root=/elsewhere") == hash8("seed=0") == hash8("optimizer=adamw")
     assert hash8() == hash8("label_smoothing=0") == hash8("label_smoothing=0.0") != hash8("label_smoothing=0.1")
+    assert hash8("trainer.gradient_clip_val=1") == hash8("trainer.gradient_clip_val=1.0") != hash8()
     assert hash8("trainer.limit_val_batches=1") != hash8() == hash8("trainer.limit_val_batches=1.0")
     assert hash8() == hash8("model.lr.sgd=0.5") != hash8("model.lr.adamw=0.5") == hash8("optimizer.lr=0.5")
     others = [hash8(), hash8("seed=1"), hash8("model.norm=batch"), hash8("optimizer.lr=0.1"), hash8("trainer=smoke")]
@@ -85,6 +86,11 @@ def test_an_impossible_cell_is_named_and_the_others_are_kept():
         (["modle=lenet"], {}, ["unknown key 'modle'"]),
         (["model=lenet"], {"exclude": [{"model.widht": 1}]}, ["sweep.exclude: unknown key 'model.widht'"]),
         (["model=lenet"], {"per_model": {"vgg": {}}}, ["unknown model 'vgg'"]),
+        (
+            ["model=lenet"],
+            {"exclude": [{"model": "lenett", "seed": 1}]},
+            ["unknown model 'lenett'; did you mean lenet"],
+        ),
     ],
 )
 def test_all_that_is_wrong_is_said_at_once(overrides, options, words):

@@ -32,7 +32,7 @@ from cnnzoo.sweep.folder import COLUMNS, SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _minutes, cells_to_do
 from cnnzoo.sweep.settings import read_settings
-from cnnzoo.sweep.summary import pool
+from cnnzoo.sweep.summary import for_screen, pool
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
 
@@ -357,14 +357,34 @@ def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(in_tmp, monk
 
 def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):
     shown = []
-    table = driver._table
+    table = driver.for_screen
     monkeypatch.setattr(cell_process, "main", fake_cells.main)
     monkeypatch.setattr(driver, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
-    monkeypatch.setattr(driver, "_table", lambda rows: shown.append([row["status"] for row in rows]) or table(rows))
+
+    def watched(rows, console):
+        shown.append([row["status"] for row in rows])
+        return table(rows, console)
+
+    monkeypatch.setattr(driver, "for_screen", watched)
     assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid") == 0
     assert sorted(shown[1]) == ["completed", "to do"]
     assert shown[2] == ["completed"] * 2
     assert "50.00%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [80, 100, 250])
+def test_a_narrow_screen_has_the_accuracies_too(width):
+    settings = "model.num_hidden=0 model.global_pool=true"
+    row = {"model": "alexnet", "group": "a", "px": 224, "optimizer": "adamw", "settings": settings, "stem": "paper"}
+    row |= {"params": 46_764_746, "macs": 938_000_000, "test_acc": 0.845, "seconds_per_epoch": 96.2}
+    row |= {"images_per_second": 66.0, "peak_bytes": 2**30, "status": "completed"}
+    console = Console(width=width, record=True)
+    console.print(for_screen([row], console))
+    shown = console.export_text()
+    for words in ("alexnet", "224", "num_hidden=0", "global_pool=true", "1/1", "46,764,746", "84.50%", "completed"):
+        assert words in shown
+    assert "…" not in shown
+    assert ("images/s" in shown) == (width == 250)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -380,11 +400,14 @@ def test_a_stopped_sweep_says_how_to_go_on_and_ends_with_the_code_of_its_signal(
 
 def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
     (cell,), _ = make_cells(["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=mlp"])
-    like = {"precision": cell.facts["precision"], "choices": cell.config.choices, "macs": 2 * cell.facts["macs"]}
+    like = {"precision": cell.facts["precision"], "choices": cell.config.choices, "config": cell.config.values}
+    like["macs"] = 2 * cell.facts["macs"]
     # In each of 2 epochs 4 batches of 16 to train on, and 2 for validation; 2 to test on; those count as a third.
     images = 2 * 4 * 16 + (2 * 2 * 16 + 2 * 16) / 3
     assert _minutes(cell, [like | {"images_per_second": 10.0}]) == pytest.approx(images / 20 / 60)
     assert _minutes(cell, [like | {"images_per_second": 10.0, "precision": "other"}]) is None
+    batches = cell.config.values | {"data": {"batch_size": 128}}
+    assert _minutes(cell, [like | {"images_per_second": 10.0, "config": batches}]) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule
 from cnnzoo.record import read_history
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, keep_freed_memory
+from cnnzoo.training.device import choose_device, keep_freed_memory, to_channels_last
 
 SHARES = {"lenet@28": 1.0, "vgg11/8@96": 1.0, "googlenet@96": 0.25}  # of the validation images, about 5,000
 
@@ -47,7 +47,7 @@ def bare(case: Case) -> float:
     config, device = case.config(), choose_device("auto")
     keep_freed_memory()
     dtype, batches = dtype_of(config), _images(case) // case.batch_size
-    net = build_net(config).to(device).to(memory_format=torch.channels_last).eval()
+    net = to_channels_last(build_net(config).to(device), device).eval()
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
     begin = 0.0

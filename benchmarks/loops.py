@@ -40,7 +40,7 @@ from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.data.files import load_files
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision
+from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision, to_channels_last
 
 ROOT = Path(__file__).parents[1]
 WARM_SECONDS, MIN_STEPS = 0.5, 3
@@ -166,7 +166,7 @@ def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: 
     config, device = case.config(*overrides), choose_device("auto")
     keep_freed_memory()
     dtype = dtype_of(config)
-    net = build_net(config).to(device).to(memory_format=torch.channels_last).train()
+    net = to_channels_last(build_net(config).to(device), device).train()
     if compile_mode:
         net.compile(mode=compile_mode)
     optimizer = build_optimizer(config)(net.parameters())

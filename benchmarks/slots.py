@@ -13,7 +13,7 @@ from benchmarks.training import spread
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.training.device import choose_device
 
-NETS = ("lenet@28", "vgg11/8@96", "googlenet@96", "resnet18@96")
+NETS = ("lenet@28", "vgg11/8@96", "googlenet@96")
 
 
 def side_by_side(case: Case, seconds: float, cells: int) -> float:

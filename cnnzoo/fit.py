@@ -22,6 +22,7 @@ from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, dr
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.device import to_channels_last
 from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
@@ -110,7 +111,7 @@ def fit_and_test(job: Job) -> dict[str, float]:
     """Train, then test the best epoch's weights, or under the course's protocol the last one's; return the figures."""
     values, rows = job.config.values, job.history.rows
     holdout = values["protocol"] == "holdout"
-    classifier = _make_classifier(job.config)
+    classifier = _make_classifier(job.config, job.device)
     trainer = _make_trainer(job, monitor="val/acc" if holdout else None)
     job.data.pieces = job.pieces
     with warnings.catch_warnings():
@@ -131,10 +132,10 @@ def fit_and_test(job: Job) -> dict[str, float]:
     return figures | {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
 
 
-def _make_classifier(config: RunConfig) -> ImageClassifier:
+def _make_classifier(config: RunConfig, device: torch.device) -> ImageClassifier:
     values = config.values
     lightning.seed_everything(values["seed"], workers=True, verbose=False)
-    net = build_net(config).to(memory_format=torch.channels_last)
+    net = to_channels_last(build_net(config), device)
     if values["compile"]:
         net.compile()
         net.training_logits = torch.compile(net.training_logits)  # type: ignore[method-assign]

@@ -8,9 +8,13 @@ import resource
 import shutil
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from torch import nn
 
+Net = TypeVar("Net", bound=nn.Module)
+VECTOR = 8  # float32 numbers, with AVX2
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of mallopt(3)
 
 
@@ -98,6 +102,19 @@ def keep_freed_memory() -> None:
     if mallopt:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def to_channels_last(net: Net, device: torch.device) -> Net:
+    """Return `net` in the layout in which it is trained: channels last, 1.0 to 1.4 times as fast on a CPU.
+
+    There, torch's batch norm goes through the channels of a pixel in vectors. Over fewer channels than one holds, such
+    as LeNet's six, it takes 3.9 times as long as in torch's own layout (`docs/decisions.md`): these get that.
+    """
+    if device.type == "cpu":
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.num_features < VECTOR:
+                module.register_forward_pre_hook(lambda _, images: (images[0].contiguous(),))
+    return net.to(memory_format=torch.channels_last)
 
 
 def peak_bytes(device: torch.device) -> int:

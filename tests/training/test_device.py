@@ -1,3 +1,4 @@
+import copy
 import platform
 import subprocess
 import sys
@@ -5,7 +6,16 @@ import sys
 import pytest
 import torch
 
-from cnnzoo.training.device import check_compiler, choose_device, describe_device, peak_bytes, resolve_precision
+from cnnzoo.build import build_net
+from cnnzoo.config import compose_config
+from cnnzoo.training.device import (
+    check_compiler,
+    choose_device,
+    describe_device,
+    peak_bytes,
+    resolve_precision,
+    to_channels_last,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -97,3 +107,21 @@ def test_freed_memory_is_not_handed_back_and_cleared_anew_in_each_step():
         return int(done.stdout)
 
     assert page_faults("keep") * 10 < page_faults("as it is")
+
+
+def test_a_batch_norm_over_few_channels_has_torchs_own_layout_and_makes_the_same_of_it():
+    plain = build_net(compose_config(["model=lenet_bn"])).to(memory_format=torch.channels_last)
+    net = to_channels_last(copy.deepcopy(plain), CPU)
+    seen = []
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(lambda norm, images, _: seen.append((norm, images[0].is_contiguous())))
+    images = torch.randn(8, 1, 28, 28).contiguous(memory_format=torch.channels_last)
+    logits = [each(images) for each in (plain, net)]
+    assert [(norm.num_features, own_layout) for norm, own_layout in seen] == [(6, True), (16, False)]
+    torch.testing.assert_close(logits[1], logits[0])
+    for each in logits:
+        each.square().sum().backward()
+    gradients = [[weight.grad for weight in each.parameters()] for each in (plain, net)]
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
+    assert not to_channels_last(torch.nn.BatchNorm2d(6), CUDA)._forward_pre_hooks

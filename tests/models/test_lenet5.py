@@ -1,5 +1,6 @@
 import torch
 
+from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.models.lenet5 import TABLE_1, LeNet5, PartialConv2d, ScaledTanh, Subsampling
 from tests.reference_cost import count_parameters
 
@@ -35,14 +36,25 @@ def test_every_map_of_c3_sees_the_maps_that_the_table_names():
             assert (gradient[0, source].abs().sum() > 0) == (source in sources)
 
 
-def test_a_partial_convolution_is_a_full_one_with_zeros():
+def test_a_partial_convolution_is_the_sum_of_its_connections():
     conv = PartialConv2d(TABLE_1)
-    weight = torch.zeros(16, 6, 5, 5)
-    weight[conv.outputs, conv.inputs] = conv.conv.weight[:, 0]
     torch.nn.init.normal_(conv.bias)
     x = torch.randn(2, 6, 14, 14)
-    full = torch.nn.functional.conv2d(x, weight, conv.bias.flatten())
-    torch.testing.assert_close(conv(x), full, rtol=1e-4, atol=1e-5)
+    kernels = iter(conv.conv.weight)
+    maps = []
+    for bias, sources in zip(conv.bias, TABLE_1, strict=True):
+        seen = [torch.nn.functional.conv2d(x[:, source : source + 1], next(kernels)[None]) for source in sources]
+        maps.append(torch.stack(seen).sum(0) + bias)
+    torch.testing.assert_close(conv(x), torch.cat(maps, 1), rtol=1e-4, atol=1e-5)
+
+
+def test_only_connections_are_counted():
+    """Those of the paper, 151,600, without the biases of 16 maps of 10x10."""
+    with torch.device("meta"):
+        net = LeNet5(in_channels=1, num_classes=10, image_size=28)
+    (c3,) = (layer for layer in trace_layers(net, (1, 28, 28)) if layer.name.startswith("features.c3") and layer.macs)
+    assert c3.macs == 151_600 - 16 * 100
+    assert c3.output_shape == (60, 10, 10)
 
 
 def test_subsampling_and_activation_by_hand():

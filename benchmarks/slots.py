@@ -28,24 +28,24 @@ def side_by_side(case: Case, seconds: float, cells: int) -> float:
 
 def measure(scope: Scope) -> str:
     """Return a table; figures are medians over the rounds, the ratio is the median of those within a round."""
-    cells = torch.get_num_threads()
+    threads = torch.get_num_threads()
     cases = [case for case in scope.cases if case.name in NETS]
-    if choose_device("auto").type != "cpu" or cells < 2 or not cases:
+    if choose_device("auto").type != "cpu" or threads < 2 or not cases:
         return f"Only measured on a CPU with several cores, of {', '.join(NETS)}.\n"
     turns: dict[str, list[tuple[float, float]]] = {case.name: [] for case in cases}
     for number in range(scope.rounds):
         for case in cases:
-            one_first = number % 2 == 0
-            first, second = (side_by_side(case, scope.seconds, n) for n in ((1, cells) if one_first else (cells, 1)))
-            turns[case.name].append((first, second) if one_first else (second, first))
+            order = (1, 2) if number % 2 == 0 else (2, 1)
+            speeds = {cells: side_by_side(case, scope.seconds, cells) for cells in order}
+            turns[case.name].append((speeds[1], speeds[2]))
     rows = []
     for name, pairs in turns.items():
-        one, many = (statistics.median(each) for each in zip(*pairs, strict=True))
-        rows.append({"name": name, "one": one, "many": many, "ratio": spread([b / a for a, b in pairs], "{:.2f}")})
+        one, two = (statistics.median(each) for each in zip(*pairs, strict=True))
+        rows.append({"name": name, "one": one, "two": two, "ratio": spread([b / a for a, b in pairs], "{:.2f}")})
     columns = [
         Column("name", "net @ px", left=True),
-        Column("one", f"sweep.slots=1, {cells} threads", "{:,.0f}".format),
-        Column("many", f"sweep.slots={cells}, one thread each", "{:,.0f}".format),
-        Column("ratio", f"{cells} / 1"),
+        Column("one", f"sweep.slots=1, threads: {threads}", "{:,.0f}".format),
+        Column("two", f"sweep.slots=2, threads of each: {threads // 2}", "{:,.0f}".format),
+        Column("ratio", "2 / 1"),
     ]
     return f"{to_markdown(columns, rows)}\nImages a second of all cells together, in training.\n"

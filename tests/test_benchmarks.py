@@ -1,11 +1,12 @@
 """The harness measures what it says: whole steps, after a warm-up, of loops that train the same net."""
 
 import pytest
+import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import loops
-from benchmarks.cases import CASES, QUICK, Case
+from benchmarks import loops, slots
+from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.loops import LOOPS, Enough, Stopwatch, lay_out, run_loop
 from benchmarks.training import summary, training_flops
 
@@ -85,8 +86,16 @@ def test_each_loop_trains(loop, torchvision_folder, monkeypatch):
     assert measured.peak_bytes > 2**20
 
 
+def test_cells_side_by_side_are_compared_within_a_round(monkeypatch, tmp_path):
+    speeds = {1: iter([10.0, 20.0]), 2: iter([12.0, 30.0])}
+    monkeypatch.setattr(slots, "side_by_side", lambda case, seconds, cells: next(speeds[cells]))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    *_, line, _, _ = slots.measure(Scope([SMALL], 2, 0.1, tmp_path)).splitlines()
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["lenet@28", "15", "21", "1.35 (1.20 to 1.50)"]
+
+
 def test_the_quick_nets_are_among_all():
-    assert set(QUICK) < {case.name for case in CASES}
+    assert {*QUICK, *slots.NETS} < {case.name for case in CASES}
     assert "vgg11/8@96" in QUICK
 
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
-from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, is_of_runs, options, resolve, schema
+from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, help_text, is_of_runs, options, resolve, schema
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, quoted, read_run, resume_command
@@ -50,11 +50,16 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
                 key = flag.lstrip("-")
                 more = f"type {key}={value}" if key and value else "all keys: python train.py --help"
                 raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
+        flags = {each for each in sys.argv[1:] if each.startswith("-")}
         if grid:
             typed[:] = sys.argv
             keep_back()
         try:
-            main()
+            if flags in ({"--help"}, {"-h"}):
+                overrides = [each for each in sys.argv[1:] if each not in flags]
+                print(help_text("sweep" if grid else "train", overrides), flush=True)
+            else:
+                main()
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:  # whoever reads the output has seen enough

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -105,6 +106,26 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
 
 def _is_conf(path: str) -> bool:
     return os.path.realpath(path.removeprefix("file://")) == os.path.realpath(CONF)
+
+
+def help_text(name: str, overrides: Sequence[str]) -> str:
+    """Return what `--help` prints, with the keys of what `overrides` choose.
+
+    Hydra copies all configurations for each group that it lists, and lists them twice: that takes longer than the rest.
+
+    Args:
+        name: train or sweep, as in `conf/`.
+        overrides: as they were typed.
+
+    Raises:
+        HydraException: an override cannot be parsed or applied.
+    """
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose(name, list(overrides), return_hydra_config=True)
+    listed = "".join(f"{group}: {', '.join(options(group))}\n" for group in groups())
+    keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    template = Template(composed.hydra.help.template)
+    return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(keys))
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:

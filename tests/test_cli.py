@@ -187,7 +187,19 @@ def test_help_names_groups_and_keys_at_once(tmp_path, without_torch):
     assert all(
         part in result.stdout for part in ("model: alexnet, ", "optimizer: adam", "batch_size: 256", "trainer=smoke")
     )
+    assert ", course/lenet, " in result.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_help_has_the_keys_of_what_is_chosen(in_tmp, capsys):
+    assert type_in(sweep, "model=vgg11", "-h") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Train a grid of nets")
+    assert "  width: 1.0\n" in out
+    assert "  slots: auto\n" in out
+    assert "hydra:" not in out
+    assert type_in(train_module, "model=vgg99", "--help") == 2
+    assert "unknown model 'vgg99'" in capsys.readouterr().err
 
 
 def test_a_key_given_twice_is_said(tmp_path):

@@ -108,7 +108,7 @@ def to_channels_last(net: Net, device: torch.device) -> Net:
     """Return `net` in the layout in which it is trained: channels last, 1.0 to 1.4 times as fast on a CPU.
 
     There, torch's batch norm goes through the channels of a pixel in vectors. Over fewer channels than one holds, such
-    as LeNet's six, it takes 3.9 times as long as in torch's own layout (`docs/decisions.md`): these get that.
+    as LeNet's six, it takes three times as long as in torch's own layout (`docs/decisions.md`): these get that.
     """
     if device.type == "cpu":
         for module in net.modules():

@@ -20,9 +20,8 @@ from tests.test_resume import SMOKE, Killed, Steps
 PLAIN = [*SMOKE, "model=lenet", "optimizer=sgd", "trainer.precision=32-true", "trainer.max_epochs=3"]
 
 
-@pytest.fixture
-def little_memory(monkeypatch):
-    """Return a list of the batch sizes that were computed; more than 4 images do not fit."""
+def limit_memory(monkeypatch):
+    """Return a list of the batch sizes that are computed from now on; more than 4 images do not fit."""
     step, sizes = ImageClassifier.training_step, []
 
     def limited(module, batch, index):
@@ -35,6 +34,11 @@ def little_memory(monkeypatch):
     return sizes
 
 
+@pytest.fixture
+def little_memory(monkeypatch):
+    return limit_memory(monkeypatch)
+
+
 def test_batches_are_computed_in_pieces_that_fit(tmp_path, little_memory, count):
     record = train(compose_config(PLAIN), tmp_path / "little")
     assert little_memory == [16, 8] + [4] * (4 * 4 * 3)  # four pieces a step, four steps an epoch
@@ -44,14 +48,7 @@ def test_batches_are_computed_in_pieces_that_fit(tmp_path, little_memory, count)
 
 def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):
     whole = train(compose_config(PLAIN), tmp_path / "whole")
-    step = ImageClassifier.training_step
-
-    def limited(module, batch, index):
-        if len(batch[1]) > 4:
-            raise torch.OutOfMemoryError
-        return step(module, batch, index)
-
-    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    limit_memory(monkeypatch)
     pieces = train(compose_config(PLAIN), tmp_path / "pieces")
     assert pieces["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
     assert pieces["micro_batch_size"] == 4
@@ -79,14 +76,7 @@ def test_a_signal_in_a_piece_waits_for_the_batch(number, tmp_path, little_memory
 def test_a_share_of_the_batches_is_the_same_share_in_pieces(tmp_path, monkeypatch):
     share = [*PLAIN, "trainer.limit_train_batches=0.05", "trainer.limit_val_batches=0.5"]
     whole = train(compose_config(share), tmp_path / "whole")
-    step = ImageClassifier.training_step
-
-    def limited(module, batch, index):
-        if len(batch[1]) > 4:
-            raise torch.OutOfMemoryError
-        return step(module, batch, index)
-
-    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    limit_memory(monkeypatch)
     assert train(compose_config(share), tmp_path / "pieces")["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
 
 

@@ -3,7 +3,6 @@ from functools import partial
 
 import lightning
 import pytest
-import torch
 from rich.console import Console
 
 from cnnzoo import run
@@ -11,8 +10,8 @@ from cnnzoo.config import compose_config
 from cnnzoo.console import RunConsole
 from cnnzoo.run import train
 from cnnzoo.training import display
-from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display, print_summary
+from tests.test_memory import limit_memory
 from tests.test_resume import SMOKE
 
 
@@ -49,14 +48,7 @@ def test_a_terminal_shows_how_far_an_epoch_is(tmp_path, monkeypatch, capsys):
 
 
 def test_the_bar_shows_the_loss_of_batches_also_where_they_are_computed_in_pieces(tmp_path, monkeypatch, capsys):
-    step = ImageClassifier.training_step
-
-    def limited(module, batch, index):
-        if len(batch[1]) > 4:
-            raise torch.OutOfMemoryError
-        return step(module, batch, index)
-
-    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    limit_memory(monkeypatch)
     monkeypatch.setattr(run, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
     monkeypatch.setattr(display, "REFRESH_SECONDS", 0)
     record = train(compose_config([*SMOKE, "model=lenet", "optimizer.lr=1e-6"]), tmp_path)

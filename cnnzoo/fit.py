@@ -57,6 +57,7 @@ class Job:
         data: not read yet.
         history: with the rows of the epochs up to `checkpoint`.
         checkpoint: where to go on, or None.
+        step: optimizer steps up to there.
         stop: whether to stop.
         console: where to print.
         pieces: in how many each batch is computed, to take less memory.
@@ -69,6 +70,7 @@ class Job:
     data: ImageDataModule
     history: History
     checkpoint: Path | None
+    step: int
     stop: StopRequest
     console: RunConsole
     pieces: int = 1
@@ -153,9 +155,9 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # below, it lists the devices that it does not use
     # Deterministic mode fills new tensors with NaN, to help debugging; that costs time in every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    values, rows = job.config.values, job.history.rows
-    # An epoch's figures are logged at its last step, counted from 0. What comes later, this attempt logs again.
-    logger = RunLogger(job.run_dir, name="", version="", purge_step=rows[-1]["step"] if rows else 0)
+    values = job.config.values
+    # Steps are counted from 0. What an earlier attempt logged beyond the checkpoint, this one logs again.
+    logger = RunLogger(job.run_dir, name="", version="", purge_step=job.step)
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     patience, num_classes = values["watch"]["patience"], values["data"]["num_classes"]
     watch = Watch(history=job.history, patience=patience, num_classes=num_classes)

@@ -10,7 +10,7 @@ from cnnzoo.build import build_net
 from cnnzoo.config import RunConfig
 from cnnzoo.record import HISTORY, read_history, remove_unfinished
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
-from cnnzoo.training.checkpoints import check_fits
+from cnnzoo.training.checkpoints import START, Progress, check_fits
 
 MADE_WITH = ("device", "precision", "threads", "slots", "versions", "git")  # of a record
 
@@ -29,8 +29,8 @@ def earlier_parts(before: dict[str, Any], record: dict[str, Any]) -> list[dict[s
     return earlier
 
 
-def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]:
-    """Return where the run in `run_dir` goes on and how many epochs it has there, or (None, 0) if it starts anew.
+def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, Progress]:
+    """Return where the run in `run_dir` goes on and how far it is there; (None, `START`) if it starts anew.
 
     Says what was found damaged. What the run does not go on from and would overwrite is kept under another name.
     """
@@ -56,11 +56,11 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, int]
                 copy(path, folder / BEST)
         for note in [*notes, f"going on from {path}"] if notes else []:
             print(f"note: {note}", file=sys.stderr)
-        return path, progress.epochs
+        return path, progress
     left = [path for name in (LAST, PREVIOUS, BEST) if (path := folder / name).exists()]
     left += [run_dir / HISTORY] if rows else []
     old = [set_aside(path, OLD).name for path in left]
     kept = f"; what there was is kept as {', '.join(old)}" if old else ""
     for note in [*notes, f"starting from the beginning{kept}"] if notes or old else []:
         print(f"note: {note}", file=sys.stderr)
-    return None, 0
+    return None, START

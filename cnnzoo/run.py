@@ -29,6 +29,7 @@ from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import check_export, export_onnx
 from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
+from cnnzoo.training.checkpoints import START
 from cnnzoo.training.device import (
     check_compiler,
     choose_device,
@@ -176,8 +177,8 @@ def _recorded_run(
         started = before.get("started", started)
     device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
     keep_freed_memory()
-    checkpoint, epochs = find_checkpoint(config, run_dir) if resume else (None, 0)
-    history = History(run_dir, epochs=epochs)
+    checkpoint, progress = find_checkpoint(config, run_dir) if resume else (None, START)
+    history = History(run_dir, epochs=progress.epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
     record: dict[str, Any] = {
         "status": "running",
@@ -225,7 +226,8 @@ def _recorded_run(
         write_record(run_dir, record)
 
     try:
-        job = Job(config, run_dir, device, facts.precision, data, history, checkpoint, stop, console, pieces)
+        precision, step = facts.precision, progress.step
+        job = Job(config, run_dir, device, precision, data, history, checkpoint, step, stop, console, pieces)
         record["metrics"] = _fit_within_memory(job, record)
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)

@@ -148,6 +148,9 @@ class Progress(NamedTuple):
     epochs: int
 
 
+START = Progress(step=0, epochs=0)
+
+
 def check_fits(path: Path, net: nn.Module) -> Progress:
     """Check that the checkpoint at `path` is one of `net`; return how far it was.
 

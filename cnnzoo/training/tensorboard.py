@@ -40,10 +40,7 @@ class RunLogger(TensorBoardLogger):
 
 
 class LossCurve(lightning.Callback):
-    """Adds `train/batch_loss`, the loss of some batches of each epoch, and in pieces that of their last piece.
-
-    Of an epoch within which a run was stopped, the points begin where it goes on.
-    """
+    """Adds `train/batch_loss`, the loss of some batches of each epoch, and in pieces that of their last piece."""
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -9,12 +9,22 @@ from cnnzoo.errors import UserError
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+    errno.ENOLCK,  # such as a network file system without its lock daemon
 )
 
 
 def is_unwritable(error: BaseException) -> bool:
     """Say whether an error is of a disk or a folder that cannot be written to."""
     return isinstance(error, OSError) and error.errno in UNWRITABLE
+
+
+def left_behind(lock: Path) -> str:
+    """Return what else can be done about a lock that is held, if it is one that stays where its machine breaks down.
+
+    That is so on file systems without locks, where what the file says stands for one.
+    """
+    stays = lock.exists() and lock.stat().st_size
+    return f"; if there is none any more, remove {lock}" if stays else ""
 
 
 def check_space(run_dir: Path, params: int) -> None:

@@ -30,9 +30,10 @@ from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import Drawings, HyperParameters, LossCurve, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
 
-OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, and by its libraries
+OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Apple's GPUs
     *("can't allocate memory", "CUDA error: out of memory"),
-    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_...
+    "MPS backend out of memory",
 )
 NOT_TOLD = ("_target_", "in_channels", "num_classes", "image_size")
 DRAWINGS = Drawings(
@@ -92,19 +93,21 @@ def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
     """
     if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
         raise error
-    size = job.config.values["data"]["batch_size"]
+    size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
+    if job.history.started is None:  # such as a GPU that another process has filled
+        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device") from error
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
-        raise UserError(f"out of memory\nmake room, then type {resume_command(job.run_dir)}") from error
+        raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
     with torch.device("meta"):
         has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
     if has_batch_norm:
         raise UserError(
-            f"out of memory with batches of {size}; in pieces, batch norm would see other batches\n"
+            f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
             f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize"
         ) from error
     if job.micro_batch_size % 2:
         raise UserError(
-            f"out of memory with {job.micro_batch_size} images at a time\ntype a smaller data.resize"
+            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize"
         ) from error
     return replace(job, pieces=2 * job.pieces)
 
@@ -123,6 +126,8 @@ def fit_and_test(job: Job) -> dict[str, float]:
         warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
         # Where only the evaluation of an epoch is left, its training figures come from the checkpoint.
         warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")
+        # Where 16-mixed leaves out the first step, because its gradients overflow until the scale is found.
+        warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step")
         # Lightning 2.6.6 asks torch 2.14 in a way that is about to change: lightning/pytorch/utilities/_pytree.py.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
         trainer.fit(classifier, datamodule=job.data, ckpt_path=job.checkpoint, weights_only=True)
@@ -157,6 +162,8 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     values = job.config.values
     # Steps are counted from 0. What an earlier attempt logged beyond the checkpoint, this one logs again.
+    environment = LightningEnvironment()  # which leaves requeueing to who started the job
+    environment.set_global_rank(0)  # a run is one process, whatever RANK or SLURM_PROCID say of the job it is part of
     logger = RunLogger(job.run_dir, name="", version="", purge_step=job.step)
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     patience, num_classes = values["watch"]["patience"], values["data"]["num_classes"]
@@ -187,7 +194,7 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
         accumulate_grad_batches=job.pieces,
         devices=1,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # which leaves requeueing to who started the job
+        plugins=[AtomicCheckpointIO(), environment],
         logger=logger,
         default_root_dir=job.run_dir,
         enable_model_summary=False,

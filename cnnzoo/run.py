@@ -21,7 +21,7 @@ from cnnzoo.build import build, build_data, build_net, build_optimizer
 from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.console import RunConsole
-from cnnzoo.disk import check_space, is_unwritable
+from cnnzoo.disk import check_space, is_unwritable, left_behind
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
 from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versions, read_record, write_record
@@ -37,6 +37,7 @@ from cnnzoo.training.device import (
     keep_freed_memory,
     peak_bytes,
     resolve_precision,
+    useless_gpu,
 )
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
@@ -93,7 +94,8 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         raise SystemExit(stopped.exit_code) from None
     except Timeout:
         raise BusyError(
-            f"another process is writing to {run_dir}\nwait for it, or type hydra.run.dir=DIR with a new folder"
+            f"another process is writing to {run_dir}\n"
+            f"wait for it, or type hydra.run.dir=DIR with a new folder{left_behind(run_dir / '.lock')}"
         ) from None
     except OSError as error:
         if not is_unwritable(error):
@@ -175,7 +177,10 @@ def _recorded_run(
             return before
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
         started = before.get("started", started)
-    device, console = choose_device(config.values["trainer"]["accelerator"]), RunConsole()
+    accelerator, console = config.values["trainer"]["accelerator"], RunConsole()
+    device = choose_device(accelerator)
+    if accelerator == "auto" and (why := useless_gpu()):
+        console.print(f"note: on the CPU and not the GPU; {why}", soft_wrap=True)
     keep_freed_memory()
     checkpoint, progress = find_checkpoint(config, run_dir) if resume else (None, START)
     history = History(run_dir, epochs=progress.epochs)
@@ -268,7 +273,8 @@ def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
         except RuntimeError as error:
             job = in_smaller_pieces(job, error)
         gc.collect()  # the error held what the failed attempt had taken
-        torch.cuda.empty_cache()
+        if job.device.type != "cpu":
+            getattr(torch, job.device.type).empty_cache()
         record["micro_batch_size"] = job.micro_batch_size
         write_record(job.run_dir, record)
         job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")

@@ -1,6 +1,7 @@
 """Runs that do not fit into memory (RELIABILITY T10)."""
 
 import os
+import re
 import signal
 from itertools import chain
 
@@ -9,6 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cnnzoo.config import compose_config
+from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
@@ -99,20 +101,42 @@ def test_a_run_in_pieces_goes_on_in_pieces(tmp_path, little_memory, monkeypatch)
 
 
 def test_nets_with_batch_norm_refuse_and_say_what_to_type(tmp_path, little_memory, count):
-    with pytest.raises(UserError, match=r"batch norm would see other batches\ntype data\.batch_size=8"):
+    with pytest.raises(UserError, match=r"Tried to allocate .*\n.* would see other batches\ntype data\.batch_size=8"):
         train(compose_config([*PLAIN, "model=lenet_bn"]), tmp_path)
     assert read_record(tmp_path)["status"] == "failed"
     assert little_memory == [16]
     count("T10")
 
 
-def test_an_image_that_does_not_fit_is_the_end(tmp_path, monkeypatch, count):
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: 99 bytes",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "MPS backend out of memory (MPS allocated: 4.00 GB)",
+    ],
+)
+def test_an_image_that_does_not_fit_is_the_end(said, tmp_path, monkeypatch, count):
     def nothing_fits(*_):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        raise RuntimeError(said)
 
     monkeypatch.setattr(ImageClassifier, "training_step", nothing_fits)
-    with pytest.raises(UserError, match="out of memory with 1 images at a time"):
+    with pytest.raises(UserError, match="out of memory with 1 images at a time: " + re.escape(said)):
         train(compose_config(PLAIN), tmp_path)
+    count("T10")
+
+
+def test_a_device_that_others_have_filled_is_not_tried_with_smaller_batches(tmp_path, monkeypatch, count):
+    tried = []
+
+    def full(*_, **__):
+        tried.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory. Process 4711 has 23.50 GiB memory in use.")
+
+    monkeypatch.setattr(SyntheticDataModule, "setup", full)
+    with pytest.raises(UserError, match=r"out of memory before the first batch: .* Process 4711"):
+        train(compose_config(PLAIN), tmp_path)
+    assert len(tried) == 1
     count("T10")
 
 

@@ -2,15 +2,17 @@ import csv
 import json
 from types import SimpleNamespace
 
+import lightning
 import pytest
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import nn
 
 from cnnzoo import run
 from cnnzoo.build import build_data, build_net
-from cnnzoo.checks import check_config
+from cnnzoo.checks import OUR_TRAINER_KEYS, check_config
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
@@ -360,6 +362,20 @@ def one_epoch(folder, *overrides):
     config = compose_config([*SMOKE, *options, *overrides])
     check_config(config)
     return train(config, folder)
+
+
+def test_a_run_is_one_process_whatever_the_job_says_that_it_is_part_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning reads SLURM_PROCID, or RANK, when it is imported
+    assert smoke(tmp_path)["status"] == "completed"
+    assert EventAccumulator(str(tmp_path)).Reload().Scalars("val/acc")
+
+
+def test_arguments_that_a_run_is_built_upon_cannot_be_chosen(tmp_path, monkeypatch):
+    given = {}
+    trainer = lightning.Trainer
+    monkeypatch.setattr(lightning, "Trainer", lambda **options: given.update(options) or trainer(**options))
+    smoke(tmp_path)
+    assert given.keys() - compose_config([]).values["trainer"].keys() == OUR_TRAINER_KEYS
 
 
 def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
 
+HELD_BACK = (signal.SIGTERM, signal.SIGUSR1)  # until a cell's process has begun
+
 
 def run_planned(run_dir: Path) -> None:
     """Run the cell whose folder is `run_dir` as the sweep that it belongs to has planned it, and renew the summary.
@@ -37,6 +39,7 @@ def run_planned(run_dir: Path) -> None:
 def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
 
     from cnnzoo.run import train
 
-    if slots > 1 and gpu is None:
+    if slots > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
         train(config, folder, resume=True, slots=slots)

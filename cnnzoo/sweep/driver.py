@@ -133,12 +133,14 @@ def _device(cells: Sequence[Cell]) -> "torch.device":
     Raises:
         UserError: they are for several.
     """
-    from cnnzoo.training.device import choose_device
+    from cnnzoo.training.device import choose_device, useless_gpu
 
     asked = {cell.config.values["trainer"]["accelerator"] for cell in cells if not cell.problem}
     devices = {choose_device(accelerator) for accelerator in asked}
     if len(devices) > 1:
         raise UserError("a sweep is for one kind of device\ntype trainer.accelerator=cpu or trainer.accelerator=gpu")
+    if "auto" in asked and (why := useless_gpu()):
+        print(f"note: on the CPU and not the GPU; {why}")
     return devices.pop()
 
 
@@ -146,9 +148,12 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
     """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
     import torch
 
+    from cnnzoo.training.device import is_too_old
+
     count = torch.cuda.device_count() if device and device.type == "cuda" else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
-    gpus = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
+    names = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
+    gpus = [name for number, name in enumerate(names) if not is_too_old(number)]  # such as one for the screen
     slots = settings.slots or max(1, len(gpus))
     if gpus and slots > len(gpus):
         raise UserError(f"sweep.slots={slots} is more than the {len(gpus)} GPUs that there are\ntype sweep.slots=auto")

@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
+from cnnzoo.disk import left_behind
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import ONNX, atomic_file, read_record, write_record
 from cnnzoo.report.runs import FACTS, PLAN
@@ -102,7 +103,7 @@ class SweepFolder:
             who = owner.read_text() if owner.exists() else "of unknown owner"
             raise BusyError(
                 f"another sweep ({who}) is at work in {self.path}\n"
-                "wait for it, or type sweep.name=NAME for another folder"
+                f"wait for it, or type sweep.name=NAME for another folder{left_behind(self.path / '.lock')}"
             ) from None
 
     def record(self, name: str) -> dict[str, Any] | None:
@@ -145,7 +146,8 @@ class SweepFolder:
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each cell, in the order in which they were asked for.
 
-        Keys: `COLUMNS`, `group`, the same for cells that differ in nothing but their seed, and `settings`.
+        Keys: `COLUMNS`; `group`, the same for cells that differ in nothing but their seed; `settings`; `timed_on`, the
+        same for cells whose times can be compared.
         """
         rows = []
         settings = settings_of({name: cell["overrides"] for name, cell in self.cells.items()})
@@ -160,6 +162,7 @@ class SweepFolder:
                     "seconds_per_epoch": (record.get("seconds") or {}).get("per_epoch"),
                     "images_per_second": record.get("images_per_second"),
                     "peak_bytes": record.get("peak_bytes"),
+                    "timed_on": _timed_on(record),
                     "status": self.status(name),
                     "folder": name,
                     "group": cell["group"],
@@ -187,6 +190,11 @@ def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
     own = {name: [each for each in cell if each.partition("=")[0] not in IN_COLUMNS] for name, cell in cells.items()}
     common = set.intersection(*map(set, own.values())) if own else set()
     return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
+
+
+def _timed_on(record: Mapping[str, Any]) -> str:
+    parts = [*(record.get("earlier") or []), record]
+    return str([[part.get(key) for key in ("device", "threads", "slots")] for part in parts])
 
 
 def _is_record(record: Any) -> bool:

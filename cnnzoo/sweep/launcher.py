@@ -1,6 +1,8 @@
 """Cells in processes of their own, some at a time: what one of them does to itself happens to no other."""
 
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -81,6 +83,7 @@ class Launcher:
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in signals]
         try:
+            _start_server()
             while running or (to_do and self.stopped_by is None):
                 if to_do and self.stopped_by is None and len(running) < self.slots and time.monotonic() >= not_before:
                     cell = to_do.popleft()
@@ -114,7 +117,8 @@ class Launcher:
     def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
         slot = min(set(range(self.slots)) - {each.slot for each in running})
         gpu = self.gpus[slot] if self.gpus else None
-        arguments = (cell.config, (self.folder.path / cell.name).absolute(), self.slots, gpu)
+        sharing = 1 if gpu else self.slots  # one that has a GPU to itself is as fast as it is alone
+        arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()
         return Running(cell, process, slot, time.monotonic() + self.timeout)
@@ -141,6 +145,19 @@ class Launcher:
         self.stopped_by = number
         for each in running:
             each.stop("interrupted")
+
+
+def _start_server() -> None:
+    """Start the process that cells are forked from, with signals held back there, and in a cell until it can answer.
+
+    Schedulers send them to whole process groups. The server would end, and nobody would see how its cells do.
+    """
+    multiprocessing.resource_tracker.ensure_running()  # whose start lets signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, cell_process.HELD_BACK)
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ending(code: int) -> str:

@@ -82,7 +82,7 @@ def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -
                 "settings": settings[cell.name],
                 "seed": values["seed"],
                 **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
-                "minutes": None if cell.problem else _minutes(cell, finished),
+                "minutes": None if cell.problem else _minutes(cell, finished, _epochs_done(cell, folder)),
                 "status": _status(cell, folder),
             }
         )
@@ -96,7 +96,13 @@ def _status(cell: Cell, folder: SweepFolder) -> str:
     return "to export" if status == "completed" and folder.lacks_export(cell) else status
 
 
-def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
+def _epochs_done(cell: Cell, folder: SweepFolder) -> int:
+    """Return how many epochs a cell has from which it goes on."""
+    record = folder.record(cell.name) or {}
+    return 0 if record.get("status") == "completed" else int(record.get("epochs") or 0)
+
+
+def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) -> float | None:
     """Return the minutes that a cell takes by its multiply-adds and the speed of the runs most like it.
 
     A small net gets fewer multiply-adds done in a second than a large one, and so do small batches and the few steps of
@@ -115,6 +121,7 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]]) -> float | None:
     nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
     macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
     trained, evaluated = _images(values)
+    trained *= max(0, 1 - epochs / values["trainer"]["max_epochs"])
     return float((trained + evaluated / 3) * macs / macs_per_second / 60)  # an image that is only evaluated is a third
 
 
@@ -142,7 +149,8 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        alone = record.get("device") == device and record.get("slots", 1) == 1
+        made = [(part.get("device"), part.get("slots", 1)) for part in (*(record.get("earlier") or []), record)]
+        alone = all(each == (device, 1) for each in made)
         known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config"))
         if record.get("status") == "completed" and alone and known:
             yield record

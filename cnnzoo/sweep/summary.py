@@ -74,7 +74,8 @@ def counts(statuses: Iterable[str]) -> str:
 def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
 
-    `seeds` is how many of them are completed, `status` what is to be said of the others.
+    `seeds` is how many of them are completed, `status` what is to be said of the others. There are no times and no
+    memory where seeds were on several devices, or shared theirs with different numbers of others.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -83,10 +84,11 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     for group in groups.values():
         done = [row for row in group if row["status"] == "completed"]
         others = [row["status"] for row in group if row["status"] != "completed"]
+        timed = done if len({row["timed_on"] for row in done}) == 1 else []
         pooled.append(
             {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
             | {"seeds": f"{len(done)}/{len(group)}", "status": counts(others) or "completed"}
-            | {key: mean(row[key] for row in done) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
+            | {key: mean(row[key] for row in timed) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
             | {"test_acc": spread([row["test_acc"] for row in done])}
         )
     return pooled

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,27 +23,35 @@ def choose_device(accelerator: str) -> torch.device:
     """Return the device for `trainer.accelerator`: auto (the best there is), gpu, mps or cpu.
 
     Raises:
-        ValueError: there is none of that kind, or torch has no code for it.
+        ValueError: there is none of that kind, or this torch cannot use it.
     """
     # Lightning has torch count GPUs by NVML instead, which also counts those that CUDA cannot use, and takes 0.1 ms in
     # every step of Adam. It is for processes that are forked afterwards; none are here.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    if accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        if not _is_too_old():
-            return torch.device("cuda", 0)
-        if accelerator == "gpu":
-            raise ValueError("this torch has no code for a GPU that old\ntype trainer.accelerator=cpu")
+    if accelerator in ("auto", "gpu") and torch.cuda.is_available() and not is_too_old(0):
+        return torch.device("cuda", 0)
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     if accelerator in ("auto", "cpu"):
         return torch.device("cpu")
+    if accelerator == "gpu" and (why := useless_gpu()):
+        raise ValueError(f"trainer.accelerator=gpu, but {why}\ntype trainer.accelerator=cpu")
     raise ValueError(f"trainer.accelerator={accelerator}, but this machine has none\ntype trainer.accelerator=auto")
 
 
-def _is_too_old() -> bool:
-    """Say whether the GPU is older than all that torch was compiled for, such as a V100 with CUDA 13."""
+def useless_gpu() -> str | None:
+    """Return why this torch cannot use the GPU of this machine, and what helps; None if it can, or there is none."""
+    if not torch.cuda.device_count():  # which asks the driver; what CUDA can use is another question
+        return None
+    if not torch.cuda.is_available():
+        return f"its driver is too old for CUDA {torch.version.cuda}: renew it, or install torch for an older CUDA"
+    return "this torch has no code for a GPU that old: install torch for an older CUDA" if is_too_old(0) else None
+
+
+def is_too_old(gpu: int) -> bool:
+    """Say whether a GPU is older than all that torch was compiled for, such as a V100 with CUDA 13."""
     compiled = [int(found[1]) for each in torch.cuda.get_arch_list() if (found := re.match(r"sm_(\d+)", each))]
-    major, minor = torch.cuda.get_device_capability()
+    major, minor = torch.cuda.get_device_capability(gpu)
     return 10 * major + minor < min(compiled, default=0)
 
 
@@ -71,14 +80,18 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def check_compiler(device: torch.device) -> None:
-    """Check that `torch.compile` finds the C++ compiler that it needs on a CPU.
+    """Check that `torch.compile` finds what it builds with: a compiler of C++ for a CPU, of C for a GPU, and Python.h.
 
     Raises:
-        ValueError: there is none.
+        ValueError: one of them is missing.
     """
-    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
-    if device.type == "cpu" and not shutil.which(compiler):
-        raise ValueError(f"compile=true needs {compiler}, a C++ compiler\ninstall it, or type compile=false")
+    names = {"cpu": [os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")]}
+    names["cuda"] = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"]
+    compilers = names.get(device.type, [])
+    if compilers and not any(map(shutil.which, compilers)):
+        raise ValueError(f"compile=true needs {' or '.join(compilers)}, a compiler\ninstall it, or type compile=false")
+    if compilers and not Path(sysconfig.get_config_var("INCLUDEPY"), "Python.h").exists():
+        raise ValueError("compile=true needs Python.h\ninstall python3-dev, or type compile=false")
 
 
 def describe_device(device: torch.device) -> str:

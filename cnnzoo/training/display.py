@@ -88,8 +88,9 @@ class Display(lightning.Callback):
         seconds = epoch_seconds * (trainer.max_epochs or 1)
         if seconds > LONG_SECONDS:
             hours = f"{seconds / 3600:,.0f} h" if seconds > 10 * 3600 else f"{seconds / 3600:.1f} h"
+            epoch = f"{epoch_seconds:.0f} s" if epoch_seconds < 120 else f"{epoch_seconds / 60:,.0f} minutes"
             self.console.print(
-                f"note: about {hours} on this device, {epoch_seconds / 60:,.0f} minutes an epoch; "
+                f"note: about {hours} on this device, {epoch} an epoch; "
                 "a smaller data.resize or trainer.max_epochs takes less",
                 highlight=False,
                 soft_wrap=True,

@@ -48,7 +48,9 @@ class StopRequest:
             raise Stopped(self.received)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        again = number == signal.SIGINT and self.received == signal.SIGINT
+        if number == self.received != signal.SIGINT:  # asked twice, as by a scheduler and by the sweep
+            return
+        again = number == self.received
         self.received = number
         if again or not self.deferred:
             raise Stopped(number)

@@ -10,12 +10,14 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.record import write_record
+from cnnzoo.sweep.cell import HELD_BACK
 
 FAULTY = 1  # the seed of the cell that misbehaves
 
 
 def main(config, folder: Path, slots, gpu) -> None:
     """Stand in for `cnnzoo.sweep.cell.main`: do what the file `fault` beside the cells says."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", blocking=False):
@@ -33,6 +35,14 @@ def _run(config, folder: Path, share) -> None:
         sys.exit(USER_ERROR)
     record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
     record |= share
+    if fault == "slow stop":  # as one that finishes its batch, and saves
+
+        def stop(*_) -> None:
+            time.sleep(1.5)
+            write_record(folder, record | {"status": "preempted"})
+            os._exit(143)
+
+        signal.signal(signal.SIGTERM, stop)
     write_record(folder, record)
     time.sleep(float(fault.removeprefix("sleep ")) if fault.startswith("sleep") else 0)
     match fault:
@@ -54,6 +64,8 @@ def _run(config, folder: Path, share) -> None:
         case "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(3600)
+        case "slow stop":
+            time.sleep(60)
         case "garbage":
             (folder / "run.json").write_text('{"status": "comp')
             os._exit(1)

@@ -95,7 +95,7 @@ def test_cells_that_run_side_by_side_have_a_gpu_each(grid):
     cells, folder = grid
     Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_change=lambda cell: None).run(cells)
     records = [folder.record(cell.name) for cell in cells]
-    assert {(record["gpu"], record["slots"]) for record in records} == {("a", 2), ("b", 2)}
+    assert {(record["gpu"], record["slots"]) for record in records} == {("a", 1), ("b", 1)}
 
 
 def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, monkeypatch):
@@ -110,8 +110,8 @@ def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, mon
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cell_process.main(grid[0][0].config, tmp_path / "cpu", 3, None)
-    cell_process.main(grid[0][0].config, tmp_path / "gpu", 2, "7")
-    assert seen == [2, (3, ""), (2, "7")]
+    cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
+    assert seen == [2, (3, ""), (1, "7")]
 
 
 def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):
@@ -205,4 +205,17 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tm
     # A child that lives on without its driver finishes its cell; one that was killed with it leaves it to be run.
     assert starts(folder).count(cells[1].name) == (2 if whole_group else 1)
     assert starts(folder).count(cells[2].name) == 1
+    count("T12")
+
+
+def test_a_signal_to_the_whole_group_waits_for_the_cells(grid, count):
+    cells, folder = grid
+    (folder.path / "fault").write_text("slow stop")
+    command = [sys.executable, "-c", DRIVER, str(folder.path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as driver:
+        assert driver.stdout.readline().strip() == cells[0].name
+        while folder.status(cells[1].name) != "running":
+            time.sleep(0.05)
+        os.killpg(driver.pid, signal.SIGTERM)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "preempted", "to do"]
     count("T12")

@@ -405,6 +405,8 @@ def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
     # In each of 2 epochs 4 batches of 16 to train on, and 2 for validation; 2 to test on; those count as a third.
     images = 2 * 4 * 16 + (2 * 2 * 16 + 2 * 16) / 3
     assert _minutes(cell, [like | {"images_per_second": 10.0}]) == pytest.approx(images / 20 / 60)
+    left = 1 * 4 * 16 + (2 * 2 * 16 + 2 * 16) / 3
+    assert _minutes(cell, [like | {"images_per_second": 10.0}], epochs=1) == pytest.approx(left / 20 / 60)
     assert _minutes(cell, [like | {"images_per_second": 10.0, "precision": "other"}]) is None
     batches = cell.config.values | {"data": {"batch_size": 128}}
     assert _minutes(cell, [like | {"images_per_second": 10.0, "config": batches}]) is None
@@ -415,12 +417,16 @@ def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
 )
 def test_slots_are_the_gpus_that_may_be_used(visible, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75"])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (7, 5))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = read_settings(compose("sweep", []))
     assert _choose_slots(torch.device("cuda", 0), settings) == (expected, 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (9 - 3 * gpu, 0))
+    assert _choose_slots(torch.device("cuda", 0), settings) == (expected[:1], 1)  # torch has no code for the second
     assert _choose_slots(torch.device("cpu"), settings) == ([], 1)
 
 
@@ -431,6 +437,18 @@ def test_cells_for_another_machine_are_planned_where_there_is_no_gpu(in_tmp, cap
         run(*grid, "plan=true")
     assert run(*grid, "trainer.accelerator=gpu", "emit=jobs.txt") == 0
     assert len((in_tmp / "jobs.txt").read_text().splitlines()) == 4
+
+
+def test_grids_are_run_one_after_the_other(in_tmp):
+    with pytest.raises(UserError, match=r"is a grid of its own\ntype python sweep.py experiment=small_grid, then"):
+        run("experiment=small_grid,inception_ladder", "plan=true")
+
+
+def test_times_of_several_devices_are_not_averaged():
+    row = dict.fromkeys(("model", "px", "optimizer", "settings", "stem", "params", "macs", "group"), 1)
+    row |= {"status": "completed", "test_acc": 0.9, "images_per_second": 1, "peak_bytes": 1}
+    rows = [row | {"seconds_per_epoch": seconds, "timed_on": device} for seconds, device in ((5.0, "a"), (105.0, "b"))]
+    assert [pool(each)[0]["seconds_per_epoch"] for each in (rows, rows[:1], [rows[0], rows[0]])] == [None, 5.0, 5.0]
 
 
 def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):

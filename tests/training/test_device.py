@@ -2,6 +2,7 @@ import copy
 import platform
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from cnnzoo.training.device import (
     peak_bytes,
     resolve_precision,
     to_channels_last,
+    useless_gpu,
 )
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -46,16 +48,23 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ValueError, match="compile=true needs no-such-compiler"):
         check_compiler(CPU)
-    check_compiler(CUDA)
     monkeypatch.setenv("CXX", sys.executable)
     check_compiler(CPU)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ValueError, match="compile=true needs no-such-compiler"):
+        check_compiler(CUDA)
+    monkeypatch.delenv("CC")
+    check_compiler(CUDA)
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: "/nowhere")
+    with pytest.raises(ValueError, match="install python3-dev"):
+        check_compiler(CPU)
 
 
 def test_the_best_device_there_is(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_100", "sm_75", "sm_90a", "compute_120"])
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (7, 5))
     assert [choose_device(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
@@ -67,9 +76,19 @@ def test_a_gpu_that_torch_has_no_code_for_is_not_chosen(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_100"])
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (7, 0))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert choose_device("auto") == CPU
-    with pytest.raises(ValueError, match="no code for a GPU that old"):
+    with pytest.raises(ValueError, match="=gpu, but this torch has no code for a GPU that old: install"):
+        choose_device("gpu")
+
+
+def test_a_gpu_whose_driver_is_too_old_is_told_from_none(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert useless_gpu() is None
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match=r"=gpu, but its driver is too old for CUDA .*\ntype trainer.accelerator=cpu"):
         choose_device("gpu")
 
 

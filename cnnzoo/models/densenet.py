@@ -18,7 +18,7 @@ class DenseNet(ConvNet):
     Shape:
         Input:  (N, in_channels, S, S), float; S >= 29 with the paper's stem and S >= 8 with the small one, because the
                 transitions halve to zero below it. The small stem, used below 64 px, is a 3x3 convolution at stride 1,
-                without pooling, as in section 3 for CIFAR.
+                without pooling, after section 3 for CIFAR.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -33,7 +33,8 @@ class DenseNet(ConvNet):
         course: d2l's wiring: convolutions with bias.
 
     Deviations:
-        None.
+        * small stem: paper's networks for CIFAR have three dense blocks; here as many as with the paper's stem for
+          ImageNet, and batch norm and ReLU behind the convolution as there.
 
     Raises:
         ValueError: an option is unknown, there are no blocks, or image_size is too small.

@@ -50,7 +50,8 @@ class GoogLeNet(ConvNet):
     Deviations:
         * local response normalisation of the stem: left out, as the course does.
         * residual: the paper's nets are larger; here the blocks keep GoogLeNet's size, and where a block changes the
-          number of channels its shortcut is a linear 1x1 convolution. With `norm` there is batch norm behind the linear
+          number of channels its shortcut is a linear 1x1 convolution. The branch with max pooling stays, which the
+          paper's residual blocks do not have. With `norm` there is batch norm behind the linear
           convolutions, too, where the paper has it behind others only (section 3.2).
 
     Raises:

@@ -28,10 +28,11 @@ class InceptionV3(ConvNet):
         dropout: probability of dropping a feature before the output layer; 0.5 in torchvision, 0.2 in the authors'
             code, not in the paper.
 
-    Deviations, all as in the authors' code:
+    Deviations, all but that of the average pooling as in the authors' code:
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
           stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
         * auxiliary loss: paper no weight given; here 0.4.
+        * average pooling: counts the padding, as torchvision's; TensorFlow's, of the authors' code, does not.
         * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
 
     Raises:

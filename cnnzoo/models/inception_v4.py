@@ -26,7 +26,8 @@ class InceptionV4(ConvNet):
         dropout: probability of dropping a feature before the output layer; 0.2 in the paper.
 
     Deviations:
-        None.
+        * average pooling: counts the padding, as torchvision's Inception v3 does; TensorFlow's, of the authors' code,
+          does not.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

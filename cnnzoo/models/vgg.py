@@ -35,6 +35,8 @@ class VGG(ConvNet):
 
     Deviations:
         * norm: paper none; batch is later practice, and torchvision's `vgg11_bn`.
+        * weights: paper a normal distribution of variance 0.01, and deeper nets begin with trained layers of column A
+          (section 3.1); here `model.init`.
         * a convolution before a batch norm keeps its bias, as in torchvision, so that its weights can be loaded.
 
     Raises:

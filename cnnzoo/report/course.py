@@ -7,7 +7,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.report.columns import as_shown
 from cnnzoo.report.pool import GROUPS
 from cnnzoo.report.runs import Row
-from cnnzoo.report.texts import Language, join, listed, say
+from cnnzoo.report.texts import Language, join, listed, named, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
 BEFORE = ("alexnet", "vgg11", "nin")
@@ -26,7 +26,11 @@ FIGURES = {
 }
 
 
-OWN = {"alexnet": {"model.padding": 1}, "vgg11": {"model.width": 0.25}}  # not what our yaml files have
+OWN = {  # not what our yaml files have
+    "lenet_bn": {"model.padding": 0},
+    "alexnet": {"model.padding": 1},
+    "vgg11": {"model.width": 0.25},
+}
 RECIPE = ("model.init", "model.dropout", "model.course", "model.stem")  # and not which net it is
 
 
@@ -50,8 +54,8 @@ class Question:
         """Return the label of the row that the others are compared with, or None if there is none."""
         candidates = [row for row in rows if row["model"] == self.model]
 
-        def rank(row: Row) -> tuple[int, int]:
-            return len((row.get("settings") or "").split()), -row["data.resize"]
+        def rank(row: Row) -> tuple[int, int, bool]:
+            return len((row.get("settings") or "").split()), -row["data.resize"], row["test_acc"] is None
 
         plain = min(candidates, key=rank, default=None)
         return plain["label"] if plain else None
@@ -68,9 +72,15 @@ class Question:
         if paragraphs and others:
             told = [say(language, "epochs_of", row=row) for row in (baseline, *others)]
             paragraphs.append(say(language, "unequal", told=listed(language, told)))
+        words = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
+        if paragraphs and (absent := [row["label"] for row in rows if row["test_acc"] is None]):
+            labels = [label for label in absent if words[label] != {"n/a"}]
+            paragraphs += [say(language, "without", labels=named(language, labels))] if labels else []
+        if paragraphs and (partly := [row["label"] for row in done if words[row["label"]] != {"completed"}]):
+            paragraphs.append(say(language, "partly", labels=named(language, partly)))
         if paragraphs and (alone := [row["label"] for row in done if row["test_acc"].deviation is None]):
-            labels = ("、" if language == "zh" else ", ").join(alone)
-            paragraphs.append(say(language, "one_seed" if len(alone) == len(done) else "one_seed_of", labels=labels))
+            key = "one_seed" if len(alone) == len(done) else "one_seed_of"
+            paragraphs.append(say(language, key, labels=named(language, alone)))
         return paragraphs
 
 
@@ -103,15 +113,14 @@ def find_question(rows: Sequence[Row]) -> Question | None:
 
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
-    others = [row for row in rows if row is not baseline]
+    others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
     first = [say(language, "q1_baseline", **as_shown(baseline, language))]
     for key, reached in (("q1_enough", True), ("q1_missed", False)):
         labels = [
             f"{row['label']} ({as_shown(row, language)['test_acc']})" for row in rows if row.get("enough") is reached
         ]
         if labels and at_least is not None:
-            shown = ("、" if language == "zh" else ", ").join(labels)
-            first.append(say(language, key, labels=shown, percent=f"{100 * at_least:g}%"))
+            first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
         if reached and (enough := [row for row in others if row.get("enough")]):
             smallest = min(enough, key=lambda row: row["params"])
             first.append(say(language, "q1_smallest", **as_shown(smallest, language)))

@@ -51,8 +51,8 @@ TEXTS = {
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
         "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "
-        "one run, with its own recipe and the pixels in the column; vgg11 has a quarter of the channels there, lenet_bn the library's layer",
-        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 用框架自带的批量归一化层",
+        "one run, with its own recipe and the pixels in the column; vgg11 has a quarter of the channels there, lenet_bn no padding and the library's layer",
+        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 没有填充，并用框架自带的批量归一化层",
     ),
     "other_times": (
         "times are not all of one device, and of epochs with as many images: there is no figure of accuracy against them",
@@ -77,6 +77,9 @@ TEXTS = {
         "There is one seed of {labels}: small differences of their accuracy may be chance.",
         "{labels} 只有一个随机种子：其准确率的微小差别可能只是偶然。",
     ),
+    "without": ("Without a result so far, and not counted: {labels}.", "尚无结果、未计入：{labels}。"),
+    "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
+    "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
     "unequal": ("Not all rows were trained for as many epochs: {told}.", "各行的训练轮数不同：{told}。"),
     "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
     # question 1
@@ -168,6 +171,11 @@ def say(language: Language, key: str, **values: Any) -> str:
 def listed(language: Language, items: Sequence[str]) -> str:
     """Return notes, or parts of a sentence, one after another."""
     return ("；" if language == "zh" else "; ").join(items)
+
+
+def named(language: Language, labels: Sequence[str]) -> str:
+    """Return the labels of rows, one after another."""
+    return ("、" if language == "zh" else ", ").join(labels)
 
 
 def join(language: Language, sentences: list[str]) -> str:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -53,9 +54,10 @@ def test_lenet_without_padding_and_with_max_pooling_is_the_other_course_net():
     assert_same(lenet(pooling="max", padding=0), reference)
 
 
-def test_lenet_bn_is_the_course_net():
+@pytest.mark.parametrize(("padding", "flat"), [(0, 256), (2, 400)])
+def test_lenet_bn_is_lenet_with_batch_norm_and_without_padding_the_course_net(padding, flat):
     reference = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
+        nn.Conv2d(1, 6, 5, padding=padding),
         nn.BatchNorm2d(6),
         nn.Sigmoid(),
         nn.AvgPool2d(2, 2),
@@ -64,7 +66,7 @@ def test_lenet_bn_is_the_course_net():
         nn.Sigmoid(),
         nn.AvgPool2d(2, 2),
         nn.Flatten(),
-        nn.Linear(400, 120),
+        nn.Linear(flat, 120),
         nn.BatchNorm1d(120),
         nn.Sigmoid(),
         nn.Linear(120, 84),
@@ -72,7 +74,7 @@ def test_lenet_bn_is_the_course_net():
         nn.Sigmoid(),
         nn.Linear(84, 10),
     )
-    assert_same(lenet(norm="batch"), reference)
+    assert_same(lenet(norm="batch", padding=padding), reference)
 
 
 def test_mlp_hidden_layers_are_as_given():

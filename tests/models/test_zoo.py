@@ -269,6 +269,7 @@ def test_a_class_that_nin_never_answers_is_learned_unless_it_is_wired_as_in_the_
     ("recipe", "params"),
     [  # d2l, chapters 7 and 8, counted by hand-written shape algebra
         ("lenet", 61_706),
+        ("lenet_bn", 44_878),
         ("alexnet", 46_764_746),
         ("nin", 1_992_166),
         ("googlenet", 5_977_530),

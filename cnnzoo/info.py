@@ -13,9 +13,10 @@ import torch
 from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net
-from cnnzoo.checks import MAX_FAULTS, check_config, refuse_grid
+from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
 from cnnzoo.config import RunConfig, compose_config, expand, options
 from cnnzoo.errors import UserError
+from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
 
 SIZES = (28, 96, 224)  # px, of several nets
@@ -82,9 +83,9 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for combination in expand(list(last.values())):
         config = _composed(combination, size=False)
-        arguments = [
-            each.lstrip("+").removeprefix("model.") for each in combination if "model." in each.partition("=")[0]
-        ]
+        told = {key.lstrip("+"): value for key, _, value in (each.partition("=") for each in combination)}
+        told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
+        arguments = [f"{key[6:]}={value}" for key, value in told.items() if key.startswith("model.")]
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
         if key not in rows:  # what is no matter of the net, such as its seed, makes no other row
             rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)

@@ -63,6 +63,11 @@ def test_a_net_that_is_too_large_for_the_images_says_so_and_the_others_go_on(cap
     ]
 
 
+def test_a_recipe_with_another_net_is_not_called_by_the_plain_ones_name(capsys):
+    rows = table(capsys, "experiment=course/vgg11,course/nin")
+    assert [row["model"] for row in rows] == ["vgg11 width=0.25", "nin course=true"]
+
+
 def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
     rows = table(capsys, "model=alexnet", "model.stem=paper", "model.padding=0,1", "data.resize=67")
     assert [(row["model"], row["min_size"]) for row in rows] == [

@@ -12,11 +12,11 @@ from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, 
 from cnnzoo.report.pool import GROUPS, add_settings, comparable_times, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.tables import Column
-from cnnzoo.report.texts import Language, say
+from cnnzoo.report.texts import Language, named, say
 
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
-CURVES, MATRICES = 8, 4  # rows in one figure, beyond which it cannot be read: the best
+CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # letters of checksums and commits that are shown
 
 
@@ -49,7 +49,7 @@ def make_report(
     if pivot and (baseline or at_least or beside_course):
         raise UserError("--columns makes tables without a baseline, threshold or --course\ntype one or the other")
     runs, repeats = drop_repeats(read_runs(folders))
-    common = add_settings(runs)
+    common = add_settings(runs, without=pivot)
     question = course.find_question(runs)
     keys = list(dict.fromkeys(rows)) or _keys(runs)
     known = {key for row in runs for key in row}
@@ -64,10 +64,14 @@ def make_report(
     compare(pooled, first, at_least)
     complete(pooled)
     if beside_course:
+        if "model" not in keys:
+            raise UserError("--course is about nets\ntype model among the keys of --rows")
         course.add_figures(pooled)
     notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
-    named = ", ".join(map(str, folders))
-    title = say(language, question.title) if question else say(language, "runs", folder=named)
+    if pivot and (partly := [row["label"] for row in pooled if row["test_acc"] and row["status"]]):
+        notes.append(say(language, "partly", labels=named(language, partly)))
+    where = ", ".join(map(str, folders))
+    title = say(language, question.title) if question else say(language, "runs", folder=where)
     document = Document(language, [Heading(title, 1)])
     if pivot:
         document.blocks += _pivots(pooled, keys, pivot, language)
@@ -80,7 +84,7 @@ def make_report(
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
     if drawn:
-        document.blocks += _figures(pooled, at_least, language)
+        document.blocks += _figures(pooled, first, at_least, language)
     return document
 
 
@@ -101,13 +105,15 @@ def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, language: La
 
     values = {str(row.get(pivot)): row.get(pivot) for row in pooled}
     across = [str(value) for value in sorted(values.values(), key=rank)]
+    (status,) = columns(["status"], language)
     tables = []
     for figure in ("test_acc", "seconds_per_epoch", "params", "macs"):
         (measured,) = columns([figure], language)
         lines: dict[tuple[str, ...], Row] = {}
         for row in pooled:
             line = lines.setdefault(tuple(str(row.get(key)) for key in keys), {key: row.get(key) for key in keys})
-            line[str(row.get(pivot))] = row["status"] if row[figure] is None else row[figure]
+            absent = status.show(row["status"]) if row["status"] else None
+            line[str(row.get(pivot))] = absent if row[figure] is None else row[figure]
         caption = f"{measured.title} / {KEYS.get(pivot, (pivot, pivot))[language == 'zh']}"
         titles = {name: name if values[name] is not None else "-" for name in across}
         shown = [*columns(keys, language), *(Column(name, titles[name], _show_or_say(measured)) for name in across)]
@@ -119,8 +125,17 @@ def _show_or_say(column: Column) -> Any:
     return lambda value: value if isinstance(value, str) else column.show(value)
 
 
-def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) -> list[Figure]:
+def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
     from cnnzoo.report import figures
+
+    def best_of(rows: Sequence[Row], cost: str) -> tuple[list[Row], str]:
+        """Return the rows that fit into a figure, in their order, and what to say if they are not all."""
+        ahead = figures.front([(row[cost], row["test_acc"].mean) for row in rows if row["test_acc"] and row.get(cost)])
+        at_front = [row for row in best if (row.get(cost), row["test_acc"].mean) in ahead]
+        ranked = [*([first] if first else []), *at_front, *best, *rows]
+        kept = {id(row) for row in list({id(row): row for row in ranked}.values())[:POINTS]}
+        some = "" if len(kept) == len(rows) else f" ({say(language, 'some_of', some=len(kept), all=len(rows))})"
+        return [row for row in rows if id(row) in kept], some
 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
@@ -128,8 +143,9 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
     for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
         comparable = cost != "seconds_per_epoch" or comparable_times(tested)
         if comparable and sum(1 for row in tested if row.get(cost)) > 1:
-            caption = say(language, "trade_off", cost=say(language, cost))
-            draw = partial(figures.draw_trade_off, tested, cost, language, at_least)
+            drawn, some = best_of([row for row in tested if row.get(cost)], cost)
+            caption = say(language, "trade_off", cost=say(language, cost)) + some
+            draw = partial(figures.draw_trade_off, drawn, cost, language, at_least)
             found.append(Figure(name, caption, draw))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
@@ -138,8 +154,9 @@ def _figures(pooled: Sequence[Row], at_least: float | None, language: Language) 
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
     counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
     if len(counted) > 1:
-        draw = partial(figures.draw_parameters, counted, language)
-        found.append(Figure("parameters", say(language, "parameters"), draw))
+        drawn, some = best_of(counted, "params")
+        draw = partial(figures.draw_parameters, drawn, language)
+        found.append(Figure("parameters", say(language, "parameters") + some, draw))
     if confused := [row for row in best if figures.has_confusion(row)][:MATRICES]:
         draw = partial(figures.draw_confusion, confused, language)
         found.append(Figure("confusion", say(language, "confusion"), draw))
@@ -162,6 +179,9 @@ def _notes(
     def values(get: Callable[[Row], Any]) -> list[str]:
         return list(dict.fromkeys(str(value) for row in made if (value := get(row)) not in (None, "")))
 
+    def of_parts(key: str, show: Callable[[Mapping[str, Any]], str | None]) -> list[str]:
+        return list(dict.fromkeys(text for row in made for part in row[key] if (text := show(part))))
+
     notes = [say(language, name) for name in values(lambda row: row["protocol"])]
     for key in CIRCUMSTANCES:
         found = values(lambda row, key=key: row.get(key))  # type: ignore[misc]
@@ -171,7 +191,7 @@ def _notes(
         notes.append(
             say(language, "common", values=" ".join(f"{short_key(key)}={value}" for key, value in common.items()))
         )
-    notes += values(lambda row: " ".join(f"{name} {version}" for name, version in row["versions"].items()))
+    notes += of_parts("versions", lambda part: " ".join(f"{name} {version}" for name, version in part.items()))
     files: dict[str, list[str]] = {}
     for name, sha in dict.fromkeys(each for row in made for each in sorted(row["files"].items())):
         files.setdefault(name, []).append(sha[:SHA_LENGTH])
@@ -179,7 +199,7 @@ def _notes(
         notes.append("sha256 " + ", ".join(f"{name} {' / '.join(shas)}" for name, shas in files.items()))
     if any(len(shas) > 1 for shas in files.values()):
         notes.append(say(language, "differ"))
-    if commits := " / ".join(values(lambda row: _commit(row["git"]))):
+    if commits := " / ".join(of_parts("git", _commit)):
         notes.append(f"commit {commits} " + (say(language, "dirty") if "+" in commits else ""))
     if dates := sorted(values(lambda row: (row.get("started") or "")[:10])):
         notes.append(" / ".join(dict.fromkeys((dates[0], dates[-1]))))

@@ -23,6 +23,7 @@ SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "m
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
+SHOWN = 4  # decimals of an accuracy in a table
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
 
@@ -61,9 +62,13 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     return [row for row in rows if id(row) in kept], found - len(kept)
 
 
-def add_settings(rows: Sequence[Row]) -> dict[str, str]:
-    """Add to each row `settings`, the values that were changed for it, such as width=0.5; return those of all rows."""
-    told = [{key: _short(value) for key, value in row["changed"].items() if key not in GROUPS} for row in rows]
+def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, str]:
+    """Add to each row `settings`, the values that were changed for it, such as width=0.5; return those of all rows.
+
+    `without` is a key that is told in another way.
+    """
+    left_out = (*GROUPS, without)
+    told = [{key: short_value(value) for key, value in row["changed"].items() if key not in left_out} for row in rows]
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
     for row, each in zip(rows, told, strict=True):
         own = [(key, value) for key, value in each.items() if (key, value) not in common]
@@ -122,7 +127,7 @@ def _labels(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str]) -> 
             value = row.get(key)
             if value in (None, "") or (key != "model" and key not in varied) or (short and key in LEFT_OUT):
                 continue
-            words.append(str(value) if key in PLAIN else f"{short_key(key)}={_short(value)}")
+            words.append(str(value) if key in PLAIN else f"{short_key(key)}={short_value(value)}")
         return " ".join(words) or str(row.get(keys[0]))
 
     labels = [label(row, short=True) for row in rows]
@@ -136,7 +141,7 @@ def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -
     """
     for row in rows:
         if at_least is not None and row["test_acc"] is not None:
-            row["enough"] = row["test_acc"].mean >= at_least
+            row["enough"] = round(row["test_acc"].mean, SHOWN) >= at_least
         if baseline is None or row is baseline:
             continue
         for figure, key in SAVED.items():
@@ -208,5 +213,6 @@ def _is_setting(key: str) -> bool:
     )
 
 
-def _short(value: Any) -> str:
+def short_value(value: Any) -> str:
+    """Return a value of the configuration as it stands in a row's label."""
     return str(value).lower() if isinstance(value, bool) else str(value).replace(" ", "")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
     Keys: of config groups, such as `model`; of the configuration, such as `data.resize`; of what is known of the run,
     such as `params`, `val_acc` or `seconds_per_epoch`; `folder`; `status`: that of the record, or `to do` and `n/a` for
     the cells of a sweep that were not run; `error`; `changed`: the values that are not those of the chosen yaml files;
-    `pieces` of a batch, where it did not fit into memory; `versions`, `git` and `files` as in the record. Keys without
-    a value are None or missing.
+    `pieces` of a batch, where it did not fit into memory; `versions` and `git` of each part of a run that was stopped
+    and moved; `files` as in the record. Keys without a value are None or missing.
 
     Raises:
         UserError: there is no run.
@@ -47,9 +48,14 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
     """Yield folders with a run, and those of a sweep, which come first, with what it planned."""
     if not folder.is_dir():
         raise UserError(f"no folder {folder}\ntype the folder of a sweep or of runs, such as outputs")
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in NO_RUNS)
+    seen = set()  # because links may go round in a circle
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted((name for name in folders if name not in NO_RUNS), key=_natural)
         path = Path(parent)
+        if path.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(path.resolve())
         if PLAN in files:
             try:
                 yield path, dict(json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"])
@@ -57,6 +63,11 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
                 raise UserError(f"{path / PLAN} is damaged: {error}\nmend it, or move it away") from error
         if FILE_NAME in files:
             yield path, None
+
+
+def _natural(name: str) -> list[str | int]:
+    """Return what names are sorted by: numbers in them as numbers, so that 28 px come before 224."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -85,10 +96,14 @@ def _planned(cell: Mapping[str, Any]) -> Row:
     }
 
 
-def _of_all_parts(record: Mapping[str, Any], key: str) -> str | None:
-    """Return what a run was made with, and the parts of it that were made with something else before it was moved."""
-    values = [part.get(key) for part in (*(record.get("earlier") or []), record)]
-    return ", then ".join(dict.fromkeys(str(value) for value in values if value)) or None
+def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
+    """Return what a run was made with; in words, if parts of it were made with something else before it was moved."""
+    values = list(dict.fromkeys(part[key] for part in _parts(record) if part.get(key)))
+    return ", then ".join(map(str, values)) if len(values) > 1 else next(iter(values), None)
+
+
+def _parts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*(record.get("earlier") or []), record]
 
 
 def _row(record: Mapping[str, Any]) -> Row:
@@ -98,7 +113,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         **record["choices"],
         **flatten(record["config"]),
         **{key: record.get(key) for key in (*FACTS, *MEASURED)},
-        **{key: _of_all_parts(record, key) for key in ("device", "precision")},
+        **{key: _of_all_parts(record, key) for key in ("device", "precision", "threads", "slots")},
         "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),
@@ -107,7 +122,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         "seconds_total": seconds.get("total"),
         "status": record["status"],
         "error": record.get("error"),
-        "versions": record.get("versions") or {},
-        "git": record.get("git") or {},
+        "versions": [part.get("versions") or {} for part in _parts(record)],
+        "git": [part.get("git") or {} for part in _parts(record)],
         "files": (record.get("data") or {}).get("sha256") or {},
     }

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from matplotlib.text import Text
 
 from cnnzoo.__main__ import main
 from cnnzoo.checks import changes
@@ -268,6 +269,16 @@ def test_a_run_that_was_moved_is_timed_on_no_other(tmp_path):
     assert [(row["device"], row.get("time saved")) for row in rows] == [("cpu", None), ("cuda, then cpu", None)]
 
 
+def test_a_run_that_shared_its_device_for_a_while_is_timed_on_no_other(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", seconds=20)
+    record = read_record(write_run(tmp_path / "b", model="nin", seconds=2))
+    part = {key: record[key] for key in ("device", "precision", "threads", "git")}
+    write_record(tmp_path / "b", record | {"earlier": [part | {"slots": 2, "versions": {"torch": "2.13"}}]})
+    rows = table_of(tmp_path, baseline="alexnet")
+    assert [(row["runs at a time"], row.get("time saved")) for row in rows] == [("1", None), ("2, then 1", None)]
+    assert {"torch 2.13", "torch 2.14.1"} <= set(note_lines(make_report([tmp_path])))
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_an_answer_leaves_no_row_out_because_of_its_device(language, tmp_path):
     write_run(tmp_path / "a", model="alexnet", px=224, experiment="alexnet_simplified")
@@ -313,6 +324,12 @@ def test_the_courses_figures_are_of_its_nets_and_data(tmp_path):
     write_run(tmp_path / "c", **{"model.width": 0.25})
     with pytest.raises(UserError, match="--course"):
         make_report([tmp_path], beside_course=True)
+
+
+def test_the_courses_figures_need_the_model_among_the_rows(tmp_path):
+    write_run(tmp_path / "a")
+    with pytest.raises(UserError, match="--course is about nets\ntype model among"):
+        make_report([tmp_path], rows=["optimizer"], beside_course=True)
 
 
 @pytest.mark.parametrize("name", options("experiment/course"))
@@ -365,6 +382,22 @@ def test_a_pivot_as_csv_has_the_deviations_too(tmp_path):
     assert (first["figure"], float(first["28"])) == ("test acc", pytest.approx(0.85))
     assert float(first["28_std"]) == pytest.approx(0.1 / 2**0.5)
     assert first["96_std"] == ""
+
+
+def test_a_pivot_by_a_changed_key_has_one_line_and_says_what_is_not_complete(tmp_path):
+    for width, seed, status in ((0.25, 0, "completed"), (0.5, 0, "completed"), (0.5, 1, "diverged")):
+        write_run(tmp_path / f"{width}-{seed}", seed=seed, status=status, **{"model.width": width})
+    document = make_report([tmp_path], pivot="model.width")
+    accuracies = tables(document)[0]
+    assert texts(accuracies.columns, accuracies.rows) == [["lenet", "28", "90.00%", "90.00%"]]
+    assert "Not all seeds are completed of lenet width=0.5." in note_lines(document)
+
+
+def test_a_pivot_says_in_the_language_asked_for_what_is_still_to_do(tmp_path):
+    write_run(tmp_path / "a", px=96)
+    write_plan(tmp_path, {"x": ("lenet", 28, 0, None)})
+    accuracies = tables(make_report([tmp_path], pivot="data.resize", language="zh"))[0]
+    assert texts(accuracies.columns, accuracies.rows) == [["lenet", "待运行", "90.00%"]]
 
 
 def test_below_every_table_stands_how_its_figures_were_made(tmp_path):
@@ -455,6 +488,46 @@ def test_an_answer_says_which_rows_have_one_seed(question):
     for number in (0, 2):
         shutil.rmtree(question / f"{number}-1")
     assert said("one seed") == said("There is one seed a row: small differences") != []
+
+
+@pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
+def test_an_answer_says_what_is_still_missing(question):
+    write_record(question / "1-1", read_record(question / "1-1") | {"status": "stuck"})
+    write_run(question / "3-0", model="alexnet_slim", px=224, experiment="alexnet_simplified", status="failed")
+    said = " ".join(block.text for block in make_report([question]).blocks if isinstance(block, Paragraph))
+    assert "Without a result so far, and not counted: alexnet_slim 224." in said
+    assert "Not all seeds are completed of alexnet 224 hidden=512." in said
+
+
+def test_what_is_no_smaller_than_the_baseline_is_no_simplification(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", experiment="alexnet_simplified")
+    write_run(tmp_path / "b", model="alexnet", experiment="alexnet_simplified", **{"data.augment": "flip"})
+    said = " ".join(block.text for block in make_report([tmp_path]).blocks if isinstance(block, Paragraph))
+    assert "The threshold of 85% is reached by" in said
+    assert "simplification" not in said
+
+
+def test_a_baseline_that_has_a_result_is_preferred(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", px=224, experiment="alexnet_simplified", status="failed")
+    other = read_record(write_run(tmp_path / "b", model="alexnet", px=224, experiment="alexnet_simplified"))
+    write_record(tmp_path / "b", other | {"device": "cuda"})
+    assert "compared with alexnet cuda;" in notes_of(tmp_path)
+
+
+def test_a_threshold_is_reached_by_what_the_table_shows(tmp_path):
+    write_run(tmp_path / "a", acc=0.84997)
+    (row,) = table_of(tmp_path, at_least=0.85)
+    assert (row["test acc"], row["≥ threshold"]) == ("85.00%", "✓")
+
+
+def test_rows_are_in_the_order_of_their_numbers_and_links_are_followed(tmp_path):
+    for px in (224, 28, 96):
+        write_run(tmp_path / "runs" / f"lenet-{px}-adamw", px=px)
+    write_run(tmp_path / "elsewhere" / "x", model="vgg11")
+    (tmp_path / "runs" / "z").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "runs")
+    shown = [(row["model"], row["px"]) for row in table_of(tmp_path / "runs")]
+    assert shown == [("lenet", "28"), ("lenet", "96"), ("lenet", "224"), ("vgg11", "28")]
 
 
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
@@ -658,6 +731,18 @@ def test_a_damaged_record_is_named(in_tmp, capsys):
     with pytest.raises(SystemExit):
         main(["report", "."])
     assert "run.json is damaged" in capsys.readouterr().err
+
+
+def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_path):
+    for number in range(40):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, params=10_000 + number, **{"model.hidden": number})
+    document = make_report([tmp_path], baseline="lenet hidden=3")
+    figures = {block.name: block for block in document.blocks if isinstance(block, Figure)}
+    for name in ("accuracy-parameters", "parameters"):
+        assert "(24 of 40 rows, the best and the baseline)" in figures[name].caption
+        shown = [text.get_text() for text in (*figures[name].draw().findobj(Text),)]
+        assert {f"lenet hidden={number}" for number in (3, 39)} <= set(shown)
+        assert "lenet hidden=4" not in shown
 
 
 def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):

@@ -22,22 +22,28 @@ def build(node: dict[str, Any]) -> Any:
 
     Raises:
         TypeError: the target does not take these arguments.
-        ValueError: the target refuses their values.
+        ValueError: there is no such target, or it refuses their values.
     """
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
-        raise error.__cause__ or error from None
+        cause = error.__cause__ or error
+        if isinstance(cause, ImportError):
+            why = str(cause).splitlines()[:2][-1]
+            raise ValueError(f"{node['_target_']} cannot be loaded: {why}\nlook at _target_ in its yaml") from error
+        raise cause from None
 
 
 def build_net(config: RunConfig) -> ConvNet:
     """Return the configured net with freshly drawn weights.
 
     Raises:
+        TypeError: its class does not take these arguments, or is no `ConvNet`.
         ValueError: its arguments are impossible.
     """
     net = build(config.net_arguments)
-    assert isinstance(net, ConvNet)
+    if not isinstance(net, ConvNet):
+        raise TypeError(f"{config.net_arguments['_target_']} is no net of cnnzoo\nderive it from cnnzoo.blocks.ConvNet")
     initialize(net, config.values["model"]["init"])
     return net
 

@@ -7,14 +7,19 @@ one that stands there. `RULES` adds what the kind does not tell.
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnzoo.config import LATER_KEYS, RunConfig, is_grid, schema_of
+from cnnzoo.config import LATER_KEYS, RunConfig, is_grid, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 
-TARGETS = ("cnnzoo.models.", "cnnzoo.data.", "cnnzoo.training.schedules.", "torch.optim.")
+TARGETS = {  # what a group's _target_ begins with
+    "model": "cnnzoo.models.",
+    "data": "cnnzoo.data.",
+    "scheduler": "cnnzoo.training.schedules.",
+    "optimizer": "torch.optim.",
+}
 MAX_FAULTS = 3  # shown at once, two lines each
 NEAR, CLOSE, MAX_NEAR = 0.6, 0.2, 4  # how alike names that may be meant are, and how near to the best; how many
 
@@ -33,8 +38,14 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
     Raises:
         UserError: the message names the faults and what to type.
     """
+    if "experiment" in config.values:
+        file = f"conf/experiment/{config.choices.get('experiment')}.yaml"
+        raise UserError(f"{file} is not about all keys\nbegin it with a line # @package _global_")
+    if faults := [*_choice_faults(config.choices)]:
+        raise UserError("\n".join(faults[:MAX_FAULTS]))
     schema = schema_of(config)
-    faults = [*_faults(config.values, schema.values, ""), *_derived_faults(config.values)]
+    faults = [*_yaml_faults(schema), *_faults(config.values, schema.values, "")]
+    faults = faults or [*_derived_faults(config.values)]
     if size and not faults:
         faults = list(_size_fault(config, schema))
     if faults:
@@ -76,17 +87,38 @@ def keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def changes(config: RunConfig) -> dict[str, Any]:
-    """Return by their dotted names the values that are not what the chosen yaml files say.
+    """Return by their dotted names the values that are not what the chosen yaml files, and `trainer=default`, say.
 
     Left out are those that follow from others, change no figure, or stand in a run's name.
     """
-    own, usual = flatten(config.values), flatten(schema_of(config).values)
+    plain = replace(config, choices=config.choices | {"trainer": "default"})  # a trial's limits are to be seen
+    own, usual = flatten(config.values), flatten(schema_of(plain).values)
     return {key: value for key, value in own.items() if value != usual.get(key) and _is_told(key)}
 
 
 def _is_told(key: str) -> bool:
     left_out = (*DERIVED, "data.root", "data.resize", "seed", "protocol")
     return key not in left_out and not key.startswith("model.lr.") and key.partition(".")[0] not in LATER_KEYS
+
+
+def _choice_faults(choices: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with options that Hydra takes and we do not, such as model=lenet.yaml or model=./lenet."""
+    for group, option in choices.items():
+        if option not in (known := options(group)):
+            named = option.removesuffix(".yaml")
+            meant = max((each for each in known if f"/{named}".endswith(f"/{each}")), key=len, default="NAME")
+            yield f"{group}={option} is no option of that group\ntype {group}={meant}"
+
+
+def _yaml_faults(schema: RunConfig) -> Iterator[str]:
+    """Yield what a yaml file of one's own lacks."""
+    for name in (*DERIVED, *NEEDED):
+        group, key = name.split(".")
+        if key not in schema.values[group]:
+            line = f"{key}: ${{{DERIVED[name]}}}" if name in DERIVED else f"a line {key}: ..."
+            yield f"conf/{group}/{schema.choices[group]}.yaml has no {key}\nadd {line}, as in the files beside it"
+    for key in sorted(schema.values["trainer"].keys() & OUR_TRAINER_KEYS):
+        yield f"trainer.{key} is chosen by cnnzoo\nleave it out of conf/trainer/{schema.choices['trainer']}.yaml"
 
 
 def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[str]:
@@ -98,11 +130,13 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         if isinstance(default, dict) and isinstance(value, dict):
             yield from _faults(value, default, f"{name}.")
         elif key == "_target_":
-            if value != default or not str(value).startswith(TARGETS):
-                yield f"{name}={value} is refused: it stands in the group's yaml, and begins with {', '.join(TARGETS)}"
+            begins = TARGETS.get(prefix.removesuffix("."))
+            if begins is None or value != default or not str(value).startswith(begins):
+                where = f"it stands in the group's yaml, and begins with {begins}"
+                yield f"{name}={value} is refused: {where if begins else 'there is none'}\nleave it as it is"
         elif name in DERIVED:
             continue
-        elif (rule := RULES.get(name) or _kind(name, default)) and not rule.allows(value):
+        elif (rule := RULES.get(name) or _kind(name, default, value)) and not rule.allows(value):
             whole = type(default) is float and not key.startswith("limit_")  # 2 was typed, and became 2.0
             got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
             example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
@@ -149,11 +183,15 @@ def _list_of(item: Rule) -> Rule:
     )
 
 
-def _kind(name: str, default: object) -> Rule | None:
-    """Return what a value must be because of the one that stands in the yaml."""
+def _kind(name: str, default: object, value: object) -> Rule | None:
+    """Return what a value must be because of the one that stands in the yaml, if it is another."""
+    if type(value) is type(default) and value == default:
+        return None
     if isinstance(default, list):
-        return _list_of(Rule("whole numbers, at least 1", lambda value: _whole(value, 1, 2**63)))
-    if name.startswith("model.") and type(default) is int:  # sizes and counts
+        if all(_whole(each, 1, 2**63) for each in default):
+            return _list_of(Rule("whole numbers, at least 1", lambda value: _whole(value, 1, 2**63)))
+        return _list_of(Rule("numbers", _number)) if all(map(_number, default)) else KINDS[list]
+    if name.startswith("model.") and type(default) is int and default >= 0:  # sizes and counts
         return _whole_from(0 if default == 0 or name in MAY_BE_ZERO else 1)
     return KINDS.get(type(default))
 
@@ -165,6 +203,7 @@ KINDS = {
     float: Rule("a number", _number),
     str: Rule("a word", lambda value: isinstance(value, str) and value != ""),
     dict: Rule("a group of keys", lambda value: isinstance(value, dict)),
+    list: Rule("a list", lambda value: isinstance(value, list)),
 }
 POSITIVE = Rule("a number above 0", lambda value: _number(value) and value > 0)
 FRACTION = Rule("a number from 0 to below 1", lambda value: _number(value) and 0 <= value < 1)
@@ -176,6 +215,19 @@ DERIVED = {  # interpolated once for all nets; not for the command line
     "model.in_channels": "data.channels",
     "model.num_classes": "data.num_classes",
     "model.image_size": "data.resize",
+}
+NEEDED = ("model._target_", "model.init", "model.min_size", "model.lr")
+OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
+    "accumulate_grad_batches",
+    "callbacks",
+    "default_root_dir",
+    "devices",
+    "enable_model_summary",
+    "enable_progress_bar",
+    "log_every_n_steps",
+    "logger",
+    "num_sanity_val_steps",
+    "plugins",
 }
 RULES = {
     "seed": _whole_from(0, 2**32 - 1),

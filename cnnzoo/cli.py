@@ -19,7 +19,18 @@ from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
-from cnnzoo.config import SWEEP_KEYS, RunConfig, compose_config, groups, help_text, is_of_runs, options, resolve, schema
+from cnnzoo.config import (
+    SWEEP_KEYS,
+    SWEEP_SETTINGS,
+    RunConfig,
+    compose_config,
+    groups,
+    help_text,
+    is_of_runs,
+    options,
+    resolve,
+    schema,
+)
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, quoted, read_run, resume_command
@@ -149,6 +160,12 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
             return f"cannot read '{error.override}'\ntype {right}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"
+    if merged := re.match(r"Error merging override (.*)", text):
+        return f"'{merged[1]}' is of another kind than what it would replace\nlook at it in conf/, or in docs/sweeps.md"
+    if file := re.match(r"In '(experiment/.*?)': Could not override '\w+@experiment\.", text):
+        return f"conf/{file[1]}.yaml is not about all keys\nbegin it with a line # @package _global_"
+    if file := re.match(r"In '(experiment/.*?)': Could not override 'experiment/(\w+)@", text):
+        return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
@@ -163,12 +180,16 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     group = key.partition(".")[0]
     if group in SWEEP_KEYS and not typed:
         return f"'{key}' is said about a grid of runs\ntype python sweep.py for one"
+    if key == "resume" and typed:
+        return "resume is for one run; a grid goes on when it is typed again\ntype python train.py resume=DIR"
     choices = chosen(overrides)
     config = schema(tuple(choices))
     known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
-    near = nearest(key, [*groups(), *known, *(SWEEP_KEYS if typed else ())])
+    of_grids = [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)] if typed else []
+    near = nearest(key, [*groups(), *known, *of_grids])
     without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
-    script = " ".join(["python", "train.py", *(each for each in choices if each.startswith(f"{group}=")), "--help"])
+    program = "sweep.py" if typed else "train.py"
+    script = " ".join(["python", program, *(each for each in choices if each.startswith(f"{group}=")), "--help"])
     return f"unknown key '{key}'{without}{near}\nall keys: {script}"
 
 

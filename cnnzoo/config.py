@@ -30,6 +30,7 @@ SWEEP_KEYS = (
     "retry",
     "fresh",
 )  # in conf/sweep.yaml: said about a grid, not about a run
+SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
@@ -159,6 +160,13 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfi
 
 
 def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
+    for group in choices:
+        if isinstance(name := composed.get(group), str):
+            file = f"conf/experiment/{choices.get('experiment')}.yaml"
+            raise UserError(
+                f"{group} is a group of keys, and {name!r} is not\n"
+                f"in {file}, write under defaults: - override /{group}: {name}"
+            )
     values = OmegaConf.masked_copy(
         composed, [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
     )
@@ -168,6 +176,12 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
         rates = OmegaConf.select(values, "model.lr")
         if error.full_key == "optimizer.lr" and isinstance(rates, int | float):
             raise UserError(f"model.lr has a rate for each optimizer\ntype optimizer.lr={rates}") from error
+        if error.full_key == "optimizer.lr" and "model.lr" in str(error):
+            net, optimizer = choices["model"], choices["optimizer"]
+            raise UserError(
+                f"{net} has no learning rate for {optimizer}\n"
+                f"type optimizer.lr=0.001, or add one under lr in conf/model/{net}.yaml"
+            ) from error
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
     return RunConfig(

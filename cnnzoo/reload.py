@@ -3,7 +3,8 @@
 import os
 import re
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from cnnzoo.checks import check_config
-from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options
+from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
@@ -32,11 +33,9 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     folder = Path(name)
     if folder.suffix == ".ckpt":
         raise UserError(f"{name} is a checkpoint, and the folder of its run is asked for\ntype {folder.parent.parent}")
-    # What decides no figure may be missing, from before there was such a key.
-    later = {key: value for key, value in compose_config([]).values.items() if key in LATER_KEYS}
     try:
         record = read_record(folder)
-        config = RunConfig(values=later | record["config"], choices=record["choices"])
+        config = RunConfig(values=record["config"], choices=record["choices"])
         schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):
         inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
@@ -51,11 +50,25 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     if schema != SCHEMA:
         raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:
+        if added := _add_missing(config.values, schema_of(config).values):
+            print(f"note: {name} is from before there was {', '.join(added)}", file=sys.stderr)
         check_config(config)
     except (HydraException, AttributeError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: {reason}\ntype another run") from error
     return config, record
+
+
+def _add_missing(values: dict[str, Any], usual: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Add what a run's values lack because it is from before there was such a key; return what decides a figure."""
+    added = []
+    for key, value in usual.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            added += _add_missing(values[key], value, f"{prefix}{key}.")
+        elif key not in values and not key.startswith("_"):
+            values[key] = value
+            added += [] if key in LATER_KEYS else [f"{prefix}{key}, now {value}"]
+    return added
 
 
 def resume_command(folder: Path) -> str:

@@ -1,10 +1,14 @@
+import shutil
 import subprocess
 import sys
 
 import pytest
+from hydra.errors import HydraException
 
-from cnnzoo.checks import check_config, nearest
-from cnnzoo.config import compose_config, groups, options
+from cnnzoo import config
+from cnnzoo.checks import changes, check_config, nearest
+from cnnzoo.cli import explain
+from cnnzoo.config import CONF, compose_config, groups, options
 from cnnzoo.errors import UserError
 
 # What is typed, and what the first line of the answer says.
@@ -85,6 +89,105 @@ def test_every_file_in_conf_is_accepted(choice):
     check_config(compose_config([choice]))
 
 
+@pytest.fixture
+def own_conf(tmp_path, monkeypatch):
+    """A copy of `conf/`, to which files may be added."""
+    shutil.copytree(CONF, tmp_path / "conf")
+    monkeypatch.setattr(config, "CONF", tmp_path / "conf")
+    config.schema.cache_clear()
+    yield tmp_path / "conf"
+    config.schema.cache_clear()
+
+
+MINE = "_target_: cnnzoo.models.MLP\n"
+EVERY = "in_channels: ${data.channels}\nnum_classes: ${data.num_classes}\nimage_size: ${data.resize}\n"
+EVERY += "init: xavier\nmin_size: 1\nlr: {adamw: 0.1}\n"
+ADAM = "_target_: torch.optim.Adam\n_partial_: true\nweight_decay: 0.0\n"
+OWN_FILES = {  # a file, its text, what is typed, and what the answer says; nothing where it is right
+    "betas": ("optimizer/mine", f"{ADAM}lr: 0.1\nbetas: [0.9, 0.95]\n", "optimizer=mine", None),
+    "other betas": (
+        "optimizer/mine",
+        f"{ADAM}lr: 0.1\nbetas: [0.9, 0.95]\n",
+        "optimizer=mine optimizer.betas=[x]",
+        "optimizer.betas must be a list of numbers (got ['x'])\ntype for example optimizer.betas=[0.9, 0.95]",
+    ),
+    "no rate": (
+        "optimizer/mine",
+        ADAM + "lr: ${model.lr.mine}\n",
+        "optimizer=mine",
+        "lenet has no learning rate for mine\ntype optimizer.lr=0.001, or add one under lr in conf/model/lenet.yaml",
+    ),
+    "lists": ("model/mine", f"{MINE}{EVERY}depths: [[1, 2], [3]]\naxis: -1\n", "model=mine", None),
+    "other axis": ("model/mine", f"{MINE}{EVERY}axis: -1\n", "model=mine model.axis=-2", None),
+    "no size": (
+        "model/mine",
+        MINE + EVERY.replace("image_size: ${data.resize}\n", ""),
+        "model=mine",
+        "conf/model/mine.yaml has no image_size\nadd image_size: ${data.resize}, as in",
+    ),
+    "no smallest": (
+        "model/mine",
+        MINE + EVERY.replace("min_size: 1\n", ""),
+        "model=mine",
+        "conf/model/mine.yaml has no min_size\nadd a line min_size: ..., as in",
+    ),
+    "ours": (
+        "trainer/mine",
+        "defaults: [default]\naccumulate_grad_batches: 4\n",
+        "trainer=mine",
+        "trainer.accumulate_grad_batches is chosen by cnnzoo\nleave it out of conf/trainer/mine.yaml",
+    ),
+    "schedule": (
+        "scheduler/mine",
+        "_target_: torch.optim.lr_scheduler.ExponentialLR\n",
+        "scheduler=mine",
+        "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR is refused: it stands in the group's yaml, and",
+    ),
+    "package": (
+        "experiment/mine",
+        "trainer: {max_epochs: 1}\n",
+        "experiment=mine",
+        "conf/experiment/mine.yaml is not about all keys\nbegin it with a line # @package _global_",
+    ),
+    "choice": (
+        "experiment/mine",
+        "# @package _global_\nmodel: vgg11\n",
+        "experiment=mine",
+        "model is a group of keys, and 'vgg11' is not\n"
+        "in conf/experiment/mine.yaml, write under defaults: - override /model: vgg11",
+    ),
+    "no package, choice": (
+        "experiment/mine",
+        "defaults:\n  - override /model: vgg11\n",
+        "experiment=mine",
+        "conf/experiment/mine.yaml is not about all keys\nbegin it with a line # @package _global_",
+    ),
+    "slash": (
+        "experiment/mine",
+        "# @package _global_\ndefaults:\n  - override model: vgg11\n",
+        "experiment=mine",
+        "conf/experiment/mine.yaml: model is no group there\nwrite - override /model: ..., with a slash",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "text", "typed", "answer"), OWN_FILES.values(), ids=OWN_FILES)
+def test_mistakes_in_files_of_ones_own_are_answered_in_words(file, text, typed, answer, own_conf):
+    (own_conf / f"{file}.yaml").write_text(text)
+    try:
+        check_config(compose_config(typed.split()))
+        said = None
+    except (UserError, HydraException) as error:
+        said = explain(error, typed.split())
+    assert (said or "").startswith(answer or "")
+    assert (said is None) == (answer is None)
+
+
+def test_the_limits_of_a_trial_are_told():
+    assert changes(compose_config(["trainer=smoke"]))["trainer.limit_train_batches"] == 4
+    assert changes(compose_config(["trainer.limit_train_batches=4"])) == {"trainer.limit_train_batches": 4}
+
+
 def test_several_faults_are_answered_together():
     with pytest.raises(UserError) as refusal:
         check_config(compose_config(["data.resize=0", "data.batch_size=0", "seed=-1", "protocol=x"]))
@@ -108,10 +211,10 @@ def test_near_names_are_found():
 
 
 def test_the_default_choices_are_the_documented_ones():
-    config = compose_config([])
-    assert config.name == "lenet-28-adamw-s0"
-    assert config.choices["scheduler"] == "onecycle"
-    assert config.values["trainer"]["max_epochs"] == 10
+    plain = compose_config([])
+    assert plain.name == "lenet-28-adamw-s0"
+    assert plain.choices["scheduler"] == "onecycle"
+    assert plain.values["trainer"]["max_epochs"] == 10
 
 
 def test_checking_imports_nothing_heavy():

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 import train as train_module
 from cnnzoo.config import CONF, compose_config
 from cnnzoo.errors import UserError
-from cnnzoo.record import read_record
+from cnnzoo.record import read_record, write_record
 from cnnzoo.reload import change_later_keys, read_run, resume_command
 from cnnzoo.run import train
 from tests.conftest import ROOT
@@ -33,6 +33,14 @@ def test_what_was_asked_for_is_read_back(finished):
     asked = compose_config([*SMOKE, "model=mlp", "model.hidden=[32]"])
     assert (config.values, config.choices) == (asked.values, asked.choices)
     assert record["status"] == "completed"
+
+
+def test_a_run_from_before_there_was_a_key_is_read_as_with_its_usual_value(finished, tmp_path, capsys):
+    record = read_record(finished)
+    del record["config"]["model"]["init"], record["config"]["pictures"]
+    write_record(tmp_path, record)
+    assert read_run(str(tmp_path))[0].values == read_run(str(finished))[0].values | {"pictures": True}
+    assert capsys.readouterr().err == f"note: {tmp_path} is from before there was model.init, now xavier\n"
 
 
 @pytest.mark.parametrize(

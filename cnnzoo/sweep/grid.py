@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import explain, importing_torch
-from cnnzoo.config import RunConfig, compose_config, expand, is_of_runs, options, schema
+from cnnzoo.config import RunConfig, compose_config, expand, is_grid, is_of_runs, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 
@@ -72,6 +72,7 @@ def make_cells(
     last = {override.partition("=")[0]: override for override in overrides if is_of_runs(override)}
     named = [str(values["model"]) for values in (*variants, *exclude) if "model" in values]
     _check_models(last.get("model", ""), [*(per_model or {}), *named])
+    _check_experiments(last.get("experiment", ""))
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
@@ -105,14 +106,27 @@ def make_cells(
 
 
 def _check_models(override: str, others: list[str]) -> None:
-    names = [name for combination in expand([override] if override else []) for name in combination]
-    for name in [*(name.partition("=")[2] for name in names), *others]:
+    typed = _values(override)
+    for name in [*typed, *others]:
         if name not in options("model"):
-            unknown = [each for each in (n.partition("=")[2] for n in names) if each not in options("model")] or [name]
+            unknown = [each for each in typed if each not in options("model")] or [name]
             raise UserError(
                 "\n".join(f"unknown model {each!r}{nearest(each, options('model'))}" for each in unknown[:MAX_FAULTS])
                 + "\nall of them: python train.py --help"
             )
+
+
+def _check_experiments(override: str) -> None:
+    names = _values(override)
+    for name in names:
+        if len(names) > 1 and name in options("experiment") and is_grid(name):
+            raise UserError(f"{name} is a grid of its own\ntype python sweep.py experiment={name}, then the next")
+
+
+def _values(override: str) -> list[str]:
+    """Return the values of an override such as `model=lenet,nin`; of an empty one none."""
+    combinations = expand([override]) if override else []
+    return [each.partition("=")[2] for combination in combinations for each in combination]
 
 
 def _compose(

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, is_of_runs
+from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten, numbered
 
@@ -82,17 +82,7 @@ def read_settings(config: DictConfig) -> Settings:
     by_model: list[Any] = [keys["per_model"] or {}, reduced.pop("per_model", {})]
     mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
     must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
-    unknown = config.sweep.keys() - {
-        "name",
-        "slots",
-        "timeout",
-        "invalid",
-        "exclude",
-        "variants",
-        "laptop",
-        "per_model",
-    }
-    if unknown:
+    if unknown := config.sweep.keys() - {*SWEEP_SETTINGS}:
         raise UserError(f"unknown key 'sweep.{min(map(str, unknown))}'\nall keys: python sweep.py --help")
     return Settings(
         plan=keys["plan"],

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import accuracy, evaluation, gpu, growth, reporting, slots, startup, sweep_cells, training
+from benchmarks import accuracy, compiled, evaluation, gpu, growth, reporting, slots, startup, sweep_cells, training
 from benchmarks.cases import CASES, QUICK, Scope
 from benchmarks.loops import ROOT
 from cnnzoo.record import git_state, package_versions
@@ -27,10 +27,11 @@ PARTS = {
     "slots": slots.measure,
     "report": reporting.measure,
     "growth": growth.measure,
+    "compile": compiled.measure,
     "accuracy": accuracy.measure,
     "gpu": gpu.measure,
 }
-LONG = ("slots", "growth", "accuracy")  # left out by --quick
+LONG = ("slots", "growth", "compile", "accuracy")  # left out by --quick
 
 
 def main() -> None:

@@ -1,11 +1,14 @@
 """The harness measures what it says: whole steps, after a warm-up, of loops that train the same net."""
 
+import time
+
 import pytest
 import torch
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import loops, slots
+from benchmarks import compiled, loops, slots
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.loops import LOOPS, Enough, Stopwatch, lay_out, run_loop
 from benchmarks.training import summary, training_flops
@@ -92,6 +95,24 @@ def test_cells_side_by_side_are_compared_within_a_round(monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     *_, line, _, _ = slots.measure(Scope([SMALL], 2, 0.1, tmp_path)).splitlines()
     assert [cell.strip() for cell in line.split("|")[1:-1]] == ["lenet@28", "15", "21", "1.35 (1.20 to 1.50)"]
+
+
+def test_compilation_pays_after_as_many_epochs_as_it_takes_to_save_its_seconds(monkeypatch, tmp_path):
+    seen = compiled.Measured(20.0, [(5_500.0, 11_000.0), (5_500.0, 11_000.0), (5_500.0, 5_500.0)])
+    monkeypatch.setattr(compiled, "isolated", lambda function, case, seconds, rounds: seen)
+    *_, line, _, _ = compiled.measure(Scope([SMALL], 3, 0.1, tmp_path)).splitlines()
+    cells = [cell.strip() for cell in line.split("|")[3:-1]]
+    assert cells == ["5,500", "11,000", "2.00 (1.00 to 2.00)", "20", "4.0"]  # 10 s an epoch, and 5
+
+
+def test_a_net_and_the_same_one_compiled_are_trained_in_turn(monkeypatch):
+    def slow(module):
+        module.register_forward_hook(lambda *_: time.sleep(0.05))
+
+    monkeypatch.setattr(nn.Module, "compile", slow)  # in place of a compiler
+    measured = compiled.side_by_side(SMALL, 0.1, 2)
+    assert len(measured.speeds) == 2
+    assert all(slower < plain for plain, slower in measured.speeds)
 
 
 def test_the_quick_nets_are_among_all():

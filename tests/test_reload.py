@@ -40,7 +40,7 @@ def test_a_run_from_before_there_was_a_key_is_read_as_with_its_usual_value(finis
     del record["config"]["model"]["init"], record["config"]["pictures"]
     write_record(tmp_path, record)
     assert read_run(str(tmp_path))[0].values == read_run(str(finished))[0].values | {"pictures": True}
-    assert capsys.readouterr().err == f"note: {tmp_path} is from before there was model.init, now xavier\n"
+    assert capsys.readouterr().err == f"note: {tmp_path} is from before there was model.init, now kaiming\n"
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ def test_a_narrow_screen_has_the_accuracies_too(width):
     settings = "model.num_hidden=0 model.global_pool=true"
     row = {"model": "alexnet", "group": "a", "px": 224, "optimizer": "adamw", "settings": settings, "stem": "paper"}
     row |= {"params": 46_764_746, "macs": 938_000_000, "test_acc": 0.845, "seconds_per_epoch": 96.2}
-    row |= {"images_per_second": 66.0, "peak_bytes": 2**30, "status": "completed"}
+    row |= {"images_per_second": 66.0, "peak_bytes": 2**30, "status": "completed", "timed_on": "cpu"}
     console = Console(width=width, record=True)
     console.print(for_screen([row], console))
     shown = console.export_text()
@@ -456,7 +456,7 @@ def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
     assert run(*SMALL, "trainer.accelerator=gpu,cpu", "plan=true") == 0
     assert "4 n/a, 4 to do" in capsys.readouterr().out
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (9, 0))
     with pytest.raises(UserError, match="a sweep is for one kind of device"):
         run(*SMALL, "trainer.accelerator=gpu,cpu", "trainer.precision=32-true", "plan=true")
 
@@ -517,7 +517,7 @@ def test_seeds_are_pooled_of_one_model_only():
     rows = [
         {"model": cell.config.choices["model"], "group": cell.group, "status": "completed", "settings": ""}
         | dict.fromkeys(("px", "optimizer", "stem", "params", "macs", "seconds_per_epoch", "images_per_second"))
-        | {"peak_bytes": None, "test_acc": cell.config.values["seed"] / 10}
+        | {"peak_bytes": None, "test_acc": cell.config.values["seed"] / 10, "timed_on": "cpu"}
         for cell in cells
     ]
     assert len({row["group"] for row in rows}) < 4

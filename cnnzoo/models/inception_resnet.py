@@ -86,6 +86,7 @@ class InceptionResNetV2(ConvNet):
         * blocks: paper 5, 10 and 5; here 10, 20 and 10, scaled by 0.17, 0.1 and 0.2, as in the authors' code. So are
           320, 1,088 and 2,080 channels from block to block (paper, figures 16, 17 and 19: 384, 1,154 and 2,048), a last
           block C without scale and ReLU, and a 1x1 convolution to 1,536 channels behind it.
+        * average pooling of the first block: counts the padding; TensorFlow's, of the authors' code, does not.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

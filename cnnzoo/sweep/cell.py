@@ -11,7 +11,7 @@ from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
 
-HELD_BACK = (signal.SIGTERM, signal.SIGUSR1)  # until a cell's process has begun
+HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until a cell's process has begun
 
 
 def run_planned(run_dir: Path) -> None:

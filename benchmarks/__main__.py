@@ -1,6 +1,6 @@
 """What cnnzoo takes beside what others do: tables on the screen, and in a folder of their own under outputs/benchmarks.
 
-python -m benchmarks                                  everything; about an hour on two cores
+python -m benchmarks                                  everything; more than an hour on two cores
 python -m benchmarks --quick                          two nets and two rounds: a few minutes
 python -m benchmarks startup sweep                    some parts
 python -m benchmarks --nets lenet@28 alexnet@224      training of some nets

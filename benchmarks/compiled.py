@@ -1,24 +1,18 @@
 """What `torch.compile` gives on this device, how long it takes, and when that pays."""
 
-import copy
 import os
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
 
-import torch
-from torch import nn
-from torch.nn import functional as F
-
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
-from benchmarks.loops import dtype_of, finish_device_work, quietly
+from benchmarks.loops import bare_step, finish_device_work, quietly
 from benchmarks.training import spread
-from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.training.device import check_compiler, choose_device, keep_freed_memory, to_channels_last
+from cnnzoo.training.device import check_compiler, choose_device
 
 EPOCH = FashionMNISTDataModule.num_train * (HELD_OUT - 1) // HELD_OUT  # images
 STEPS = 2  # of each net before it is timed; the first one compiles
@@ -39,27 +33,13 @@ class Measured:
 
 def side_by_side(case: Case, seconds: float, rounds: int) -> Measured:
     """Train a net, and the same one compiled, on one batch in memory, in turn for so many seconds each."""
-    config, device = case.config(), choose_device("auto")
-    keep_freed_memory()
-    dtype = dtype_of(config)
-    plain = to_channels_last(build_net(config).to(device), device).train()
-    nets = [plain, copy.deepcopy(plain)]
-    nets[1].compile()
-    optimizers = [build_optimizer(config)(net.parameters()) for net in nets]
-    images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
-    images = images.to(memory_format=torch.channels_last)
-    labels = torch.randint(10, (case.batch_size,), device=device)
+    steps = [bare_step(case), bare_step(case, compile_mode="default")]
 
-    def train(which: int, seconds: float, steps: int) -> float:
-        """Return the seconds a step of at least so many steps, and so many seconds."""
-        net: nn.Module = nets[which]
+    def train(which: int, seconds: float, least: int) -> float:
+        """Return the seconds a step, of `least` steps or more."""
         begin, done = time.perf_counter(), 0
-        while done < steps or time.perf_counter() - begin < seconds:
-            optimizers[which].zero_grad()
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                logits = net(images)
-            F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
-            optimizers[which].step()
+        while done < least or time.perf_counter() - begin < seconds:
+            steps[which]()
             done += 1
         finish_device_work()
         return (time.perf_counter() - begin) / done

@@ -162,7 +162,8 @@ def _own(case: Case, torchvision_folder: Path, *overrides: str) -> None:
         train(case.config(*without_end, *overrides), Path(folder) / "run")
 
 
-def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
+def bare_step(case: Case, *overrides: str, compile_mode: str | None = None) -> Callable[[], None]:
+    """Return what trains the net on one batch in memory, compiled where a mode of `torch.compile` is given."""
     config, device = case.config(*overrides), choose_device("auto")
     keep_freed_memory()
     dtype = dtype_of(config)
@@ -173,12 +174,21 @@ def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: 
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(10, (case.batch_size,), device=device)
-    while True:
+
+    def step() -> None:
         optimizer.zero_grad()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             logits = net(images)
         F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+
+    return step
+
+
+def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: str | None = None) -> None:
+    step = bare_step(case, *overrides, compile_mode=compile_mode)
+    while True:
+        step()
 
 
 def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:

@@ -46,6 +46,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def parts_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what each part of a run was made with (`device`, `threads`, `slots`, `versions`, `git`), in order."""
+    return [*(record.get("earlier") or []), record]
+
+
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """Return the epochs of the run in `folder`, one dict each, with numbers for text; none if there are none yet.
 

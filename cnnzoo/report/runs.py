@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import FILE_NAME, flatten, read_record
+from cnnzoo.record import FILE_NAME, flatten, parts_of, read_record
 
 Row = dict[str, Any]
 
@@ -98,12 +98,8 @@ def _planned(cell: Mapping[str, Any]) -> Row:
 
 def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
     """Return what a run was made with; in words, if parts of it were made with something else before it was moved."""
-    values = list(dict.fromkeys(part[key] for part in _parts(record) if part.get(key)))
+    values = list(dict.fromkeys(part[key] for part in parts_of(record) if part.get(key)))
     return ", then ".join(map(str, values)) if len(values) > 1 else next(iter(values), None)
-
-
-def _parts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*(record.get("earlier") or []), record]
 
 
 def _row(record: Mapping[str, Any]) -> Row:
@@ -122,7 +118,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         "seconds_total": seconds.get("total"),
         "status": record["status"],
         "error": record.get("error"),
-        "versions": [part.get("versions") or {} for part in _parts(record)],
-        "git": [part.get("git") or {} for part in _parts(record)],
+        "versions": [part.get("versions") or {} for part in parts_of(record)],
+        "git": [part.get("git") or {} for part in parts_of(record)],
         "files": (record.get("data") or {}).get("sha256") or {},
     }

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from cnnzoo.checks import changes
 from cnnzoo.disk import left_behind
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import ONNX, atomic_file, read_record, write_record
+from cnnzoo.record import ONNX, atomic_file, parts_of, read_record, write_record
 from cnnzoo.report.runs import FACTS, PLAN
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
@@ -193,8 +193,7 @@ def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def _timed_on(record: Mapping[str, Any]) -> str:
-    parts = [*(record.get("earlier") or []), record]
-    return str([[part.get(key) for key in ("device", "threads", "slots")] for part in parts])
+    return str([[part.get(key) for key in ("device", "threads", "slots")] for part in parts_of(record)])
 
 
 def _is_record(record: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnzoo.record import parts_of
 from cnnzoo.report.columns import millions
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, settings_of
@@ -149,7 +150,7 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        made = [(part.get("device"), part.get("slots", 1)) for part in (*(record.get("earlier") or []), record)]
+        made = [(part.get("device"), part.get("slots", 1)) for part in parts_of(record)]
         alone = all(each == (device, 1) for each in made)
         known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config"))
         if record.get("status") == "completed" and alone and known:

@@ -44,7 +44,8 @@ def useless_gpu() -> str | None:
     if not torch.cuda.device_count():  # which asks the driver; what CUDA can use is another question
         return None
     if not torch.cuda.is_available():
-        return f"its driver is too old for CUDA {torch.version.cuda}: renew it, or install torch for an older CUDA"
+        cause = f"CUDA {torch.version.cuda} cannot use it, as with an old driver"
+        return f"{cause}: renew that, or install torch for another CUDA"
     return "this torch has no code for a GPU that old: install torch for an older CUDA" if is_too_old(0) else None
 
 

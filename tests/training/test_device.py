@@ -88,7 +88,9 @@ def test_a_gpu_whose_driver_is_too_old_is_told_from_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert useless_gpu() is None
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ValueError, match=r"=gpu, but its driver is too old for CUDA .*\ntype trainer.accelerator=cpu"):
+    with pytest.raises(
+        ValueError, match=r"=gpu, but CUDA .* cannot use it, as with an old driver.*\ntype trainer.accelerator=cpu"
+    ):
         choose_device("gpu")
 
 

@@ -49,10 +49,15 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     import torch
 
     from cnnzoo.run import train
+    from cnnzoo.training.device import choose_device
 
     if slots > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
+        if gpu is not None and choose_device("auto").type != "cuda":  # no CPU is to stand in for it
+            raise UserError(
+                f"CUDA no longer finds GPU {gpu}\nlook at nvidia-smi, then type the command again, retry=failed"
+            )
         train(config, folder, resume=True, slots=slots)
     except BusyError:
         sys.exit(AGAIN_LATER)

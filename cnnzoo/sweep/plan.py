@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.record import parts_of
+from cnnzoo.record import parts_of, read_history
 from cnnzoo.report.columns import millions
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, settings_of
@@ -98,9 +98,8 @@ def _status(cell: Cell, folder: SweepFolder) -> str:
 
 
 def _epochs_done(cell: Cell, folder: SweepFolder) -> int:
-    """Return how many epochs a cell has from which it goes on."""
-    record = folder.record(cell.name) or {}
-    return 0 if record.get("status") == "completed" else int(record.get("epochs") or 0)
+    """Return how many epochs a cell has from which it goes on; the record of one that was killed does not know."""
+    return 0 if folder.status(cell.name) == "completed" else len(read_history(folder.path / cell.name))
 
 
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) -> float | None:

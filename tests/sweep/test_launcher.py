@@ -11,6 +11,7 @@ import pytest
 import torch
 from filelock import FileLock
 
+from cnnzoo.errors import USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import launcher
 from cnnzoo.sweep.folder import SweepFolder
@@ -108,10 +109,24 @@ def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, mon
     monkeypatch.setattr(
         "cnnzoo.run.train", lambda *_, resume, slots: seen.append((slots, os.environ["CUDA_VISIBLE_DEVICES"]))
     )
+    monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cell_process.main(grid[0][0].config, tmp_path / "cpu", 3, None)
     cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
     assert seen == [2, (3, ""), (1, "7")]
+
+
+def test_a_cell_whose_gpu_is_lost_does_not_train_on_the_cpu(grid, tmp_path, monkeypatch, capsys):
+    monkeypatch.undo()  # the real one
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device("cpu"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(SystemExit) as exited:
+        cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
+    assert exited.value.code == USER_ERROR
+    assert "no longer finds GPU 7" in capsys.readouterr().err
+    assert not (tmp_path / "gpu" / "run.json").exists()
 
 
 def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):

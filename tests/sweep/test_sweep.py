@@ -30,7 +30,7 @@ from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.plan import _minutes, cells_to_do
+from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.settings import read_settings
 from cnnzoo.sweep.summary import for_screen, pool
 from tests.conftest import ROOT
@@ -396,6 +396,18 @@ def test_a_stopped_sweep_says_how_to_go_on_and_ends_with_the_code_of_its_signal(
         _finish(cells, folder, number, Console())
     assert exited.value.code == code
     assert "\nto go on:  python " in capsys.readouterr().out
+
+
+def test_a_killed_cell_has_the_epochs_of_its_history(finished):
+    cells, _ = make_cells(SMALL)
+    folder = SweepFolder(finished)
+    record = finished / cells[0].name / "run.json"
+    before = record.read_bytes()
+    try:
+        write_record(record.parent, json.loads(before) | {"status": "running", "epochs": 0})
+        assert [_epochs_done(cell, folder) for cell in cells[:2]] == [2, 0]  # the other is completed
+    finally:
+        record.write_bytes(before)
 
 
 def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():

@@ -1,8 +1,8 @@
 """What cnnzoo takes beside what others do: tables on the screen, and in a folder of their own under outputs/benchmarks.
 
-python -m benchmarks                                  everything; more than an hour on two cores
+python -m benchmarks                                  everything but what compilation gives
 python -m benchmarks --quick                          two nets and two rounds: a few minutes
-python -m benchmarks startup sweep                    some parts
+python -m benchmarks startup compile                  some parts
 python -m benchmarks --nets lenet@28 alexnet@224      training of some nets
 """
 
@@ -31,7 +31,9 @@ PARTS = {
     "accuracy": accuracy.measure,
     "gpu": gpu.measure,
 }
-LONG = ("slots", "growth", "compile", "accuracy")  # left out by --quick
+LONG = ("slots", "growth", "accuracy")  # left out by --quick
+NAMED = ("compile",)  # only when asked for
+SECONDS = 1.0  # of a turn
 
 
 def main() -> None:
@@ -45,8 +47,8 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=names, metavar="NET", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer parts, nets and rounds")
     args = parser.parse_args()
-    chosen = ["training"] if args.nets else [part for part in PARTS if not (args.quick and part in LONG)]
-    parts = args.parts or chosen
+    left_out = NAMED + (LONG if args.quick else ())
+    parts = args.parts or (["training"] if args.nets else [part for part in PARTS if part not in left_out])
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     nets = args.nets or (QUICK if args.quick else names)
@@ -54,8 +56,8 @@ def main() -> None:
     now = datetime.now(UTC)
     folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
     folder.mkdir(parents=True)
-    rounds, seconds = (2, 1.0) if args.quick else (5, 3.0)
-    scope = Scope([case for case in CASES if case.name in nets], rounds, seconds, folder)
+    rounds = 2 if args.quick else 5
+    scope = Scope([case for case in CASES if case.name in nets], rounds, SECONDS, folder)
     device = describe_device(choose_device("auto"))
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     git = git_state(ROOT)
@@ -66,7 +68,7 @@ def main() -> None:
             print(text, flush=True)
             print(text, file=file, flush=True)
 
-        threads, measured = torch.get_num_threads(), f"{rounds} rounds of {seconds:g} s"
+        threads, measured = torch.get_num_threads(), f"{rounds} rounds of {SECONDS:g} s"
         show(f"# Benchmarks\n\n{device}, {threads} threads, {versions}, {commit}, {measured}, {now:%Y-%m-%d}.\n")
         for part in parts:
             show(f"## {part}\n\n{PARTS[part](scope)}")

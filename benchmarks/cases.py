@@ -57,7 +57,7 @@ class Scope:
     Attributes:
         cases: nets.
         rounds: of which medians are taken.
-        seconds: that a loop is timed in a round.
+        seconds: that a loop is timed in a round, at least.
         folder: for files beside the tables.
     """
 

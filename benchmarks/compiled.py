@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
-from benchmarks.loops import bare_step, finish_device_work, quietly
+from benchmarks.loops import bare_step, quietly
+from benchmarks.stopwatch import finish_device_work
 from benchmarks.training import spread
 from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule
 from cnnzoo.report.tables import Column, to_markdown

@@ -9,7 +9,8 @@ import torch
 
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
-from benchmarks.loops import ROOT, dtype_of, finish_device_work, quietly
+from benchmarks.loops import ROOT, dtype_of, quietly
+from benchmarks.stopwatch import finish_device_work
 from benchmarks.training import spread
 from cnnzoo.build import build_net
 from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from benchmarks.cases import Scope
-from benchmarks.isolated import isolated
-from benchmarks.loops import run_loop
 from benchmarks.training import noise
+from benchmarks.turns import Turns
 from cnnzoo.report.tables import Column, to_markdown
 
 VARIANTS = {
@@ -30,7 +29,8 @@ def measure(scope: Scope) -> str:
     for _ in range(scope.rounds):
         for case in scope.cases:
             for variant, (loop, *overrides) in VARIANTS.items():
-                measured = isolated(run_loop, loop, case, scope.seconds, Path(), *overrides)
+                with Turns(loop, case, Path(), *overrides) as turns:
+                    measured = turns.train(scope.seconds)
                 speeds.setdefault((case.name, variant), []).append(measured.images_per_second)
     rows: list[dict[str, Any]] = [{"name": case.name} for case in scope.cases]
     for row in rows:

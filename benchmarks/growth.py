@@ -1,6 +1,8 @@
 """How the cost of training grows with the size of the images, of the batch and of the net."""
 
 import statistics
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from benchmarks.cases import Case, Scope
-from benchmarks.isolated import isolated
-from benchmarks.loops import run_loop
 from benchmarks.training import noise
+from benchmarks.turns import Turns
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.run import check
 
@@ -32,21 +33,28 @@ COLUMNS = [
 
 def measure(scope: Scope) -> str:
     """Return a table, and draw it; GMAC/s are of training, three times those of a forward."""
-    speeds: dict[Case, list[float]] = {case: [] for cases in GRIDS.values() for case in cases}
-    for _ in range(scope.rounds):
-        for case, each in speeds.items():
-            each.append(isolated(run_loop, "own", case, scope.seconds, Path()).images_per_second)
     rows = []
     for key, cases in GRIDS.items():
-        for case in cases:
+        for case, speeds in _in_turn(cases, scope).items():
             value = {"data.resize": case.resize, "data.batch_size": case.batch_size, "model.width": case.width}[key]
-            macs, speed = check(case.config()).macs, statistics.median(speeds[case])
-            row = {"key": key, "value": value, "macs": macs, "speed": speed, "noise": noise(speeds[case])}
+            macs, speed = check(case.config()).macs, statistics.median(speeds)
+            row = {"key": key, "value": value, "macs": macs, "speed": speed, "noise": noise(speeds)}
             rows.append(row | {"gmacs": 3 * macs * speed / 1e9})
     figure = _draw(rows)
     for ending in ("png", "svg"):
         figure.savefig(scope.folder / f"growth.{ending}", dpi=200)
     return to_markdown(COLUMNS, rows)
+
+
+def _in_turn(cases: Sequence[Case], scope: Scope) -> dict[Case, list[float]]:
+    """Return the images/s of each case in each round."""
+    with ExitStack() as stack:
+        running = {case: stack.enter_context(Turns("own", case, Path())) for case in cases}
+        rounds = [
+            {case: each.train(scope.seconds).images_per_second for case, each in running.items()}
+            for _ in range(scope.rounds)
+        ]
+    return {case: [measured[case] for measured in rounds] for case in cases}
 
 
 def _draw(rows: list[dict[str, Any]]) -> Figure:

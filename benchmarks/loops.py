@@ -1,4 +1,4 @@
-"""The same net trained by several loops, each for some seconds in a process of its own.
+"""The same net trained by several loops.
 
 * own: `cnnzoo.run.train`, as `python train.py` calls it, all defaults, logging on.
 * course: the course's loop: torchvision's data set, PIL resize and ToTensor image by image, a DataLoader with 2
@@ -13,10 +13,8 @@ import contextlib
 import io
 import logging
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,94 +34,36 @@ from torchvision.transforms import Compose, Resize, ToTensor
 
 from benchmarks.cases import Case
 from benchmarks.course import course_step
+from benchmarks.stopwatch import Enough, Stopwatch
 from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.data.files import load_files
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, keep_freed_memory, peak_bytes, resolve_precision, to_channels_last
+from cnnzoo.training.device import choose_device, keep_freed_memory, resolve_precision, to_channels_last
 
 ROOT = Path(__file__).parents[1]
-WARM_SECONDS, MIN_STEPS = 0.5, 3
 WORKERS = 2
 LR = 0.001  # small enough for every net in every loop
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
 
 
-class Enough(Exception):  # noqa: N818 (no error, as StopIteration is none)
-    """Ends a loop from within."""
-
-
-class Stopwatch:
-    """Times whole steps of any loop, from the end of one optimizer step to the end of another.
-
-    It starts half a second after the first step has ended, and not before the second, because the first ones prepare
-    what the others use. It stands still between epochs, until the first step of the next one has ended: there ours
-    validates and saves, and the others start their workers.
-
-    Args:
-        seconds: how long to time, three steps at least; then `Enough` is raised.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.first: float | None = None
-        self.running_since: float | None = None
-        self.measured = 0.0
-        self.steps = 0
-
-    def __call__(self, *_: Any) -> None:
-        """Be told that a step has ended."""
-        now = time.perf_counter()
-        if self.first is None:
-            self.first = now
-        elif self.running_since is None:
-            if now - self.first >= WARM_SECONDS:
-                finish_device_work()
-                self.running_since = time.perf_counter()
-        else:
-            self.steps += 1
-            if self.steps >= MIN_STEPS and self.measured + now - self.running_since >= self.seconds:
-                self.stand_still()
-                raise Enough
-
-    def stand_still(self) -> None:
-        """Be told that an epoch has ended, or begins."""
-        if self.running_since is not None:
-            finish_device_work()
-            self.measured += time.perf_counter() - self.running_since
-            self.running_since = None
-
-
-def finish_device_work() -> None:
-    """Wait for what an accelerator has been given."""
-    if torch.accelerator.is_available():
-        torch.accelerator.synchronize()
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one turn of a loop gave.
-
-    Attributes:
-        images_per_second: of whole training steps.
-        peak_bytes: on a GPU what tensors took, on a CPU the process.
-    """
-
-    images_per_second: float
-    peak_bytes: int
-
-
-def run_loop(loop: str, case: Case, seconds: float, torchvision_folder: Path, *overrides: str) -> Measured:
-    """Run one loop for some seconds, and return what they gave.
+def run_loop(
+    loop: str,
+    case: Case,
+    next_turn: Callable[[float | None], float],
+    torchvision_folder: Path,
+    *overrides: str,
+) -> None:
+    """Run one loop, timed in turns, until `next_turn` raises `Enough`.
 
     Args:
         loop: one of `LOOPS` or `ON_GPU`.
         case: what it trains.
-        seconds: how long it is timed.
+        next_turn: see `Stopwatch`.
         torchvision_folder: where `torchvision.datasets.FashionMNIST` finds its files; see `lay_out`.
         *overrides: as on the command line of `train.py`; only `own` and `limit` heed others than the net's.
     """
-    stopwatch = Stopwatch(seconds)
+    stopwatch = Stopwatch(next_turn)
     batches = DataLoader.__iter__
 
     def iterate(loader: DataLoader[Any]) -> Any:  # which every loop does at each end of an epoch
@@ -135,8 +75,7 @@ def run_loop(loop: str, case: Case, seconds: float, torchvision_folder: Path, *o
         with quietly(), mock.patch.object(DataLoader, "__iter__", iterate):
             (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
     except Enough:
-        speed = stopwatch.steps * case.batch_size / stopwatch.measured
-        return Measured(speed, peak_bytes(choose_device("auto")))
+        return
     finally:
         handle.remove()
     raise AssertionError(f"{loop} ended by itself")

@@ -7,7 +7,7 @@ import torch
 from cnnzoo.training.device import choose_device
 
 SIDE = {"cpu": 4096, "cuda": 8192}
-TIMES = 5
+TIMES = 3
 
 
 def matrix_products(dtype: torch.dtype) -> float:

@@ -5,6 +5,8 @@ import random
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import torch
 
 from benchmarks.cases import Case, Scope
 from benchmarks.isolated import isolated
-from benchmarks.loops import LOOPS, dtype_of, lay_out, run_loop
+from benchmarks.loops import LOOPS, dtype_of, lay_out
 from benchmarks.peak import matrix_products
+from benchmarks.turns import Turns
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_net
 from cnnzoo.report.tables import Column, to_markdown
@@ -35,9 +38,10 @@ RATIOS = [
     Column("peak_bytes", "peak MiB", lambda value: f"{value / 2**20:,.0f}"),
 ]
 EXPLAINED = """Of steps alone: what lies between epochs (validation and checkpoints in ours, the start of workers in the
-others) is not timed. Images per second are medians over the rounds; the noise is (highest - lowest) / median of ours.
+others) is not timed. Images per second are medians over the rounds, in each of which every loop trains for a second or
+a step, while the others stand still; the noise is (highest - lowest) / median of ours.
 Ratios are medians of those within a round, with the lowest and highest in brackets. GFLOP/s are ours: 6 operations for
-a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of 5 products
+a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of 3 products
 of large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the whole process.
 """
 
@@ -45,31 +49,40 @@ of large matrices in the same round and precision. Peak memory is after a few st
 def measure(scope: Scope) -> str:
     """Return two tables, and the geometric mean of what is gained over the course's loop.
 
-    In each round every net is trained by every loop in turn. What each turn gave goes into `training.csv`.
+    Net after net is trained by all loops in turn. What each round gave goes into `training.csv`.
     """
-    turns: dict[Case, list[dict[str, float]]] = {case: [] for case in scope.cases}
+    rounds: dict[Case, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, (scope.folder / "training.csv").open("w", newline="") as file:
         lay_out(Path(folder))
         writer = csv.DictWriter(file, ["name", "peak", *LOOPS, "peak_bytes"])
         writer.writeheader()
-        for number in range(scope.rounds):
-            for case in scope.cases:
-                turn = {"peak": isolated(matrix_products, dtype_of(case.config()))}
-                for loop in random.Random(number).sample([*LOOPS], len(LOOPS)):  # none always after the same
-                    measured = isolated(run_loop, loop, case, scope.seconds, Path(folder))
-                    turn[loop] = measured.images_per_second
-                    if loop == "own":
-                        turn["peak_bytes"] = measured.peak_bytes
-                turns[case].append(turn)
-                writer.writerow({"name": case.name, **turn})
+        for case in scope.cases:
+            rounds[case] = []
+            for number, measured in enumerate(side_by_side(case, Path(folder), scope.rounds, scope.seconds)):
+                rounds[case].append(measured)
+                writer.writerow({"name": case.name, **measured})
                 file.flush()  # what has been measured stays, whenever it ends
-                print(f"training: round {number + 1} of {scope.rounds}, {case.name}", file=sys.stderr)
-    rows = [summary(case, each) for case, each in turns.items()]
+                print(f"training: {case.name}, round {number + 1} of {scope.rounds}", file=sys.stderr)
+    rows = [summary(case, each) for case, each in rounds.items()]
     mean = statistics.geometric_mean(
-        statistics.median(turn["own"] / turn["course"] for turn in each) for each in turns.values()
+        statistics.median(turn["own"] / turn["course"] for turn in each) for each in rounds.values()
     )
     tables = f"{to_markdown(SPEEDS, rows)}\n{to_markdown(RATIOS, rows)}"
     return f"{tables}\nGeometric mean of cnnzoo / course: {mean:.2f}.\n\n{EXPLAINED}"
+
+
+def side_by_side(case: Case, torchvision_folder: Path, rounds: int, seconds: float) -> Iterator[dict[str, float]]:
+    """Yield what each round gave: images/s of every loop, the peak, and our memory."""
+    with ExitStack() as stack:
+        running = {loop: stack.enter_context(Turns(loop, case, torchvision_folder)) for loop in LOOPS}
+        for number in range(rounds):
+            measured = {"peak": isolated(matrix_products, dtype_of(case.config()))}
+            for loop in random.Random(number).sample([*LOOPS], len(LOOPS)):  # none always after the same
+                turn = running[loop].train(seconds)
+                measured[loop] = turn.images_per_second
+                if loop == "own":
+                    measured["peak_bytes"] = turn.peak_bytes
+            yield measured
 
 
 def summary(case: Case, turns: list[dict[str, float]]) -> dict[str, Any]:

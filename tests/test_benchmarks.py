@@ -1,6 +1,8 @@
 """The harness measures what it says: whole steps, after a warm-up, of loops that train the same net."""
 
+import contextlib
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,27 +10,42 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, loops, slots
+from benchmarks import compiled, slots, stopwatch
 from benchmarks.cases import CASES, QUICK, Case, Scope
-from benchmarks.loops import LOOPS, Enough, Stopwatch, lay_out, run_loop
+from benchmarks.loops import LOOPS, lay_out, run_loop
+from benchmarks.stopwatch import Enough, Stopwatch
 from benchmarks.training import summary, training_flops
+from benchmarks.turns import Turns
 
 SMALL = Case("lenet", 28, 256)
 
 
-def seconds_a_step(seconds, durations, monkeypatch, epoch=None):
-    """Return what a stopwatch measures of steps that take so long; an epoch ends after every `epoch` of them."""
-    now, stopwatch = 0.0, Stopwatch(seconds)
-    monkeypatch.setattr(loops.time, "perf_counter", lambda: now)
-    for number, duration in enumerate(durations):
-        if epoch and number % epoch == 0:
-            stopwatch.stand_still()
-        now += duration
-        try:
-            stopwatch()
-        except Enough:
-            return stopwatch.measured / stopwatch.steps
-    raise AssertionError("it never had enough")
+def steps_a_second(turns, durations, monkeypatch, epoch=None):
+    """Return what a stopwatch measures in turns of so many seconds, of steps that take so long.
+
+    An epoch ends after every `epoch` steps, and an hour passes between two turns.
+    """
+    now, speeds, left = 0.0, [], iter(turns)
+
+    def next_turn(speed):
+        nonlocal now
+        now += 3600.0
+        speeds.append(speed)
+        if (seconds := next(left, None)) is None:
+            raise Enough
+        return seconds
+
+    watch = Stopwatch(next_turn)
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now)
+    with contextlib.suppress(Enough):
+        for number, duration in enumerate(durations):
+            if epoch and number % epoch == 0:
+                watch.stand_still()
+            now += duration
+            watch()
+    assert len(speeds) == len(turns) + 1
+    assert speeds[0] is None  # nothing was measured before the first turn
+    return speeds[1:]
 
 
 @pytest.mark.parametrize(
@@ -40,12 +57,17 @@ def seconds_a_step(seconds, durations, monkeypatch, epoch=None):
     ],
 )
 def test_the_first_steps_are_not_counted(first, then, monkeypatch):
-    assert seconds_a_step(1.0, [*first, *[then] * 50], monkeypatch) == pytest.approx(then)
+    assert steps_a_second([1.0], [*first, *[then] * 50], monkeypatch) == [pytest.approx(1 / then)]
+
+
+def test_each_turn_is_measured_by_itself_and_has_whole_steps(monkeypatch):
+    durations = [5.0, 5.0, *[0.5] * 2, *[0.25] * 4, 3.0]
+    assert steps_a_second([1.0, 0.9, 1.0], durations, monkeypatch) == [2.0, 4.0, pytest.approx(1 / 3)]
 
 
 def test_what_lies_between_epochs_is_not_counted(monkeypatch):
     epoch = [3.0, 0.2, 0.2, 0.2, 0.2]
-    assert seconds_a_step(4.0, epoch * 10, monkeypatch, len(epoch)) == pytest.approx(0.2)
+    assert steps_a_second([4.0], epoch * 10, monkeypatch, len(epoch)) == [pytest.approx(5.0)]
 
 
 def test_the_first_layer_has_one_product_less():
@@ -72,26 +94,60 @@ def torchvision_folder(tmp_path_factory, fashion_mnist):
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_each_loop_trains(loop, torchvision_folder, monkeypatch):
-    monkeypatch.setattr(loops, "WARM_SECONDS", 0.05)
-    steps = []
+    monkeypatch.setattr(stopwatch, "WARM_SECONDS", 0.05)
+    steps, speeds = [], []
+
+    def next_turn(speed):
+        speeds.append(speed)
+        if len(speeds) > 2:
+            raise Enough
+        return 0.05
+
     handle = register_optimizer_step_post_hook(
         lambda optimizer, *_: steps.append(sum(each.numel() for each in optimizer.param_groups[0]["params"]))
     )
     stops = []
     stand_still = Stopwatch.stand_still
     monkeypatch.setattr(Stopwatch, "stand_still", lambda self: (stops.append(self), stand_still(self)))
-    measured = run_loop(loop, SMALL, 0.1, torchvision_folder)
+    run_loop(loop, SMALL, next_turn, torchvision_folder)
     handle.remove()
-    assert (len(stops) == 1) == (loop == "limit")  # at the end, and where an epoch begins
+    assert (len(stops) == 2) == (loop == "limit")  # after each turn, and where an epoch begins
     assert set(steps) == {61_706}
-    assert len(steps) >= 2
+    assert speeds[0] is None
+    assert all(speed > 0 for speed in speeds[1:])
+
+
+def test_a_loop_stands_still_with_its_workers_until_it_has_its_turn(torchvision_folder):
+    with Turns("course", SMALL, torchvision_folder) as turns:
+        before = ticks(turns.process.pid)
+        assert len(before) == 3
+        time.sleep(0.3)
+        assert ticks(turns.process.pid) == before
+        measured = turns.train(0.5)
+        assert sum(ticks(turns.process.pid)) > sum(before)
     assert measured.images_per_second > 0
     assert measured.peak_bytes > 2**20
+    assert turns.process.exitcode == 0
+
+
+def ticks(process):
+    """Return for how many ticks of the clock a process, and each of its children, has computed."""
+    found = []
+    for path in sorted(Path("/proc").glob("[0-9]*/stat")):
+        with contextlib.suppress(OSError):  # it has ended
+            _, parent, *_, user, system = path.read_text().rpartition(")")[2].split()[:13]
+            if str(process) in (path.parent.name, parent):
+                found.append(int(user) + int(system))
+    return found
+
+
+def test_a_loop_that_fails_is_not_waited_for(torchvision_folder):
+    with pytest.raises(EOFError):
+        Turns("no loop", SMALL, torchvision_folder)
 
 
 def test_cells_side_by_side_are_compared_within_a_round(monkeypatch, tmp_path):
-    speeds = {1: iter([10.0, 20.0]), 2: iter([12.0, 30.0])}
-    monkeypatch.setattr(slots, "side_by_side", lambda case, seconds, cells: next(speeds[cells]))
+    monkeypatch.setattr(slots, "side_by_side", lambda case, rounds: [(10.0, 12.0), (20.0, 30.0)])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     *_, line, _, _ = slots.measure(Scope([SMALL], 2, 0.1, tmp_path)).splitlines()
     assert [cell.strip() for cell in line.split("|")[1:-1]] == ["lenet@28", "15", "21", "1.35 (1.20 to 1.50)"]

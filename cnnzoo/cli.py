@@ -27,6 +27,7 @@ from cnnzoo.config import (
     groups,
     help_text,
     is_of_runs,
+    key_of,
     options,
     resolve,
     schema,
@@ -102,11 +103,6 @@ def in_order(overrides: Sequence[str]) -> list[str]:
     """Return what Hydra was given and what was kept from it, as typed: the last of a grid's keys varies fastest."""
     every = [*overrides, *kept_back]
     return sorted(every, key=lambda override: typed.index(override) if override in typed else len(typed))
-
-
-def key_of(override: str) -> str:
-    """Return the key of an override such as `+model.width=0.5`."""
-    return override.partition("=")[0].lstrip("+~")
 
 
 @contextmanager
@@ -278,7 +274,7 @@ def check_folder(name: str, *, resume: bool) -> None:
 
 def warn_of_repeats(overrides: list[str]) -> None:
     """Say which keys are given more than once, because the last one silently wins."""
-    last = {override.partition("=")[0]: override for override in overrides}
-    for key, count in Counter(override.partition("=")[0] for override in overrides).items():
+    last = {key_of(override): override for override in overrides}
+    for key, count in Counter(map(key_of, overrides)).items():
         if count > 1:
             print(f"note: {key} is given {count} times, using {last[key]}", file=sys.stderr)

@@ -57,7 +57,7 @@ class RunConfig:
 
     @property
     def hash8(self) -> str:
-        """Eight letters that are the same for runs that would give the same figures, wherever their data are."""
+        """Eight hexadecimal digits, the same for runs that would give the same figures, wherever their data are."""
         values = {key: value for key, value in self.values.items() if key not in LATER_KEYS}
         values["data"] = {key: value for key, value in values["data"].items() if key != "root"}
         # Of a net's rates the chosen one counts, `optimizer.lr`; min_size only says what is refused.
@@ -209,8 +209,12 @@ def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, 
 
 def is_of_runs(override: str) -> bool:
     """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
-    key = override.lstrip("+~").partition("=")[0]
-    return re.split(r"[./@]", key)[0] not in (*SWEEP_KEYS, "hydra")
+    return re.split(r"[./@]", key_of(override))[0] not in (*SWEEP_KEYS, "hydra")
+
+
+def key_of(override: str) -> str:
+    """Return the key of an override such as `++model.width=0.5`."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 def is_grid(experiment: str) -> bool:

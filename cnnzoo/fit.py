@@ -161,9 +161,9 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     # Deterministic mode fills new tensors with NaN, to help debugging; that costs time in every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     values = job.config.values
-    # Steps are counted from 0. What an earlier attempt logged beyond the checkpoint, this one logs again.
     environment = LightningEnvironment()  # which leaves requeueing to who started the job
     environment.set_global_rank(0)  # a run is one process, whatever RANK or SLURM_PROCID say of the job it is part of
+    # Steps are counted from 0. What an earlier attempt logged beyond the checkpoint, this one logs again.
     logger = RunLogger(job.run_dir, name="", version="", purge_step=job.step)
     logger.experiment.add_text("config", f"```\n{OmegaConf.to_yaml(values)}```")
     patience, num_classes = values["watch"]["patience"], values["data"]["num_classes"]

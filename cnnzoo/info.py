@@ -14,7 +14,7 @@ from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
-from cnnzoo.config import RunConfig, compose_config, expand, options
+from cnnzoo.config import RunConfig, compose_config, expand, key_of, options
 from cnnzoo.errors import UserError
 from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
@@ -71,7 +71,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     Raises:
         UserError: an override is wrong, or no net can be built for any size.
     """
-    last = {each.partition("=")[0].lstrip("+"): each for each in overrides}  # of two with the same key, as train.py
+    last = {key_of(each): each for each in overrides}  # of two with the same key, as train.py
     if every and "model" in last:
         raise UserError("--all means all nets\ntype either --all or model=...")
     if every:
@@ -83,7 +83,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for combination in expand(list(last.values())):
         config = _composed(combination, size=False)
-        told = {key.lstrip("+"): value for key, _, value in (each.partition("=") for each in combination)}
+        told = {key_of(each): each.partition("=")[2] for each in combination}
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
         arguments = [f"{key[6:]}={value}" for key, value in told.items() if key.startswith("model.")]
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])

@@ -1,7 +1,7 @@
 """`run.json`, what was asked of a run and what happened, and `metrics.csv`, how it got there epoch by epoch.
 
 The first is written when the run starts and replaced, atomically, when it ends. Reports and sweeps read both; nothing
-here imports more than the standard library, so that they need not load torch.
+here imports torch, so that they need not load it.
 """
 
 import csv
@@ -41,6 +41,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no `run.json` in `folder`.
+        ValueError: it is no JSON.
     """
     record: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     return record

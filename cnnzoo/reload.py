@@ -12,7 +12,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from cnnzoo.checks import check_config
-from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, options, schema_of
+from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, key_of, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
@@ -44,8 +44,10 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
     known = isinstance(config.choices, dict) and isinstance(config.values, dict)
-    if not known or not all(group in groups() and option in options(group) for group, option in config.choices.items()):
-        # They say which yaml files the values are checked against; anything else could be an override of its own.
+    # Choices say which yaml files the values are checked against; anything else could be an override of its own. An
+    # experiment says nothing more, and a run may outlive its file.
+    chosen = {group: option for group, option in config.choices.items() if group != "experiment"} if known else {}
+    if not known or not all(group in groups() and option in options(group) for group, option in chosen.items()):
         raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: unknown choices\ntype another run")
     if schema != SCHEMA:
         raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
@@ -94,17 +96,17 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         UserError: an override is about something else.
     """
     for override in overrides:
-        if _group(override) not in LATER_KEYS and override.partition("=")[0] not in ELSEWHERE:
+        if _group(override) not in LATER_KEYS and key_of(override) not in ELSEWHERE:
             raise UserError(
                 f"a run goes on as it was, and '{override}' would change it\n"
                 f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}"
             )
     changed = compose_config([f"data={config.choices['data']}", *overrides]).values
     later = {key: changed[key] for override in overrides if (key := _group(override)) in LATER_KEYS}
-    for group, key in (name.split(".") for override in overrides if (name := override.partition("=")[0]) in ELSEWHERE):
+    for group, key in (name.split(".") for override in overrides if (name := key_of(override)) in ELSEWHERE):
         later[group] = config.values[group] | {key: changed[group][key]}
     return replace(config, values=config.values | later)
 
 
 def _group(override: str) -> str:
-    return override.partition("=")[0].partition(".")[0]
+    return key_of(override).partition(".")[0]

@@ -45,7 +45,7 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
     wide = len(columns[0]) + 1
     for number, (net, names) in enumerate(zip(NETS, columns, strict=True)):
         first, *others = titles[number * wide : (number + 1) * wide]
-        assert first == f"{net.label}\nsays bag"
+        assert first == f"{net.label}\npredicts bag"
         assert [title.partition(" ")[0] for title in others] == names
     assert f"6x7x7\nsees {24} px" in "".join(titles)
 

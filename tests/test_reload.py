@@ -77,6 +77,12 @@ DAMAGE = {
 }
 
 
+def test_a_run_outlives_the_file_of_its_experiment(finished, tmp_path):
+    record = read_record(finished)
+    write_record(tmp_path, record | {"choices": record["choices"] | {"experiment": "mine_renamed"}})
+    assert read_run(str(tmp_path))[0].values == record["config"]
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_record_that_cnnzoo_did_not_write_is_refused(kind, finished, tmp_path):
     (tmp_path / "run.json").write_text(DAMAGE[kind](read_record(finished)))

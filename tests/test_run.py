@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import signal
 from types import SimpleNamespace
 
 import lightning
@@ -16,6 +18,7 @@ from cnnzoo.checks import OUR_TRAINER_KEYS, check_config
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
+from cnnzoo.reload import read_run
 from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
 from cnnzoo.training import history
@@ -350,6 +353,32 @@ def test_speeds_are_those_of_the_clock(tmp_path, monkeypatch):
     smoke(tmp_path)  # 4 batches of 50 to train on, 2 for validation
     speeds = [(float(row["seconds"]), float(row["images_per_second"])) for row in rows(tmp_path)]
     assert speeds == [(4 * 1 + 2 * 3, 4 * 50 / 4)] * 2
+
+
+def test_a_stop_while_an_epoch_is_evaluated_changes_no_speed_of_training(tmp_path, monkeypatch):
+    now, was_told = 0.0, False
+    training_step, validation_step = ImageClassifier.training_step, ImageClassifier.validation_step
+
+    def train_slowly(*args):
+        nonlocal now
+        now += 1
+        return training_step(*args)
+
+    def validate_slowly(*args):
+        nonlocal now, was_told
+        now += 3
+        if not was_told:
+            was_told = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validation_step(*args)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", train_slowly)
+    monkeypatch.setattr(ImageClassifier, "validation_step", validate_slowly)
+    monkeypatch.setattr(history, "time", SimpleNamespace(perf_counter=lambda: now))
+    with pytest.raises(SystemExit):
+        smoke(tmp_path)
+    train(read_run(str(tmp_path))[0], tmp_path, resume=True)
+    assert [float(row["images_per_second"]) for row in rows(tmp_path)] == [4 * 50 / 4] * 2
 
 
 def one_epoch(folder, *overrides):

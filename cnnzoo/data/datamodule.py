@@ -86,7 +86,7 @@ class ImageDataModule(lightning.LightningDataModule):
         return self.num_train // (HELD_OUT * NUM_CLASSES) * NUM_CLASSES if self.protocol == "holdout" else 0
 
     def num_batches(self) -> dict[str, int]:
-        """Return how many batches training, validation and test have, whole or in pieces."""
+        """Return how many batches training, validation and test have; one that is computed in pieces counts once."""
         evaluated = self.num_held_out or self.num_test
         return {
             "train": (self.num_train - self.num_held_out) // self.batch_size,

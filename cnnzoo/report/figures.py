@@ -27,7 +27,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#80
 MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
 EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
-LABEL = 30  # letters on a line
+LABEL = 30  # characters on a line
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
 STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),

@@ -65,7 +65,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
         figure = Figure(figsize=(INCHES * (columns + 1), (INCHES + 0.45) * len(nets) + 0.5), layout="constrained")
         grid = figure.subplots(len(nets), columns + 1, squeeze=False)
         for net, row, (first, *others) in zip(nets, rows, grid, strict=True):
-            _show(first, net.image, f"{net.label}\nsays {net.said}")
+            _show(first, net.image, f"{net.label}\npredicts {net.said}")
             for axes, stage in zip(others, [*row, *[None] * (columns - len(row))], strict=True):
                 if stage is None:
                     axes.set_axis_off()

@@ -17,7 +17,7 @@ from cnnzoo.report.texts import Language, named, say
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
-SHA_LENGTH, COMMIT_LENGTH = 12, 10  # letters of checksums and commits that are shown
+SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
 
 def make_report(

@@ -9,10 +9,10 @@ TEXTS = {
     # titles and captions
     "runs": ("Runs in {folder}", "{folder} 中的各次运行"),
     "results": ("Accuracy and cost", "准确率与开销"),
-    "sizes": ("What the nets are made of", "网络的构成"),
+    "sizes": ("Size of the nets", "网络的构成"),
     "trade_off": (
-        "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: what no other row beats in both.",
-        "测试准确率与{cost}。误差线为不同随机种子间的标准差；折线上的点，没有其他行在两方面都更优。",
+        "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: the Pareto front.",
+        "测试准确率与{cost}。误差线为不同随机种子间的标准差；折线为帕累托前沿。",
     ),
     "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
     "best_curves": (
@@ -39,7 +39,7 @@ TEXTS = {
     "threads": ("threads {value}", "线程 {value}"),
     "precision": ("precision {value}", "精度 {value}"),
     "slots": ("runs at a time {value}", "同时运行数 {value}"),
-    "pieces": ("batches computed in pieces: {value}", "每批分块计算：{value}"),
+    "pieces": ("micro-batches per batch: {value}", "每批分块计算：{value}"),
     "common": ("in all rows: {values}", "所有行：{values}"),
     "dirty": ("(+: with changes)", "（+：含未提交的改动）"),
     "differ": ("the data differ", "数据不一致"),
@@ -55,7 +55,7 @@ TEXTS = {
         "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 没有填充，并用框架自带的批量归一化层",
     ),
     "other_times": (
-        "times are not all of one device, and of epochs with as many images: there is no figure of accuracy against them",
+        "epochs were timed on different devices or with different numbers of images, so accuracy is not plotted against time",
         "各行的计时设备或每轮图像数不同，故不画准确率与时间的图",
     ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
@@ -70,35 +70,35 @@ TEXTS = {
     "points": ("{points} points", "变化 {points} 个百分点"),
     "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
     "one_seed": (
-        "There is one seed a row: small differences of accuracy may be chance.",
+        "Each row has a single seed: small differences of accuracy may be chance.",
         "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
     ),
     "one_seed_of": (
-        "There is one seed of {labels}: small differences of their accuracy may be chance.",
+        "There is a single seed of {labels}: small differences of their accuracy may be chance.",
         "{labels} 只有一个随机种子：其准确率的微小差别可能只是偶然。",
     ),
     "without": ("Without a result so far, and not counted: {labels}.", "尚无结果、未计入：{labels}。"),
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
     "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
-    "unequal": ("Not all rows were trained for as many epochs: {told}.", "各行的训练轮数不同：{told}。"),
+    "unequal": ("Not all rows were trained for the same number of epochs: {told}.", "各行的训练轮数不同：{told}。"),
     "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
     # question 1
     "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
     "q1_baseline": (
         "The baseline, {label}, has {params} parameters, {dense_share} of them in dense layers, takes "
-        "{seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
+        "{seconds_per_epoch} s per epoch and reaches a test accuracy of {test_acc}.",
         "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
     ),
     "q1_enough": ("The threshold of {percent} is reached by {labels}.", "达到阈值 {percent} 的有：{labels}。"),
     "q1_missed": ("The threshold of {percent} is not reached by {labels}.", "未达到阈值 {percent} 的有：{labels}。"),
     "q1_smallest": (
         "The smallest simplification that reaches it is {label}: {structure} layers, {params} parameters ({params_saved}), "
-        "{seconds_per_epoch} s an epoch ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
+        "{seconds_per_epoch} s per epoch ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
         "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），每轮 {seconds_per_epoch} 秒"
         "（{time_saved}），测试准确率 {test_acc}（{acc_change}）。",
     ),
     "q1_why": (
-        "What takes parameters away is not what takes work away. With images of the baseline's size, {saver[label]} has the "
+        "Fewer parameters do not mean fewer multiply-adds. With images of the baseline's size, {saver[label]} has the "
         "fewest parameters ({saver[params_saved]}; multiply-adds: {saver[macs_saved]}; time: {saver[time_saved]}), and "
         "{faster[label]} the fewest multiply-adds ({faster[macs_saved]}; parameters: {faster[params_saved]}; time: "
         "{faster[time_saved]}): most parameters are in the dense layers, most of the work is in the convolutions.",
@@ -139,7 +139,7 @@ TEXTS = {
         "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重；NiN 与 GoogLeNet 则对每个特征图求全局平均。",
     ),
     "q3_baseline": (
-        "{label} takes {seconds_per_epoch} s an epoch and reaches a test accuracy of {test_acc}.",
+        "{label} takes {seconds_per_epoch} s per epoch and reaches a test accuracy of {test_acc}.",
         "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
     ),
     "q3_step": (
@@ -147,7 +147,7 @@ TEXTS = {
         "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（{acc_change}）。",
     ),
     # figures
-    "seconds_per_epoch": ("seconds an epoch", "每轮秒数"),
+    "seconds_per_epoch": ("seconds per epoch", "每轮秒数"),
     "params": ("parameters", "参数量"),
     "test_acc": ("test accuracy", "测试准确率"),
     "front": ("Pareto front", "帕累托前沿"),

@@ -25,7 +25,7 @@ def pool2d(
         padding: rows and columns on every side: of minus infinity for max, of zeros (which count in the mean) for avg.
 
     Raises:
-        ValueError: `mode` is unknown, the window is larger than the padded image, or the padding more than half of it.
+        ValueError: `mode` is unknown, the window larger than the padded image, or the padding than half the window.
     """
     if mode not in ("max", "avg"):
         raise ValueError(f"mode must be max or avg (got {mode!r})")

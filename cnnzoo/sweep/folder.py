@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
+from cnnzoo.config import key_of
 from cnnzoo.disk import left_behind
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import ONNX, atomic_file, parts_of, read_record, write_record
@@ -187,7 +188,7 @@ class SweepFolder:
 
 def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
-    own = {name: [each for each in cell if each.partition("=")[0] not in IN_COLUMNS] for name, cell in cells.items()}
+    own = {name: [each for each in cell if key_of(each) not in IN_COLUMNS] for name, cell in cells.items()}
     common = set.intersection(*map(set, own.values())) if own else set()
     return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
 

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import explain, importing_torch
-from cnnzoo.config import RunConfig, compose_config, expand, is_grid, is_of_runs, options, schema
+from cnnzoo.config import RunConfig, compose_config, expand, is_grid, is_of_runs, key_of, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 
@@ -42,7 +42,7 @@ class Cell:
 
     @property
     def group(self) -> str:
-        """Eight letters that are the same for cells that differ in nothing but their seed."""
+        """Eight hexadecimal digits that are the same for cells that differ in nothing but their seed."""
         return replace(self.config, values=self.config.values | {"seed": 0}).hash8
 
 
@@ -69,7 +69,7 @@ def make_cells(
     Raises:
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
-    last = {override.partition("=")[0]: override for override in overrides if is_of_runs(override)}
+    last = {key_of(override): override for override in overrides if is_of_runs(override)}
     named = [str(values["model"]) for values in (*variants, *exclude) if "model" in values]
     _check_models(last.get("model", ""), [*(per_model or {}), *named])
     _check_experiments(last.get("experiment", ""))
@@ -140,7 +140,7 @@ def _compose(
 
 def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """Return as overrides the values whose keys `overrides` do not have."""
-    given = {override.partition("=")[0] for override in overrides}
+    given = {*map(key_of, overrides)}
     return as_overrides({key: value for key, value in values.items() if key not in given})
 
 

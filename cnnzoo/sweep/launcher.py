@@ -38,12 +38,10 @@ class Running:
     reason: str | None = None  # why it was asked to stop
 
     def stop(self, reason: str) -> None:
-        """Ask the process to stop, and after a while make it."""
+        """Ask the process to stop, if it was not asked before."""
         if self.reason is None:
             self.reason, self.deadline = reason, time.monotonic() + GRACE
             self.process.terminate()
-        else:
-            self.process.kill()
 
 
 class Launcher:
@@ -90,7 +88,7 @@ class Launcher:
                     if is_locked(self.folder.path / cell.name):  # another process is at it: look again
                         to_do.append(cell)
                         not_before = time.monotonic() + POLL
-                    elif self.folder.status(cell.name) == "completed" and not cell.config.values["export"]:
+                    elif self.folder.status(cell.name) == "completed" and not self.folder.lacks_export(cell):
                         # by another process, meanwhile
                         self.on_change(cell)
                     else:
@@ -102,7 +100,10 @@ class Launcher:
                 for each in list(running):
                     if each.process.exitcode is None:
                         if time.monotonic() > each.deadline:
-                            each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
+                            if each.reason is None:
+                                each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
+                            else:
+                                each.process.kill()
                         continue
                     running.remove(each)
                     if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
@@ -142,9 +143,12 @@ class Launcher:
         self.on_change(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:
-        self.stopped_by = number
+        again, self.stopped_by = self.stopped_by is not None, number
         for each in running:
-            each.stop("interrupted")
+            if again:
+                each.process.kill()
+            else:
+                each.stop("interrupted")
 
 
 def _start_server() -> None:

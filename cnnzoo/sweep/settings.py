@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs
+from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten, numbered
 
@@ -23,7 +23,7 @@ class Settings:
         plan: whether to print what would be run, and run nothing.
         emit: file for one shell line a cell, or None.
         retry: whether failed cells are run again.
-        slots: how many cells at a time, or auto.
+        slots: how many cells at a time, or None for as many as suit the device.
         timeout: seconds for one cell, or None.
         strict: whether one impossible cell refuses the grid.
         exclude: values of the cells to leave out.
@@ -121,7 +121,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
 
 
 def _changes_figures(override: str) -> bool:
-    key = override.partition("=")[0]
+    key = key_of(override)
     return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
 
 

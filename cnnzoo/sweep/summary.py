@@ -75,7 +75,7 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
 
     `seeds` is how many of them are completed, `status` what is to be said of the others. There are no times and no
-    memory where seeds were on several devices, or shared theirs with different numbers of others.
+    memory where seeds were on several devices, with other threads, or shared theirs with different numbers of others.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:

@@ -34,6 +34,7 @@ class History(lightning.Callback):
         self.rows = read_history(run_dir)[:epochs]
         self.started: float | None = None
         self.seconds_before = 0.0
+        self._trained_before: float | None = None
         self._images = 0
         if self.path.exists():
             self._write()
@@ -43,18 +44,21 @@ class History(lightning.Callback):
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what has been counted: epochs that have ended, and of the current one seconds and images."""
-        return {"epochs": len(self.rows), "seconds": time.perf_counter() - self._start, "images": self._images}
+        """Return how many epochs have ended, and of this one the seconds, those in training, and the images."""
+        trained = None if self._trained is None else self._trained - self._start
+        seconds = time.perf_counter() - self._start
+        return {"epochs": len(self.rows), "seconds": seconds, "trained": trained, "images": self._images}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.seconds_before, self._images = state_dict["seconds"], state_dict["images"]
+        self._trained_before = state_dict.get("trained")
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""
         self.started = time.perf_counter()
         self._start = self.started - self.seconds_before
-        self._trained: float | None = None
+        self._trained = None if self._trained_before is None else self._start + self._trained_before
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock."""
@@ -70,8 +74,9 @@ class History(lightning.Callback):
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when the epoch's training ended."""
-        _finish_work(pl_module.device)
-        self._trained = time.perf_counter()
+        if self._trained is None:  # not in an epoch that was stopped while it was evaluated
+            _finish_work(pl_module.device)
+            self._trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the epoch's row."""

@@ -1,7 +1,7 @@
 """Learning rate schedules over a whole run, whatever its length: (optimizer, total_steps) to a scheduler.
 
 Each is a factor on the optimizer's learning rate, as a function of the share of the run that is done. All rise from
-almost nothing, along half a cosine, over the share `warmup` of the run (Goyal et al. 2017, arXiv:1706.02677,
+`START`, along half a cosine, over the share `warmup` of the run (Goyal et al. 2017, arXiv:1706.02677,
 section 2.2, where it is a line).
 """
 

@@ -139,7 +139,7 @@ class Pictures(lightning.Callback):
         wrong, true, predicted = (each.cpu() for each in self.mistakes.worst)
         if len(wrong):
             pairs = zip(true.tolist(), predicted.tolist(), strict=True)
-            labels = [f"is {self.class_names[a]}\nsaid {self.class_names[b]}" for a, b in pairs]
+            labels = [f"true: {self.class_names[a]}\npred: {self.class_names[b]}" for a, b in pairs]
             _show(trainer, "test/worst mistakes", self.draw.images(_grey(wrong), labels))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tracer, about what does not matter to a picture

@@ -113,6 +113,14 @@ def test_variants_are_cells_and_the_command_line_counts_before_them():
     assert ([cell.config.name for cell in cells], notes) == (["mlp-28-adamw-s0"], ["1 cell is identical to another"])
 
 
+@pytest.mark.parametrize("sign", ["+", "++"])
+def test_the_command_line_counts_first_also_where_it_adds(sign):
+    typed = [*SMALL, f"{sign}trainer.gradient_clip_val=1.0", "data.resize=32"]
+    others = {"trainer.gradient_clip_val": 2.0}
+    cells, _ = make_cells([*typed, "model=mlp"], variants=[others], per_model={"mlp": others})
+    assert [cell.config.values["trainer"]["gradient_clip_val"] for cell in cells] == [1.0]
+
+
 def test_a_variant_with_an_unknown_model_is_refused():
     with pytest.raises(UserError, match=r"unknown model 'lenat'.*lenet"):
         make_cells(SMALL, variants=[{"model": "lenat"}])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import launcher
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.launcher import Launcher
+from cnnzoo.sweep.launcher import Launcher, Running
 from cnnzoo.sweep.plan import cells_to_do
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
@@ -221,6 +222,19 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tm
     assert starts(folder).count(cells[1].name) == (2 if whole_group else 1)
     assert starts(folder).count(cells[2].name) == 1
     count("T12")
+
+
+def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is_up(grid):
+    cells, folder = grid
+    asked = []
+    process = SimpleNamespace(terminate=lambda: asked.append("terminate"), kill=lambda: asked.append("kill"))
+    running = [Running(cells[0], process, slot=0, deadline=0.0)]
+    running[0].stop("stopped after 1 minutes (sweep.timeout)")
+    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_change=lambda cell: None)
+    runner._interrupt(signal.SIGINT, running)
+    assert asked == ["terminate"]
+    runner._interrupt(signal.SIGINT, running)
+    assert asked == ["terminate", "kill"]
 
 
 def test_a_signal_to_the_whole_group_waits_for_the_cells(grid, count):

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cnnzoo import cli
+from cnnzoo.explain import plain_errors
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
@@ -14,7 +15,7 @@ def main(composed: DictConfig) -> None:
     """Train what the configuration asks for, into Hydra's run folder."""
     from cnnzoo.run import train
 
-    with cli.plain_errors():
+    with plain_errors():
         train(cli.asked_for(composed), Path(HydraConfig.get().runtime.output_dir), resume=composed.resume is not None)
 
 

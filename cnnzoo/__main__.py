@@ -12,6 +12,7 @@ from cnnzoo import cli
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config
 from cnnzoo.errors import USER_ERROR, UserError
+from cnnzoo.explain import plain_errors
 
 SHEET_COLUMNS = 12
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if parsed.verb == "cell" and len(overrides) > 1:
         parser.error(f"one cell at a time, and not also {overrides[1]}")
     logging.basicConfig(format="%(message)s")
-    with cli.plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
+    with plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
             with cli.importing_torch():
                 from cnnzoo.info import describe

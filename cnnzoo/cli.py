@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -13,37 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
-from omegaconf.errors import OmegaConfBaseException
 
-from cnnzoo.checks import DERIVED, check_config, keys, nearest, refuse_grid
-from cnnzoo.config import (
-    SWEEP_KEYS,
-    SWEEP_SETTINGS,
-    RunConfig,
-    compose_config,
-    groups,
-    help_text,
-    is_of_runs,
-    key_of,
-    options,
-    resolve,
-    schema,
-)
-from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
+from cnnzoo.checks import check_config, keys, refuse_grid
+from cnnzoo.config import RunConfig, compose_config, help_text, is_of_runs, key_of, resolve
+from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
+from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.record import foreign_files, holds_run
-from cnnzoo.reload import change_later_keys, quoted, read_run, resume_command
+from cnnzoo.reload import change_later_keys, read_run, resume_command
 
-DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 MULTIRUN = ("-m", "--multirun")
 SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
-SHOW_TRACEBACKS = os.environ.get(DEBUG, "0") != "0"
 
-typed: list[str] = []  # the command as it was typed, of a grid; `run` keeps some of it from Hydra
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
 
 
@@ -106,21 +89,6 @@ def in_order(overrides: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Print what the user can mend in plain words, and exit with the code of its kind."""
-    try:
-        yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        if SHOW_TRACEBACKS:
-            raise
-        print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(BUSY if isinstance(error, BusyError) else USER_ERROR)
-    except RunEnded as ended:
-        print(f"{ended.status}: {ended}", file=sys.stderr)
-        sys.exit(FAILED)
-
-
-@contextmanager
 def importing_torch() -> Iterator[None]:
     """Leave the many objects that come with torch and Lightning, and stay, out of Python's search for garbage.
 
@@ -132,67 +100,6 @@ def importing_torch() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
-    """Return in a few lines what is wrong and what to type, also where it was Hydra that noticed.
-
-    Args:
-        error: what was raised.
-        overrides: what was composed; by default what was typed.
-    """
-    text = str(error)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, option = error.missing_cfg_file.partition("/")
-        if group == "hydra":
-            group, _, option = error.missing_cfg_file.rpartition("/")
-        known = options(group) if group in groups() else list(error.options or [])
-        if known:
-            return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
-    if isinstance(error, OverrideParseException):
-        if path := re.fullmatch(r"([\w.]+)=([^\[\]{},'\"]+)", error.override):
-            value = quoted(str(Path(path[2]).expanduser()))
-            right = f'"{path[1]}={value}"' if "'" in value else f"{path[1]}={value}"
-            return f"cannot read '{error.override}'\ntype {right}"
-        example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
-        return f"cannot read '{error.override}'\ntype key=value, such as {example}"
-    if merged := re.match(r"Error merging override (.*)", text):
-        return f"'{merged[1]}' is of another kind than what it would replace\nlook at it in conf/, or in docs/sweeps.md"
-    if file := re.match(r"In '(experiment/.*?)': Could not override '\w+@experiment\.", text):
-        return f"conf/{file[1]}.yaml is not about all keys\nbegin it with a line # @package _global_"
-    if file := re.match(r"In '(experiment/.*?)': Could not override 'experiment/(\w+)@", text):
-        return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
-    if text.startswith("Config group override"):
-        return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
-    if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
-        return f"'{ambiguous[1]}' is several values, and this is one run\ntype python sweep.py for several"
-    if unknown := re.match(r"Could not override '(.*?)'", text):
-        return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)
-    return "\n".join(text.splitlines()[:5])
-
-
-def unknown_key(key: str, overrides: Sequence[str]) -> str:
-    """Return in two lines that what `overrides` choose has no such key, and what it has."""
-    group = key.partition(".")[0]
-    if group in SWEEP_KEYS and not typed:
-        return f"'{key}' is said about a grid of runs\ntype python sweep.py for one"
-    if key == "resume" and typed:
-        return "resume is for one run; a grid goes on when it is typed again\ntype python train.py resume=DIR"
-    choices = chosen(overrides)
-    config = schema(tuple(choices))
-    known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
-    of_grids = [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)] if typed else []
-    near = nearest(key, [*groups(), *known, *of_grids])
-    without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
-    program = "sweep.py" if typed else "train.py"
-    script = " ".join(["python", program, *(each for each in choices if each.startswith(f"{group}=")), "--help"])
-    return f"unknown key '{key}'{without}{near}\nall keys: {script}"
-
-
-def chosen(overrides: Sequence[str]) -> list[str]:
-    """Return those of the overrides that choose one option of a group, such as `model=vgg11`."""
-    choices = {f"{group}={option}" for group in groups() for option in options(group)}
-    return [override for override in overrides if override in choices]
 
 
 class Preflight(Callback):

@@ -74,7 +74,7 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
     """Return the configuration that `python train.py <overrides>` runs.
 
     Raises:
-        HydraException: an override cannot be parsed or applied; `cnnzoo.cli.explain` says it in words.
+        HydraException: an override cannot be parsed or applied; `cnnzoo.explain.explain` says it in words.
         UserError: a value refers to a key that does not exist.
     """
     composed = _compose(overrides)

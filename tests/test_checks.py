@@ -7,9 +7,9 @@ from hydra.errors import HydraException
 
 from cnnzoo import config
 from cnnzoo.checks import changes, check_config, nearest
-from cnnzoo.cli import explain
 from cnnzoo.config import CONF, compose_config, groups, options
 from cnnzoo.errors import UserError
+from cnnzoo.explain import explain
 
 # What is typed, and what the first line of the answer says.
 REFUSED = {

@@ -14,11 +14,12 @@ from torch import nn
 
 from cnnzoo import run
 from cnnzoo.build import build_data, build_net
-from cnnzoo.checks import OUR_TRAINER_KEYS, check_config
+from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.reload import read_run
+from cnnzoo.rules import OUR_TRAINER_KEYS
 from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
 from cnnzoo.training import history

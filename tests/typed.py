@@ -7,16 +7,17 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import sweep
-from cnnzoo import cli
+from cnnzoo import cli, explain
 
 
 def type_in(program: ModuleType, *arguments: str) -> int:
     """Do what `python <program>.py <arguments>` does, where `program` is `train` or `sweep`; return the exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{program.__name__}.py", *arguments])
-        patch.setenv(cli.DEBUG, "0")  # `cli.run` sets it
+        patch.setenv(explain.DEBUG, "0")  # `cli.run` sets it
         patch.setenv("HYDRA_MAIN_MODULE", "__main__")  # or Hydra looks for conf in a package, and finds none
-        patch.setattr(cli, "typed", [])
+        patch.setattr(cli, "typed", typed := [])
+        patch.setattr(explain, "typed", typed)
         patch.setattr(cli, "kept_back", [])
         patch.setattr(cli.Preflight, "reached", False)
         try:

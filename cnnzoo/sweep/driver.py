@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 
-from cnnzoo.cli import typed
 from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
+from cnnzoo.explain import typed
 from cnnzoo.reload import quoted
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit

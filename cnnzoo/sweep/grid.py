@@ -11,9 +11,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
-from cnnzoo.cli import explain, importing_torch
+from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config, expand, is_grid, is_of_runs, key_of, options, schema
 from cnnzoo.errors import UserError
+from cnnzoo.explain import explain
 from cnnzoo.record import flatten
 
 ENOUGH = 20  # wrong cells

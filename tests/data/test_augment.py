@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cnnzoo.checks import RULES
 from cnnzoo.data.augment import AUGMENTATIONS, CROP_PADDING, crop, erase, flip
+from cnnzoo.rules import RULES
 
 
 def images(count=400, channels=2):

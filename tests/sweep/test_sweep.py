@@ -18,10 +18,10 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from rich.console import Console
 
-from cnnzoo.cli import explain
 from cnnzoo.config import CONF, compose_config
 from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
+from cnnzoo.explain import explain
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process

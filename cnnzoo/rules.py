@@ -1,0 +1,138 @@
+"""What the values of a configuration must be, beyond being of the kind that stands in the yaml files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+TARGETS = {  # what a group's _target_ begins with
+    "model": "cnnzoo.models.",
+    "data": "cnnzoo.data.",
+    "scheduler": "cnnzoo.training.schedules.",
+    "optimizer": "torch.optim.",
+}
+DERIVED = {  # interpolated once for all nets; not for the command line
+    "model.in_channels": "data.channels",
+    "model.num_classes": "data.num_classes",
+    "model.image_size": "data.resize",
+}
+NEEDED = ("model._target_", "model.init", "model.min_size", "model.lr")
+OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
+    "accumulate_grad_batches",
+    "callbacks",
+    "default_root_dir",
+    "devices",
+    "enable_model_summary",
+    "enable_progress_bar",
+    "log_every_n_steps",
+    "logger",
+    "num_sanity_val_steps",
+    "plugins",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be: `words` is read after `must be`."""
+
+    words: str
+    allows: Callable[[Any], bool]
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _whole(value: object, low: int, high: float) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole_from(low: int, high: float = float("inf"), *, unit: str = "") -> Rule:
+    words = f"at least {low}" if high == float("inf") else f"{low} to {high}"
+    return Rule(f"a whole number{unit}, {words}", lambda value: _whole(value, low, high))
+
+
+def _one_of(*allowed: object) -> Rule:
+    words = ", ".join(str(option).lower() for option in allowed)
+    return Rule(f"one of {words}", lambda value: any(type(value) is type(o) and value == o for o in allowed))
+
+
+def _list_of(item: Rule) -> Rule:
+    return Rule(
+        f"a list of {item.words}", lambda value: isinstance(value, list) and all(item.allows(each) for each in value)
+    )
+
+
+MAY_BE_ZERO = ("model.padding", "model.num_hidden", "model.bottleneck")
+KINDS = {
+    bool: Rule("true or false", lambda value: isinstance(value, bool)),
+    int: Rule("a whole number", lambda value: _whole(value, -(2**63), 2**63)),
+    float: Rule("a number", _number),
+    str: Rule("a word", lambda value: isinstance(value, str) and value != ""),
+    dict: Rule("a group of keys", lambda value: isinstance(value, dict)),
+    list: Rule("a list", lambda value: isinstance(value, list)),
+}
+POSITIVE = Rule("a number above 0", lambda value: _number(value) and value > 0)
+FRACTION = Rule("a number from 0 to below 1", lambda value: _number(value) and 0 <= value < 1)
+LIMIT = Rule(
+    "a share from 0.0 to 1.0 or a whole number of batches",
+    lambda value: _whole(value, 1, 2**63) or (isinstance(value, float) and 0 < value <= 1),
+)
+RULES = {
+    "seed": _whole_from(0, 2**32 - 1),
+    "protocol": _one_of("holdout", "course"),
+    "label_smoothing": FRACTION,
+    "data.resize": _whole_from(1, 1024, unit=" of pixels"),
+    "data.batch_size": _whole_from(1),
+    "data.augment": _one_of("none", "flip", "crop_flip", "strong"),
+    "data.channels": _one_of(1),
+    "data.num_classes": _one_of(10),
+    "data.num_train": _whole_from(120),
+    "data.num_test": _whole_from(1),
+    "optimizer.lr": POSITIVE,
+    "optimizer.momentum": FRACTION,
+    "optimizer.weight_decay": Rule("a number, 0 or more", lambda value: _number(value) and value >= 0),
+    "scheduler.warmup": FRACTION,
+    "scheduler.gamma": POSITIVE,
+    "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
+    "model.width": Rule("a number above 0, at most 100", lambda value: _number(value) and 0 < value <= 100),
+    "model.dropout": FRACTION,
+    "model.scale": POSITIVE,
+    "trainer.max_epochs": _whole_from(1),
+    "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
+    "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "trainer.deterministic": _one_of(True, False, "warn"),
+    "trainer.gradient_clip_val": Rule(
+        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
+    ),
+    "export": Rule("onnx, or null", lambda value: value in (None, "onnx")),
+    "watch.patience": Rule(
+        "a whole number, at least 1, or null", lambda value: value is None or _whole(value, 1, 2**63)
+    ),
+    "checkpoint.every_minutes": Rule(
+        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
+    ),
+    "trainer.limit_train_batches": LIMIT,
+    "trainer.limit_val_batches": LIMIT,
+    "trainer.limit_test_batches": LIMIT,
+}
+
+
+def rule_of(name: str, default: object, value: object) -> Rule | None:
+    """Return what the value of a key must be, by its own rule or, if it is not the one in the yaml, by that one's kind.
+
+    Args:
+        name: of the key, dotted.
+        default: what stands in the yaml.
+        value: that is to be checked.
+    """
+    if rule := RULES.get(name):
+        return rule
+    if type(value) is type(default) and value == default:
+        return None
+    if isinstance(default, list):
+        if all(_whole(each, 1, 2**63) for each in default):
+            return _list_of(Rule("whole numbers, at least 1", lambda value: _whole(value, 1, 2**63)))
+        return _list_of(Rule("numbers", _number)) if all(map(_number, default)) else KINDS[list]
+    if name.startswith("model.") and type(default) is int and default >= 0:  # sizes and counts
+        return _whole_from(0 if default == 0 or name in MAY_BE_ZERO else 1)
+    return KINDS.get(type(default))

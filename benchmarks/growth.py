@@ -12,8 +12,8 @@ from matplotlib.ticker import LogLocator
 from benchmarks.cases import Case, Scope
 from benchmarks.training import noise
 from benchmarks.turns import Turns
+from cnnzoo.facts import check
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.run import check
 
 NET, RESIZE, BATCH_SIZE, WIDTH = "vgg11", 96, 64, 0.125
 GRIDS = {

@@ -132,7 +132,8 @@ class Preflight(Callback):
                         config.hydra.run.dir = config.resume
                 check_folder(config.hydra.run.dir, resume=config.resume is not None)
                 with importing_torch():  # once nothing is left that can be refused without it
-                    from cnnzoo.run import check, is_completed
+                    from cnnzoo.facts import check
+                    from cnnzoo.run import is_completed
                 check(run_config, here=config.resume is None or not is_completed(Path(config.resume)))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on

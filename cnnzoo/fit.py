@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
@@ -11,15 +11,12 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
-from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
-from cnnzoo.errors import UserError
-from cnnzoo.reload import resume_command
 from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, draw_maps
-from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
+from cnnzoo.training.checkpoint_files import BEST, FOLDER
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import to_channels_last
@@ -30,11 +27,6 @@ from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import Drawings, HyperParameters, LossCurve, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
 
-OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Apple's GPUs
-    *("can't allocate memory", "CUDA error: out of memory"),
-    *("CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_...
-    "MPS backend out of memory",
-)
 NOT_TOLD = ("_target_", "in_channels", "num_classes", "image_size")
 DRAWINGS = Drawings(
     images=draw_images,
@@ -80,36 +72,6 @@ class Job:
     def micro_batch_size(self) -> int:
         """Images that are computed at a time."""
         return int(self.config.values["data"]["batch_size"]) // self.pieces
-
-
-def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
-    """Return the job for another attempt after a batch did not fit into memory: in pieces of half the size.
-
-    Gradients are added up over the pieces of a batch, so that a step stays what it was.
-
-    Raises:
-        UserError: smaller pieces are not possible, or would train another net.
-        RuntimeError: `error`, if it is about something else.
-    """
-    if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
-        raise error
-    size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
-    if job.history.started is None:  # such as a GPU that another process has filled
-        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device") from error
-    if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
-        raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
-    with torch.device("meta"):
-        has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
-    if has_batch_norm:
-        raise UserError(
-            f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
-            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize"
-        ) from error
-    if job.micro_batch_size % 2:
-        raise UserError(
-            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize"
-        ) from error
-    return replace(job, pieces=2 * job.pieces)
 
 
 def fit_and_test(job: Job) -> dict[str, float]:

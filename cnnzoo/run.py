@@ -1,12 +1,11 @@
 """One run from a configuration: checked, trained, tested, and on record."""
 
-import gc
 import os
 import sys
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,60 +14,31 @@ import torch
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from cnnzoo.analysis.trace import total, trace_layers
-from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_data, build_net, build_optimizer
+from cnnzoo.build import build_data
 from cnnzoo.checks import changes
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import check_space, is_unwritable, left_behind
 from cnnzoo.errors import BusyError, RunEnded, UserError
-from cnnzoo.fit import Job, fit_and_test, in_smaller_pieces
+from cnnzoo.facts import Facts, check
+from cnnzoo.fit import Job
+from cnnzoo.memory import fit_within_memory
 from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
-from cnnzoo.trained import check_export, export_onnx
+from cnnzoo.trained import export_onnx
 from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
 from cnnzoo.training.checkpoints import START
 from cnnzoo.training.device import (
-    check_compiler,
     choose_device,
     describe_device,
     keep_freed_memory,
     peak_bytes,
-    resolve_precision,
     useless_gpu,
 )
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a run before any data are read.
-
-    Attributes:
-        precision: as Lightning calls it.
-        stem: which of its stems the net chose.
-        params: learned values; `conv_params` and `dense_params` are those of convolutions and dense layers.
-        conv_params: see `params`.
-        dense_params: see `params`.
-        num_convs: convolutions that an image passes.
-        num_dense: dense layers that an image passes.
-        macs: multiply-adds for one image.
-        input_shape: (C, H, W) of what the net sees.
-    """
-
-    precision: str
-    stem: str
-    params: int
-    conv_params: int
-    dense_params: int
-    num_convs: int
-    num_dense: int
-    macs: int
-    input_shape: tuple[int, int, int]
 
 
 def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int = 1) -> dict[str, Any]:
@@ -113,49 +83,6 @@ def is_completed(run_dir: Path) -> bool:
         UserError: its record is damaged.
     """
     return holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
-
-
-def check(config: RunConfig, *, here: bool = True) -> Facts:
-    """Build the net without its weights, its optimizer and its scheduler, and return what that tells.
-
-    With `here` false the run was or will be on another machine, whose device and number format are not known here.
-
-    Raises:
-        UserError: one of them cannot be built as the configuration has it.
-    """
-    data, options = config.values["data"], config.values["trainer"]
-    check_export(config)
-    try:
-        precision = options["precision"]
-        if here or options["accelerator"] == "cpu":
-            device = choose_device(options["accelerator"])
-            precision = resolve_precision(precision, device)
-            if config.values["compile"]:
-                check_compiler(device)
-        with torch.device("meta"):
-            net = build_net(config)
-        optimizer = build_optimizer(config)(net.parameters())
-        build(config.values["scheduler"])(optimizer, total_steps=100)
-        build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
-        if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
-            raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
-    shape = (data["channels"], data["resize"], data["resize"])
-    layers = trace_layers(net, shape)
-    totals = total(layers)
-    passed = [layer.part for layer in layers if layer.macs]
-    return Facts(
-        precision=precision,
-        stem=net.stem,
-        params=totals.params,
-        conv_params=totals.conv_params,
-        dense_params=totals.dense_params,
-        num_convs=passed.count("convolution"),
-        num_dense=passed.count("dense"),
-        macs=totals.macs,
-        input_shape=shape,
-    )
 
 
 def _recorded_run(
@@ -233,7 +160,7 @@ def _recorded_run(
     try:
         precision, step = facts.precision, progress.step
         job = Job(config, run_dir, device, precision, data, history, checkpoint, step, stop, console, pieces)
-        record["metrics"] = _fit_within_memory(job, record)
+        record["metrics"] = fit_within_memory(job, record)
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
@@ -261,20 +188,3 @@ def _record_before(run_dir: Path) -> dict[str, Any]:
 def _export(config: RunConfig, run_dir: Path) -> None:
     if config.values["export"]:
         print(f"exported: {os.path.relpath(export_onnx(run_dir))}")
-
-
-def _fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
-    """Do `fit_and_test`, in smaller pieces if batches do not fit into memory."""
-    while True:
-        if job.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(job.device)  # a failed attempt's peak is not that of the run
-        try:
-            return fit_and_test(job)
-        except RuntimeError as error:
-            job = in_smaller_pieces(job, error)
-        gc.collect()  # the error held what the failed attempt had taken
-        if job.device.type != "cpu":
-            getattr(torch, job.device.type).empty_cache()
-        record["micro_batch_size"] = job.micro_batch_size
-        write_record(job.run_dir, record)
-        job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")

@@ -17,6 +17,7 @@ from cnnzoo.build import build_data, build_net
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
+from cnnzoo.facts import check
 from cnnzoo.record import read_record
 from cnnzoo.reload import read_run
 from cnnzoo.rules import OUR_TRAINER_KEYS
@@ -439,7 +440,7 @@ def test_a_compiled_net_trains_and_its_checkpoint_loads_into_a_plain_one(tmp_pat
 def test_every_experiment_builds(name):
     config = compose_config([f"experiment={name}"])
     check_config(config)
-    run.check(config)
+    check(config)
 
 
 def test_batch_norm_from_scratch_trains_as_that_of_torch_does(tmp_path):

@@ -27,7 +27,7 @@ class Cell:
     Attributes:
         overrides: what `train.py` would be given.
         config: what it would run.
-        facts: what is known before any data are read, as `cnnzoo.run.Facts`; empty if the cell is impossible.
+        facts: what is known before any data are read, as `cnnzoo.facts.Facts`; empty if the cell is impossible.
         problem: why it is impossible, or None.
     """
 
@@ -170,7 +170,7 @@ def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
 def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
     """Return the cells with their facts and problems, which are the same for all seeds."""
     with importing_torch():  # once nothing is left that can be refused without it
-        from cnnzoo.run import check
+        from cnnzoo.facts import check
     known: dict[str, Cell] = {}
     found = []
     for cell in cells:

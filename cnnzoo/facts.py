@@ -1,0 +1,83 @@
+"""What is known of a run before any data are read, or that it is impossible."""
+
+from dataclasses import dataclass
+
+import torch
+
+from cnnzoo.analysis.trace import total, trace_layers
+from cnnzoo.blocks import BATCH_NORMS
+from cnnzoo.build import build, build_data, build_net, build_optimizer
+from cnnzoo.config import RunConfig
+from cnnzoo.errors import UserError
+from cnnzoo.trained import check_export
+from cnnzoo.training.device import check_compiler, choose_device, resolve_precision
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run before any data are read.
+
+    Attributes:
+        precision: as Lightning calls it.
+        stem: which of its stems the net chose.
+        params: learned values.
+        conv_params: those of convolutions.
+        dense_params: those of dense layers.
+        num_convs: convolutions that an image passes.
+        num_dense: dense layers that an image passes.
+        macs: multiply-adds for one image.
+        input_shape: (C, H, W) of what the net sees.
+    """
+
+    precision: str
+    stem: str
+    params: int
+    conv_params: int
+    dense_params: int
+    num_convs: int
+    num_dense: int
+    macs: int
+    input_shape: tuple[int, int, int]
+
+
+def check(config: RunConfig, *, here: bool = True) -> Facts:
+    """Build the net without its weights, its optimizer and its scheduler, and return what that tells.
+
+    With `here` false the run was or will be on another machine, whose device and number format are not known here.
+
+    Raises:
+        UserError: one of them cannot be built as the configuration has it.
+    """
+    data, options = config.values["data"], config.values["trainer"]
+    check_export(config)
+    try:
+        precision = options["precision"]
+        if here or options["accelerator"] == "cpu":
+            device = choose_device(options["accelerator"])
+            precision = resolve_precision(precision, device)
+            if config.values["compile"]:
+                check_compiler(device)
+        with torch.device("meta"):
+            net = build_net(config)
+        optimizer = build_optimizer(config)(net.parameters())
+        build(config.values["scheduler"])(optimizer, total_steps=100)
+        build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
+        if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
+            raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
+    shape = (data["channels"], data["resize"], data["resize"])
+    layers = trace_layers(net, shape)
+    totals = total(layers)
+    passed = [layer.part for layer in layers if layer.macs]
+    return Facts(
+        precision=precision,
+        stem=net.stem,
+        params=totals.params,
+        conv_params=totals.conv_params,
+        dense_params=totals.dense_params,
+        num_convs=passed.count("convolution"),
+        num_dense=passed.count("dense"),
+        macs=totals.macs,
+        input_shape=shape,
+    )

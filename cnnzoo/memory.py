@@ -1,0 +1,68 @@
+"""Batches that do not fit into memory are computed in pieces."""
+
+import gc
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from cnnzoo.blocks import BATCH_NORMS
+from cnnzoo.build import build_net
+from cnnzoo.errors import UserError
+from cnnzoo.fit import Job, fit_and_test
+from cnnzoo.record import write_record
+from cnnzoo.reload import resume_command
+from cnnzoo.training.checkpoint_files import FOLDER, LAST
+
+OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Apple's GPUs
+    *("can't allocate memory", "CUDA error: out of memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_...
+    "MPS backend out of memory",
+)
+
+
+def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
+    """Do `fit_and_test`, in smaller pieces if batches do not fit into memory; the record says of what size."""
+    while True:
+        if job.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(job.device)  # a failed attempt's peak is not that of the run
+        try:
+            return fit_and_test(job)
+        except RuntimeError as error:
+            job = in_smaller_pieces(job, error)
+        gc.collect()  # the error held what the failed attempt had taken
+        if job.device.type != "cpu":
+            getattr(torch, job.device.type).empty_cache()
+        record["micro_batch_size"] = job.micro_batch_size
+        write_record(job.run_dir, record)
+        job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
+
+
+def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
+    """Return the job for another attempt after a batch did not fit into memory: in pieces of half the size.
+
+    Gradients are added up over the pieces of a batch, so that a step stays what it was.
+
+    Raises:
+        UserError: smaller pieces are not possible, or would train another net.
+        RuntimeError: `error`, if it is about something else.
+    """
+    if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+        raise error
+    size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
+    if job.history.started is None:  # such as a GPU that another process has filled
+        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device") from error
+    if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
+        raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
+    with torch.device("meta"):
+        has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
+    if has_batch_norm:
+        raise UserError(
+            f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
+            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize"
+        ) from error
+    if job.micro_batch_size % 2:
+        raise UserError(
+            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize"
+        ) from error
+    return replace(job, pieces=2 * job.pieces)

@@ -13,6 +13,8 @@ from cnnzoo.explain import explain
 
 # What is typed, and what the first line of the answer says.
 REFUSED = {
+    "trainer.limit_val_batches=0.0": "trainer.limit_val_batches must be a share from 0.0 to 1.0 or a whole number",
+    "optimizer.weight_decay=-1": "optimizer.weight_decay must be a number, 0 or more (got -1)",
     "data.resize=abc": "data.resize must be a whole number of pixels, 1 to 1024 (got 'abc')",
     "data.resize=96.0": "data.resize must be a whole number of pixels, 1 to 1024 (got 96.0)",
     "data.resize=null": "data.resize must be a whole number of pixels, 1 to 1024 (got None)",

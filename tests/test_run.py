@@ -61,6 +61,8 @@ def test_the_record_says_what_was_asked_and_what_happened(finished):
     assert record["choices"]["model"] == "lenet"
     assert record["config"]["trainer"]["max_epochs"] == 2
     assert (record["params"], record["macs"], record["input_shape"]) == (61_706, 416_520, [1, 28, 28])
+    assert (record["num_convs"], record["num_dense"]) == (2, 3)
+    assert (record["conv_params"], record["dense_params"]) == (156 + 2_416, 48_120 + 10_164 + 850)
     assert (record["stem"], record["protocol"], record["epochs"]) == ("paper", "holdout", 2)
     assert record["precision"] in ("32-true", "bf16-mixed", "16-mixed")
     assert set(record["metrics"]) == {

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from cnnzoo.errors import UserError
 from cnnzoo.report.columns import as_shown
-from cnnzoo.report.pool import GROUPS
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, join, listed, named, say
 
@@ -136,7 +135,8 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
 
 def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     def differs_in_size_alone(row: Row) -> bool:
-        return all(row.get(key) == baseline.get(key) for key in (*GROUPS, "settings") if key != "data.resize")
+        same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
+        return all(row.get(key) == baseline.get(key) for key in same)
 
     smaller = [row for row in rows if row is not baseline and differs_in_size_alone(row)]
     smaller.sort(key=lambda row: -row["data.resize"])

@@ -54,6 +54,18 @@ def test_erase_fills_one_rectangle_in_half_of_the_images():
         assert (inside == 0).float().mean() < 0.25
 
 
+def test_the_smallest_rectangle_has_a_fiftieth_of_the_image_and_the_largest_two_fifths():
+    images = torch.zeros(2000, 1, 100, 100, dtype=torch.uint8)
+    shares = erase(images).bool().flatten(1).float().mean(1)
+    shares = shares[shares > 0] * 256 / 255  # of the noise one pixel in 256 is black
+    assert 0.018 < shares.min() < 0.03
+    assert 0.37 < shares.max() < 0.42
+
+
+def test_each_augmentation_is_made_of_what_its_name_says():
+    assert {"none": (), "flip": (flip,), "crop_flip": (crop, flip), "strong": (crop, flip, erase)} == AUGMENTATIONS
+
+
 def test_the_configuration_names_all_of_them():
     assert all(RULES["data.augment"].allows(name) for name in AUGMENTATIONS)
     assert not RULES["data.augment"].allows("autoaugment")

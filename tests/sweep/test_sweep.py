@@ -28,7 +28,7 @@ from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
-from cnnzoo.sweep.folder import COLUMNS, SweepFolder
+from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.settings import read_settings
@@ -75,7 +75,12 @@ def test_the_summary_has_a_row_for_each_cell(finished):
     ]
     for row in rows:
         record = read_record(finished / row["folder"])
-        assert float(row["test_acc"]) == record["metrics"]["test/acc"]
+        assert (float(row["test_acc"]), float(row["val_acc"])) == (
+            record["metrics"]["test/acc"],
+            record["metrics"]["val/acc"],
+        )
+        assert float(row["seconds_per_epoch"]) == record["seconds"]["per_epoch"]
+        assert float(row["images_per_second"]) == record["images_per_second"]
         assert (int(row["params"]), record["slots"]) == (record["params"], 1)
     assert "2/2" in (finished / "summary.md").read_text()
 
@@ -109,15 +114,16 @@ def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, cap
     assert [path.name for path in finished.parent.iterdir()] == ["small"]
 
 
-def test_a_plan_counts_failed_cells_only_if_they_are_to_be_run_again(finished, monkeypatch, capsys):
+@pytest.mark.parametrize("status", ["failed", "stuck", "diverged"])
+def test_a_plan_counts_failed_cells_only_if_they_are_to_be_run_again(status, finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.parents[1])
     record = next(finished.glob("mlp-28-adamw-s1-*/run.json"))
     before = record.read_bytes()
     try:
-        write_record(record.parent, json.loads(before) | {"status": "failed"})
+        write_record(record.parent, json.loads(before) | {"status": status})
         assert run(*SMALL, "sweep.name=small", "plan=true") == 0
         text = capsys.readouterr().out
-        assert "3 completed, 1 failed" in text
+        assert f"3 completed, 1 {status}" in text
         assert "to do, one at a time" not in text
         assert run(*SMALL, "sweep.name=small", "plan=true", "retry=failed") == 0
         assert "for 1 of 1 to do" in capsys.readouterr().out
@@ -398,6 +404,35 @@ def test_a_stopped_sweep_says_how_to_go_on_and_ends_with_the_code_of_its_signal(
     assert "\nto go on:  python " in capsys.readouterr().out
 
 
+def test_the_command_line_counts_before_a_budget(in_tmp, capsys):
+    for grid, seeds in ((SMALL, {"0", "1"}), (SMALL[:-1], {"3"})):
+        assert run(*grid, "sweep.laptop={seed: 3}", "budget=laptop", "plan=true") == 0
+        cells = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][2:]
+        assert {cell[4].strip() for cell in cells} == seeds
+
+
+def test_settings_are_what_is_not_the_same_for_all_cells():
+    cells = {"a": ["model=lenet", "label_smoothing=0.1", "protocol=course"], "b": ["label_smoothing=0.1", "seed=3"]}
+    assert settings_of(cells) == {"a": "protocol=course", "b": ""}
+
+
+def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
+    record = {"device": "cpu", "threads": 2, "slots": 1}
+    assert _timed_on(record) == _timed_on(record | {"seed": 1})
+    assert all(_timed_on(record) != _timed_on(record | {key: 3}) for key in record)
+
+
+def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        by_model = [
+            "sweep.per_model={lenet: {seed: 1}, mlp: {seed: 2}}",
+            "sweep.laptop={per_model: {lenet: {seed: 3}}}",
+        ]
+        settings = read_settings(compose("sweep", ["sweep.timeout=2", "budget=laptop", *by_model]))
+    assert settings.timeout == 120
+    assert settings.per_model == {"lenet": {"seed": 3}, "mlp": {"seed": 2}}
+
+
 def test_a_killed_cell_has_the_epochs_of_its_history(finished):
     cells, _ = make_cells(SMALL)
     folder = SweepFolder(finished)
@@ -534,6 +569,8 @@ def test_seeds_are_pooled_of_one_model_only():
     ]
     assert len({row["group"] for row in rows}) < 4
     assert [row["seeds"] for row in pool(rows)] == ["3/3"] * 4
+    for row in pool(rows):
+        assert (row["test_acc"].mean, row["test_acc"].deviation) == (pytest.approx(0.1), pytest.approx(0.1))
 
 
 def test_the_command_itself(in_tmp):

@@ -124,7 +124,9 @@ def test_torch_itself_reads_a_file_with_a_flipped_bit(tmp_path):
 
 
 def test_a_wrong_or_missing_sum_is_damage_too(folder):
-    (folder / SUMS).write_text((folder / SUMS).read_text().replace("a", "b"))
+    (missing, _), *others = [line.split("  ")[::-1] for line in (folder / SUMS).read_text().splitlines()]
+    (folder / SUMS).write_text("".join(f"{'0' * 64}  {name}\n" for name, _ in others))
+    assert {missing, *(name for name, _ in others)} == {BEST, PREVIOUS, LAST}
     newest, notes = newest_intact(folder)
     assert (newest, len(notes)) == (None, 3)
     assert {path.name for path in folder.iterdir()} == {f"{name}.corrupt" for name in (BEST, PREVIOUS, LAST)} | {SUMS}

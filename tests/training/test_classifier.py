@@ -85,8 +85,18 @@ def test_label_smoothing_is_for_training_only():
     logits = classifier.net(images)
     smoothed = F.cross_entropy(logits, labels, label_smoothing=0.2)
     assert classifier.training_step((images, labels), 0).item() == pytest.approx(smoothed.item())
+    classifier.validation_step((images, labels), 0)
     classifier.test_step((images, labels), 0)
-    assert classifier.epoch_metrics("test")["test/loss"] == pytest.approx(F.cross_entropy(logits, labels).item())
+    for stage in ("val", "test"):
+        loss = classifier.epoch_metrics(stage)[f"{stage}/loss"]
+        assert loss == pytest.approx(F.cross_entropy(logits, labels).item())
+
+
+def test_a_gradient_that_overflows_counts_as_none(classifier):
+    for norm in (2.0, float("inf"), float("nan"), 4.0):
+        classifier.note_gradient_norm(torch.tensor(norm))
+    classifier.training_step(batch(), 0)
+    assert classifier.epoch_metrics("train")["train/grad_norm"] == 6.0 / 4
 
 
 def test_nothing_but_the_net_and_the_training_metrics_is_stored(classifier):

@@ -8,6 +8,7 @@ from rich.console import Console
 from cnnzoo import run
 from cnnzoo.config import compose_config
 from cnnzoo.console import RunConsole
+from cnnzoo.record import read_history
 from cnnzoo.run import train
 from cnnzoo.training import display
 from cnnzoo.training.display import Display, print_summary
@@ -27,7 +28,17 @@ def test_a_long_run_is_announced(epoch_seconds, words):
     console = Console(record=True, width=200)
     trainer = lightning.Trainer(max_epochs=30, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     Display(history=None, console=console)._say_how_long(epoch_seconds, trainer)
-    assert console.export_text().startswith(words)
+    said = console.export_text()
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
+
+
+def test_the_line_of_an_epoch_has_its_figures(tmp_path, capsys):
+    train(compose_config([*SMOKE, "model=mlp"]), tmp_path)
+    *_, row = read_history(tmp_path)
+    said = [f"{stage} loss {row[f'{stage}/loss']:.3f} acc {row[f'{stage}/acc']:.1%}" for stage in ("train", "val")]
+    speed = f"{row['images_per_second']:,.0f} images/s   {row['seconds']:.1f} s"
+    assert f"epoch 2/2   {said[0]}   {said[1]}   {speed}\n" in capsys.readouterr().out
 
 
 def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys):

@@ -7,13 +7,13 @@ from cnnzoo.build import build
 from cnnzoo.config import compose_config, options
 
 STEPS = 100
-# Share of the learning rate before the steps 0, 20, 50, 75 and 99.
+# Share of the learning rate before the steps 0, 4, 20, 50, 75 and 99; all warm up along half a cosine.
 EXPECTED = {
-    "constant": (0.04, 1, 1, 1, 1),
+    "constant": (0.04, 0.9083, 1, 1, 1, 1),
     # (1 + cos(pi (t - w) / (1 - w))) / 2 behind a warm-up of w = 0.05 or 0.2 that begins at 1/25
-    "cosine": (0.04, 0.9397, 0.5413, 0.1614, 0.0003),
-    "onecycle": (0.04, 1, 0.6913, 0.2222, 0.0004),
-    "step": (0.04, 1, 0.1, 0.01, 0.01),
+    "cosine": (0.04, 0.9083, 0.9397, 0.5413, 0.1614, 0.0003),
+    "onecycle": (0.04, 0.1317, 1, 0.6913, 0.2222, 0.0004),
+    "step": (0.04, 0.9083, 1, 0.1, 0.01, 0.01),
 }
 
 
@@ -46,7 +46,7 @@ def test_learning_rate_over_the_run(name):
         rates.append(optimizer.param_groups[0]["lr"] / 2.0)
         optimizer.step()
         scheduler.step()
-    assert [rates[step] for step in (0, 20, 50, 75, 99)] == pytest.approx(EXPECTED[name], abs=2e-3)
+    assert [rates[step] for step in (0, 4, 20, 50, 75, 99)] == pytest.approx(EXPECTED[name], abs=2e-3)
     assert optimizer.param_groups[0]["momentum"] == 0.9
 
 

@@ -136,7 +136,13 @@ def test_weights_are_looked_at_before_they_are_saved(tmp_path):
 
 @pytest.mark.parametrize(
     ("losses", "stuck"),
-    [([2.31, 2.30, 2.31], True), ([2.31, 2.30, 2.28], False), ([9.0, 5.0, 2.4], False), ([1.0, 2.3, 2.3, 2.3], True)],
+    [
+        ([2.31, 2.30, 2.31], True),
+        ([2.31, 2.30, 2.28], False),
+        ([9.0, 5.0, 2.4], False),
+        ([1.0, 2.3, 2.3, 2.3], True),
+        ([1.0, 2.0, 2.35], False),
+    ],
 )
 def test_a_loss_is_stuck_where_it_is_that_of_guessing_and_does_not_fall(losses, stuck):
     history = SimpleNamespace(rows=[{"train/loss": loss} for loss in losses])

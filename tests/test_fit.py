@@ -1,0 +1,84 @@
+"""What is trained on, what is evaluated, and which weights are tested."""
+
+import csv
+import statistics
+
+import pytest
+import torch
+
+from cnnzoo.build import build_data
+from cnnzoo.config import compose_config
+from cnnzoo.run import train
+from cnnzoo.training.checkpoints import load_weights
+from cnnzoo.training.classifier import ImageClassifier
+from tests.test_resume import SMOKE
+
+
+def test_the_weights_of_the_best_epoch_on_validation_are_tested(tmp_path, monkeypatch):
+    """The second of three; on the training images it is the last."""
+    accuracies = {"val": (0.3, 0.5, 0.4), "train": (0.7, 0.8, 0.9)}
+    epoch_metrics, test_step = ImageClassifier.epoch_metrics, ImageClassifier.test_step
+    tested = {}
+
+    def pretend(module, stage):
+        figures = epoch_metrics(module, stage)
+        if stage in accuracies:
+            figures[f"{stage}/acc"] = torch.tensor(accuracies[stage][module.trainer.current_epoch])
+        return figures
+
+    def note(module, batch, index):
+        tested.update({name: value.clone() for name, value in module.net.state_dict().items()})
+        return test_step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "epoch_metrics", pretend)
+    monkeypatch.setattr(ImageClassifier, "test_step", note)
+    record = train(compose_config([*SMOKE, "model=mlp", "trainer.max_epochs=3"]), tmp_path)
+    best, last = (load_weights(tmp_path / "checkpoints" / f"{name}.ckpt") for name in ("best", "last"))
+    assert (record["metrics"]["epoch"], record["metrics"]["val/acc"]) == (2, pytest.approx(0.5))
+    assert all(torch.equal(value, best[name]) for name, value in tested.items())
+    assert not any(torch.equal(value, last[name]) for name, value in tested.items())
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for found, column in (
+        (record["seconds"]["per_epoch"], "seconds"),
+        (record["images_per_second"], "images_per_second"),
+    ):
+        assert found == pytest.approx(statistics.median(float(row[column]) for row in rows))
+
+
+def test_each_stage_sees_its_own_images_and_only_those_of_training_are_augmented(tmp_path, monkeypatch):
+    seen = {"training": [], "validation": [], "test": []}
+    for stage, batches in seen.items():
+        step = getattr(ImageClassifier, f"{stage}_step")
+
+        def note(module, batch, index, step=step, batches=batches):
+            batches.append(batch[0].clone())
+            return step(module, batch, index)
+
+        monkeypatch.setattr(ImageClassifier, f"{stage}_step", note)
+    config = compose_config([*SMOKE, "model=mlp", "data.augment=flip", "trainer.max_epochs=1"])
+    train(config, tmp_path)
+    data = build_data(config)
+    data.setup("fit")
+
+    def plain(subset):
+        return data.transform(subset[torch.arange(len(subset))][0], training=False)
+
+    for stage, subset in (("validation", data.val_set), ("test", data.test_set)):
+        shown = torch.cat(seen[stage])
+        torch.testing.assert_close(shown, plain(subset)[: len(shown)], rtol=0, atol=0)
+    originals = plain(data.train_set)
+    as_they_are, mirrored = (
+        torch.tensor([any(torch.equal(image, each) for each in originals) for image in images])
+        for images in (torch.cat(seen["training"]), torch.cat(seen["training"]).flip(-1))
+    )
+    assert (as_they_are | mirrored).all()
+    assert as_they_are.any()
+    assert mirrored.any()
+
+
+def test_chance_is_drawn_anew_for_every_seed_epoch_and_batch(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("cnnzoo.data.datamodule.seed_everything", lambda numbers, device: drawn.append(numbers))
+    train(compose_config([*SMOKE, "model=mlp", "seed=3"]), tmp_path)
+    assert drawn == [(3, epoch, batch) for epoch in range(2) for batch in range(4)]

@@ -86,6 +86,48 @@ def test_a_run_that_repeats_another_counts_once(tmp_path):
     assert "repeat another: 2" in notes_of(tmp_path)
 
 
+def test_of_runs_that_repeat_each_other_the_newest_counts(tmp_path):
+    for number, (day, acc) in enumerate((("21", 0.7), ("23", 0.8), ("22", 0.9))):
+        folder = write_run(tmp_path / f"{number}", acc=acc)
+        write_record(folder, read_record(folder) | {"started": f"2026-11-{day}T07:00:00+00:00"})
+    assert table_of(tmp_path)[0]["test acc"] == "80.00%"
+
+
+def test_runs_of_another_number_format_or_with_smoothed_labels_repeat_none(tmp_path):
+    write_run(tmp_path / "a")
+    smoothed, exact = (write_run(tmp_path / name) for name in "bc")
+    record = read_record(smoothed)
+    config, changed = record["config"] | {"label_smoothing": 0.1}, {"label_smoothing": 0.1}
+    write_record(smoothed, record | {"config": config, "changed": changed})
+    write_record(exact, read_record(exact) | {"precision": "32-true"})
+    assert [(row["settings"], row["precision"]) for row in table_of(tmp_path)] == [
+        ("", "bf16-mixed"),
+        ("label_smoothing=0.1", "bf16-mixed"),
+        ("", "32-true"),
+    ]
+
+
+def test_measurements_are_of_completed_runs_alone_and_each_stands_in_its_own_column(tmp_path):
+    for seed, (seconds, status, size) in enumerate(
+        ((10.0, "completed", 64), (90.0, "failed", 64), (10.0, "completed", 16))
+    ):
+        folder = write_run(tmp_path / f"{seed}", seed=seed, seconds=seconds, status=status)
+        write_record(folder, read_record(folder) | {"micro_batch_size": size})
+    whole, in_pieces = table_of(tmp_path)
+    assert (whole["s/epoch"], whole["total s"], whole["images/s"]) == ("10.0", "20", "100")
+    assert (whole["seeds"], in_pieces["seeds"]) == ("1/2", "1/1")
+    assert (whole["pieces of a batch"], in_pieces["pieces of a batch"]) == ("1", "4")
+
+
+@pytest.mark.parametrize(("other", "shown"), [(0.91, "(+1.00)"), (0.93, "+3.00")])
+def test_a_change_is_compared_with_the_larger_spread(other, shown, tmp_path):
+    """Of 90 % ± 1.41, and of the other, ± 0.14."""
+    for seed in (0, 1):
+        write_run(tmp_path / f"a{seed}", model="alexnet", seed=seed, acc=0.89 + 0.02 * seed)
+        write_run(tmp_path / f"b{seed}", model="nin", seed=seed, acc=other - 0.001 + 0.002 * seed)
+    assert [row["change (points)"] for row in table_of(tmp_path, baseline="alexnet")] == ["", shown]
+
+
 def test_rows_are_told_apart_by_what_differs_and_by_nothing_that_follows_from_it(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", seed=1)
@@ -448,6 +490,58 @@ def test_every_number_in_the_text_of_a_question_is_one_of_the_table(question, la
     found = [number.strip("(,.") for text in paragraphs for number in NUMBER.findall(text)]
     assert len(found) > 10
     assert set(found) - known == set()
+
+
+def paragraphs(folder, **options):
+    return [block.text for block in make_report([folder], **options).blocks if isinstance(block, Paragraph)]
+
+
+@pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
+def test_the_threshold_that_is_asked_for_is_the_one_of_the_answer(question):
+    assert "The threshold of 85% is reached by alexnet 224 (90.50%" in paragraphs(question)[0]
+    assert "The threshold of 91% is not reached by alexnet 224 (90.50%" in paragraphs(question, at_least=0.91)[0]
+
+
+def test_the_smallest_simplification_has_the_fewest_parameters_and_the_fastest_the_fewest_multiply_adds(tmp_path):
+    """The second has the fewest parameters of all, the third the fewest multiply-adds; the fourth is short of 85 %."""
+    nets = ((50_000, 9e6, 0.9), (10_000, 8e6, 0.9), (30_000, 1e6, 0.9), (5_000, 2e6, 0.5))
+    for number, (params, macs, acc) in enumerate(nets):
+        changed = {"model.hidden": number} if number else {}
+        write = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified", "params": params, "acc": acc}
+        folder = write_run(tmp_path / f"{number}", **write, **changed)
+        write_record(folder, read_record(folder) | {"macs": int(macs)})
+    first, why, *_ = paragraphs(tmp_path)
+    assert "The smallest simplification that reaches it is alexnet hidden=1: 5 conv + 3 dense layers, 10,000" in first
+    assert "alexnet hidden=3 has the fewest parameters (90.0% saved; multiply-adds: 77.8% saved; time: 0.0" in why
+    assert "and alexnet hidden=2 the fewest multiply-adds (88.9% saved; parameters: 40.0% saved; time: 0.0" in why
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"device": "cuda"}, {"threads": 4}, {"micro_batch_size": 32}, {"trainer.max_epochs": 3}, {"data.batch_size": 32}],
+)
+def test_the_second_question_is_answered_also_where_rows_were_made_otherwise(more, tmp_path):
+    measured = {key: value for key, value in more.items() if "." not in key}
+    changed = {key: value for key, value in more.items() if "." in key}
+    common = {"model": "vgg11", "experiment": "vgg_resolution"}
+    folder = write_run(tmp_path / "a", px=224, params=60_000, **common, **changed)
+    write_record(folder, read_record(folder) | measured)
+    write_run(tmp_path / "b", px=28, params=20_000, **common)
+    write_run(tmp_path / "c", px=96, params=40_000, **common)
+    write_run(tmp_path / "d", px=96, params=30_000, **common, **{"model.width": 0.5})
+    answer = paragraphs(tmp_path)[0]
+    assert re.findall(r"the parameters go from 60,000 to ([\d,]+) \(([\d.]+% \w+)\)", answer) == [
+        ("40,000", "33.3% saved"),
+        ("20,000", "66.7% saved"),
+    ]
+
+
+@pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
+def test_the_ladder_is_climbed_from_below(question):
+    write_run(question / "3", model="inception_res", experiment="inception_ladder", params=120_000)
+    write_run(question / "4", model="inception_fact", experiment="inception_ladder")
+    answer = paragraphs(question)[1]
+    assert re.findall(r"(\w+) takes", answer) == ["googlenet", "googlenet_bn", "inception_fact", "inception_res"]
 
 
 def test_a_question_is_answered_only_as_far_as_it_was_run(question):

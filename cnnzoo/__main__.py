@@ -25,6 +25,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"error: {message}\nall of it: {self.prog} --help\n")
 
 
+def _folder(name: str) -> Path:
+    """Return the folder of that name; an empty one, as of a variable that is not set, is refused."""
+    if not name:
+        raise argparse.ArgumentTypeError("the name of a folder is missing")
+    return Path(name)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and do what the verb says."""
     parser = Parser(prog="python -m cnnzoo", description="What can be done beside training.")
@@ -50,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     maps.add_argument(
         "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
     )
-    maps.add_argument("--save", metavar="DIR", type=Path, default=Path("outputs") / "maps", help="outputs/maps")
+    maps.add_argument("--save", metavar="DIR", type=_folder, default=Path("outputs") / "maps", help="outputs/maps")
     report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
     report.add_argument("overrides", nargs="+", metavar="FOLDER", help="of sweeps, or of any runs, such as outputs")
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
@@ -62,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--format", choices=("md", "csv", "latex", "html"), default="md", help="md is also for the screen"
     )
     report.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
-    report.add_argument("--save", metavar="DIR", type=Path, help="write it there, with the figures as SVG, PDF and PNG")
+    report.add_argument(
+        "--save", metavar="DIR", type=_folder, help="write it there, with the figures as SVG, PDF and PNG"
+    )
     parsed, rest = parser.parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
         verbs.choices[parsed.verb].error(f"{parsed.verb} has no {', '.join(flags)}")
@@ -109,14 +118,19 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
 
 def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
     """Write the galleries of trained nets, and print where."""
-    if not all(number.isdecimal() for number in options.images.split(",")):
+    numbers = _listed(options.images)
+    if not all(number.isdecimal() for number in numbers):
         raise UserError(
             f"--images are numbers of test images (got '{options.images}')\ntype for example --images 0,7,42"
         )
     with cli.importing_torch():
         from cnnzoo.gallery import draw_maps
-    for path in draw_maps(runs, [int(number) for number in options.images.split(",")], options.align, options.save):
+    for path in draw_maps(runs, [int(number) for number in numbers], options.align, options.save):
         print(path)
+
+
+def _listed(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",")]
 
 
 def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
@@ -130,7 +144,7 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
     saved = options.save or (folders[0] / "report" if options.format == "html" else None)
     document = make_report(
         folders,
-        rows=options.rows.split(",") if options.rows else (),
+        rows=_listed(options.rows) if options.rows else (),
         pivot=options.columns,
         baseline=options.baseline,
         at_least=at_least,

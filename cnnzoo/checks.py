@@ -128,6 +128,9 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         elif (rule := rule_of(name, default, value)) and not rule.allows(value):
             whole = type(default) is float and not key.startswith("limit_")  # 2 was typed, and became 2.0
             got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
+            if isinstance(default, dict) and options(name):
+                yield f"{name} must be one of its options\ntype for example {name}={options(name)[0]}"
+                continue
             example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 

@@ -72,6 +72,8 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         UserError: an override is wrong, or no net can be built for any size.
     """
     last = {key_of(each): each for each in overrides}  # of two with the same key, as train.py
+    if "resume" in last:
+        raise UserError("info is of nets, and not of runs\ntype model=NET, and what else was typed to train it")
     if every and "model" in last:
         raise UserError("--all means all nets\ntype either --all or model=...")
     if every:

@@ -48,9 +48,13 @@ def load(folder: str | Path) -> TrainedNet:
     Raises:
         UserError: there is no run, it has no checkpoint yet, or what is there is damaged or not to be trusted.
     """
-    config, _ = read_run(str(folder))
+    config, record = read_run(str(folder))
     checkpoint = Path(folder) / FOLDER / (BEST if config.values["protocol"] == "holdout" else LAST)
     if not checkpoint.exists():
+        if record.get("status") == "completed":
+            raise UserError(
+                f"{folder} is completed, and its {checkpoint.name} is gone\ntype another run, or train it anew"
+            )
         raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
     with torch.device("meta"):
         check_fits(checkpoint, build_net(config))
@@ -101,9 +105,14 @@ def export_onnx(folder: Path) -> Path:
 def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tensor]:
     def prepare(picture: Image | Tensor, *, invert: bool = False) -> Tensor:
         if isinstance(picture, Tensor):
+            if picture.dtype != torch.uint8 or picture.dim() < 2 or picture.numel() != picture.shape[-2:].numel():
+                told = f"{str(picture.dtype).removeprefix('torch.')} of shape {tuple(picture.shape)}"
+                raise UserError(f"a tensor is to be one image of bytes, uint8 of shape (H, W) (got {told})")
             pixels = (255 - picture if invert else picture).reshape(1, *picture.shape[-2:])
-        else:
+        elif isinstance(picture, Image):
             pixels = to_pixels(picture, size, invert=invert)
+        else:
+            raise UserError(f"a picture is a PIL image or a tensor (got {type(picture).__name__})")
         return transform(pixels[None], training=False)
 
     return prepare

@@ -40,6 +40,7 @@ REFUSED = {
     "label_smoothing=1": "label_smoothing must be a number from 0 to below 1 (got 1)",
     "model.activation=3": "model.activation must be a word (got 3)",
     "model.image_size=96": "model.image_size follows data.resize",
+    "~scheduler": "scheduler must be one of its options",
     "~model.image_size": "model.image_size follows data.resize",
     "model.lr.sgd=fast": "model.lr.sgd must be a number (got 'fast')",
     "model.lr=0.1": "model.lr has a rate for each optimizer",

@@ -93,6 +93,7 @@ def test_auxiliary_heads_keep_the_small_stem_until_the_papers_leaves_them_enough
         ),
         (["model=alexnet,nin", "model.stem=large"], "model.stem must be one of auto, paper, small"),
         (["--all", "model=lenet"], "--all means all nets"),
+        (["resume=outputs/x"], "info is of nets, and not of runs"),
         (["model=lenet,mlp", "seed=interval(0,1)"], "'seed=interval(0,1)' has no list of values"),
         (["model=alexnet", "model.hidden=99999999999999"], "alexnet: "),
         (["model=densenet", "model.blocks=[9,9,9,9,9,9,9,9,9,9,9,9]"], "this net needs larger ones than there can be"),

@@ -16,6 +16,7 @@ from cnnzoo.build import build_data
 from cnnzoo.config import compose_config
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.errors import UserError
+from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.trained import export_onnx, predict
 from cnnzoo.training.checkpoints import load_weights
@@ -177,9 +178,43 @@ def test_whatever_a_decoder_raises_is_answered_in_words(tmp_path, monkeypatch):
 
 
 def test_a_run_without_a_checkpoint_says_how_to_get_one(run, tmp_path):
-    (tmp_path / "run.json").write_bytes((run / "run.json").read_bytes())
-    with pytest.raises(UserError, match=r"has no best\.ckpt yet"):
-        cnnzoo.load(tmp_path)
+    record = read_record(run)
+    for status, words in (
+        ("preempted", r"has no best\.ckpt yet\ntype .*resume="),
+        ("completed", r"best\.ckpt is gone"),
+    ):
+        write_record(tmp_path, record | {"status": status})
+        with pytest.raises(UserError, match=words):
+            cnnzoo.load(tmp_path)
+
+
+def test_a_picture_lies_as_its_camera_was_held(run, tmp_path):
+    picture = Image.fromarray(np.arange(28 * 20, dtype=np.uint16).reshape(28, 20).astype(np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # the camera was turned
+    picture.save(tmp_path / "x.png", exif=exif)
+    _, transform, _ = cnnzoo.load(run)
+    upright = transform(picture.rotate(-90, expand=True))
+    assert torch.equal(transform(Image.open(tmp_path / "x.png")), upright)
+    assert torch.equal(transform(read_photo(tmp_path / "x.png")), upright)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (torch.rand(28, 28), r"uint8 of shape \(H, W\) \(got float32 of shape \(28, 28\)\)"),
+        (torch.zeros(3, 28, 28, dtype=torch.uint8), r"got uint8 of shape \(3, 28, 28\)"),
+        (np.zeros((28, 28), np.uint8), r"a PIL image or a tensor \(got ndarray\)"),
+    ],
+)
+def test_what_is_no_picture_is_not_transformed(picture, words, run):
+    with pytest.raises(UserError, match=words):
+        cnnzoo.load(run).transform(picture)
+
+
+def test_a_folder_is_no_picture(run):
+    with pytest.raises(UserError, match=r"is a folder, and no picture\ntype python -m cnnzoo predict RUN PICTURE"):
+        read_photo(run)
 
 
 def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):

@@ -17,7 +17,7 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
         images: (N, C, H, W).
         maps: (N, channels, height, width) by the stage's name.
     """
-    stages = getattr(net, "features", net)
+    stages = _features(net)
     maps: dict[str, Tensor] = {}
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -42,6 +42,11 @@ def first_filters(net: nn.Module) -> Tensor | None:
 
     It is looked for in `net.features`, or in the net itself if it has none.
     """
-    convolutions = (module for module in getattr(net, "features", net).modules() if isinstance(module, nn.Conv2d))
+    convolutions = (module for module in _features(net).modules() if isinstance(module, nn.Conv2d))
     first = next(convolutions, None)
     return None if first is None else first.weight.detach().float()
+
+
+def _features(net: nn.Module) -> nn.Module:
+    features = getattr(net, "features", None)
+    return features if isinstance(features, nn.Module) else net

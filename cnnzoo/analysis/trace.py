@@ -87,8 +87,10 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
     cannot be traced.
 
     Raises:
-        ValueError: the net has lazy parameters that no image has passed yet.
+        ValueError: the net has lazy parameters that no image has passed yet, or `input_shape` is not (C, H, W).
     """
+    if len(input_shape) != 3:
+        raise ValueError(f"input_shape is (C, H, W), of one image (got {tuple(input_shape)})")
     if any(is_lazy(parameter) for parameter in net.parameters()):
         raise ValueError("the net has lazy layers, whose shapes are not known before it has seen an image")
     tracer = _Tracer(net, input_shape)

@@ -25,7 +25,9 @@ def read_photo(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                return _shrink(ImageOps.exif_transpose(picture.copy()))
+                return _shrink(picture.copy())
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, and no picture\ntype python -m cnnzoo predict RUN PICTURE") from None
     except FileNotFoundError:
         raise UserError(f"no picture at {path}\ntype the names of image files, such as shirt.png") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -60,7 +62,7 @@ def has_bright_background(picture: Image.Image) -> bool:
 
 
 def _shrink(picture: Image.Image) -> Image.Image:
-    picture = _to_eight_bits(picture)
+    picture = _to_eight_bits(ImageOps.exif_transpose(picture))  # which phones leave to who shows it
     if max(picture.size) > LARGE:  # padding makes a square of it
         width, height = (max(1, round(side * LARGE / max(picture.size))) for side in picture.size)
         picture = picture.resize((width, height))

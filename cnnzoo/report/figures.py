@@ -226,6 +226,8 @@ def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
                 with path.open(newline="", encoding="utf-8") as file:
                     header, *lines = csv.reader(file)
                 counts = np.array([[int(value) for value in line[1:]] for line in lines])
+                if counts.shape != (len(header) - 1, len(header) - 1) or not counts.size:
+                    raise ValueError("it is no square of counts")
             except ValueError as error:
                 raise UserError(f"{path} is damaged: {error}\nmend it, or move it away") from error
             if total is not None and (names != header[1:] or total.shape != counts.shape):

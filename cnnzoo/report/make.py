@@ -15,6 +15,10 @@ from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, named, say
 
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
+NO_KEYS = (  # of a run's row, by which none is told apart
+    *("val_acc", "test_acc", "seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes", "started"),
+    *("status", "error", "changed", "versions", "git", "files", "folder"),
+)
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
@@ -52,7 +56,7 @@ def make_report(
     common = add_settings(runs, without=pivot)
     question = course.find_question(runs)
     keys = list(dict.fromkeys(rows)) or _keys(runs)
-    known = {key for row in runs for key in row}
+    known = {key for row in runs for key in row} - {*NO_KEYS}
     if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
         raise UserError(f"unknown key {unknown[0]!r}\ntype keys of the configuration, such as model or data.resize")
     keys = [key for key in keys if key != pivot]

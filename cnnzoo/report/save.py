@@ -1,6 +1,8 @@
 """A report in its format, on the screen or in a folder with its figures."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import atomic_file, numbered
@@ -28,22 +30,29 @@ def save(document: Document, style: str, folder: Path) -> list[Path]:
     Raises:
         UserError: the folder cannot be written.
     """
-    text = render(document, style, figures=True).encode()
     try:
-        path = _choose(folder, NAMES[style], text) / NAMES[style]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path) as file:
-            file.write(text)
-        return [path, *save_figures(document, path.parent / FIGURES)]
+        with TemporaryDirectory() as made:
+            figures = save_figures(document, Path(made))
+            files = {f"{FIGURES}/{path.name}": path.read_bytes() for path in figures}
+        files = {NAMES[style]: render(document, style, figures=True).encode()} | files
+        chosen = _choose(folder, files)
+        (chosen / FIGURES).mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            with atomic_file(chosen / name) as file:
+                file.write(data)
+        return [chosen / name for name in files]
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}\ntype --save DIR with another folder") from error
 
 
-def _choose(folder: Path, name: str, text: bytes) -> Path:
-    """Return the first of FOLDER, FOLDER-2, ... that has no other report, nor figures of another."""
+def _choose(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Return the first of FOLDER, FOLDER-2, ... that has no other report, and no figure that was made otherwise."""
 
     def is_free(candidate: Path) -> bool:
-        others = any((candidate / each).exists() for each in (*NAMES.values(), FIGURES))
-        return not others or ((candidate / name).exists() and (candidate / name).read_bytes() == text)
+        if not any((candidate / each).exists() for each in (*NAMES.values(), FIGURES)):
+            return True
+        report, *_ = files
+        there = {name: candidate / name for name in files if (candidate / name).exists()}
+        return report in there and all(path.read_bytes() == files[name] for name, path in there.items())
 
     return next(each for each in numbered(folder) if is_free(each))

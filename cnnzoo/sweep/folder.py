@@ -60,7 +60,10 @@ class SweepFolder:
         if not (self.path / PLAN).exists():
             return {}
         try:
-            return dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])
+            cells = dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])
+            if not all(isinstance(cell, dict) and {"overrides", "problem"} <= cell.keys() for cell in cells.values()):
+                raise ValueError("a cell lacks its overrides")
+            return cells
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{self.path / PLAN} is damaged: {error}\nmend it, or type sweep.name=NAME for another folder"

@@ -24,6 +24,13 @@ def test_maps_are_what_the_stages_compute_one_after_another():
         torch.testing.assert_close(each, expected[name])
 
 
+def test_features_that_are_no_module_are_none():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3))
+    net.features = 16
+    assert list(feature_maps(net, torch.randn(2, 1, 8, 8))) == ["0"]
+    assert torch.equal(first_filters(net), net[0].weight)
+
+
 def test_a_net_without_stages_is_taken_by_its_children():
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     assert [each.shape[1:] for each in feature_maps(net, torch.randn(2, 1, 8, 8)).values()] == [(4, 6, 6), (4, 6, 6)]

@@ -249,3 +249,9 @@ def test_totals_are_those_of_the_counters(name):
     assert totals.macs == count_macs(net.eval(), (1, 28, 28))  # torch.utils.flop_counter / 2
     assert 0 <= totals.params - totals.conv_params - totals.dense_params < 0.02 * totals.params
     assert totals.conv_macs + totals.dense_macs == totals.macs
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 28, 28), (28, 28)])
+def test_the_shape_is_that_of_one_image(shape):
+    with pytest.raises(ValueError, match=r"input_shape is \(C, H, W\), of one image"):
+        trace_layers(nn.Conv2d(1, 1, 3), shape)

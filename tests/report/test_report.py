@@ -786,6 +786,8 @@ def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):
         (["runs", "--baseline", "vgg"], "no row 'vgg'"),
         (["runs", "--rows", "modle"], "unknown key 'modle'"),
         (["runs", "--columns", "data.size"], "unknown key 'data.size'"),
+        (["runs", "--columns", "test_acc"], "unknown key 'test_acc'"),
+        (["runs", "--rows", "model, versions"], "unknown key 'versions'"),
         (["runs", "--columns", "model", "--baseline", "lenet"], "--columns makes tables without a baseline"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
     ],
@@ -798,6 +800,24 @@ def test_mistakes_are_answered_in_words(arguments, words, in_tmp, capsys):
         main(["report", *arguments])
     assert exited.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {words}")
+
+
+@pytest.mark.parametrize("text", ["true,a,b\n", "true,a,b\na,1,2\n", "true;a;b\na;1;2\nb;1;2\n"])
+def test_a_matrix_that_is_no_square_is_named(text, tmp_path):
+    (write_run(tmp_path / "a") / "confusion.csv").write_text(text)
+    with pytest.raises(UserError, match=r"confusion\.csv is damaged: it is no square of counts"):
+        save(make_report([tmp_path]), "md", tmp_path / "report")
+
+
+def test_a_figure_that_somebody_has_edited_is_kept(tmp_path):
+    write_run(tmp_path / "runs" / "a")
+    written = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
+    assert save(make_report([tmp_path / "runs"]), "md", tmp_path / "report") == written
+    edited = next(path for path in written if path.suffix == ".svg")
+    edited.write_text("mine")
+    again = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
+    assert {path.relative_to(tmp_path).parts[0] for path in again} == {"report-2"}
+    assert edited.read_text() == "mine"
 
 
 def test_a_damaged_matrix_is_named(tmp_path):

@@ -84,7 +84,7 @@ def changes(config: RunConfig) -> dict[str, Any]:
 
 
 def _is_told(key: str) -> bool:
-    left_out = (*DERIVED, "data.root", "data.resize", "seed", "protocol")
+    left_out = (*DERIVED, "data.root", "data.resize", "seed", "protocol", "trainer.accelerator")
     return key not in left_out and not key.startswith("model.lr.") and key.partition(".")[0] not in LATER_KEYS
 
 

@@ -122,6 +122,12 @@ def test_a_grid_may_set_what_the_default_net_does_not_have(plan, grid, cells):
     assert f"{cells} in outputs" in plan(*grid.split())
 
 
+def test_a_link_to_nowhere_is_named(in_tmp, capsys):
+    (in_tmp / "outputs").symlink_to("unmounted")
+    assert type_in(train_module, "data=synthetic", "trainer=smoke") == 2
+    assert capsys.readouterr().err.startswith("error: outputs is a link to nowhere\n")
+
+
 def test_a_grid_is_composed_as_it_was_typed(plan):
     grid = "model=vgg11,resnet18 model.width=0.25,0.5 seed=0,1 sweep.name=x"
     rows = [line.split("|") for line in plan(*grid.split()).splitlines() if "| to do" in line]

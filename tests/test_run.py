@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import nn
 
-from cnnzoo import run
+from cnnzoo import memory, run
 from cnnzoo.build import build_data, build_net
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config, options
@@ -260,7 +260,7 @@ def test_a_failed_run_says_why(tmp_path, monkeypatch):
 
 def test_a_folder_whose_run_never_began_can_be_used_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(run, "fit_and_test", lambda *_: (_ for _ in ()).throw(UserError("no network")))
+        patch.setattr(memory, "fit_and_test", lambda *_: (_ for _ in ()).throw(UserError("no network")))
         with pytest.raises(UserError):
             smoke(tmp_path)
     assert read_record(tmp_path)["error"] == "no network"
@@ -277,7 +277,7 @@ def test_a_run_is_never_overwritten(finished):
 def test_a_record_is_there_from_the_start(tmp_path, monkeypatch):
     seen = {}
     monkeypatch.setattr(
-        run, "fit_and_test", lambda *_: seen.update(json.loads((tmp_path / "run.json").read_text())) or {}
+        memory, "fit_and_test", lambda *_: seen.update(json.loads((tmp_path / "run.json").read_text())) or {}
     )
     monkeypatch.setattr(run, "print_summary", lambda *_: None)
     smoke(tmp_path)

@@ -16,7 +16,7 @@ from cnnzoo.report.figures import COLORS, STYLE
 Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage
 BINS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))  # receptive field as a share of the image's height
-INCHES = 1.35  # of a cell
+INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
 FIELD = COLORS[1]
 
 
@@ -62,7 +62,9 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     rows = [_by_depth(net) if align == "depth" else _by_field(net) for net in nets]
     columns = max(map(len, rows))
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(INCHES * (columns + 1), (INCHES + 0.45) * len(nets) + 0.5), layout="constrained")
+        figure = Figure(
+            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(nets) + 0.5), layout="constrained"
+        )
         grid = figure.subplots(len(nets), columns + 1, squeeze=False)
         for net, row, (first, *others) in zip(nets, rows, grid, strict=True):
             _show(first, net.image, f"{net.label}\npredicts {net.said}")
@@ -83,10 +85,11 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
 
 
 def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
-    """Return a row for each net: the image with what a unit in the middle of each stage sees of it."""
+    """Return a row for each net that has stages: the image with what a unit in the middle of each sees of it."""
+    nets = [net for net in nets if net.stages]
     columns = max(len(net.stages) for net in nets)
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(INCHES * columns, (INCHES + 0.4) * len(nets)), layout="constrained")
+        figure = Figure(figsize=(max(TITLED, INCHES * columns), (INCHES + 0.4) * len(nets)), layout="constrained")
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
         for net, row in zip(nets, grid, strict=True):

@@ -16,6 +16,7 @@ GROUPS = (
 )
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
+NOT_SETTINGS += ("accelerator",)  # the device is told, chosen or found
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
@@ -68,7 +69,10 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
     `without` is a key that is told in another way.
     """
     left_out = (*GROUPS, without)
-    told = [{key: short_value(value) for key, value in row["changed"].items() if key not in left_out} for row in rows]
+    told = [
+        {key: short_value(value) for key, value in row["changed"].items() if key not in left_out and _is_setting(key)}
+        for row in rows
+    ]
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
     for row, each in zip(rows, told, strict=True):
         own = [(key, value) for key, value in each.items() if (key, value) not in common]

@@ -158,6 +158,13 @@ def test_what_was_changed_everywhere_stands_below_and_epochs_in_a_column_where_t
     assert "in all rows: limit_train_batches=100" in notes_of(tmp_path)
 
 
+def test_a_device_that_was_chosen_is_the_same_as_one_that_was_found(tmp_path):
+    write_run(tmp_path / "a", acc=0.8)
+    write_run(tmp_path / "b", seed=1, acc=0.9, **{"trainer.accelerator": "cpu"})
+    (row,) = table_of(tmp_path)
+    assert (row["seeds"], row.get("settings", "")) == ("2/2", "")
+
+
 def test_times_of_different_devices_are_not_averaged(tmp_path):
     write_run(tmp_path / "cpu", seconds=100.0)
     gpu = write_run(tmp_path / "gpu", seed=1, seconds=2.0)

@@ -163,9 +163,9 @@ def check_folder(name: str, *, resume: bool) -> None:
     if not name:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
     folder = Path(name)
-    if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:
-        raise UserError(f"{broken[0]} is a link to nowhere\nmend it, or type hydra.run.dir=DIR with another folder")
     try:
+        if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:
+            raise UserError(f"{broken[0]} is a link to nowhere\nmend it, or type hydra.run.dir=DIR with another folder")
         if holds_run(folder) and not resume:
             raise UserError(
                 f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(folder)}"

@@ -15,8 +15,10 @@ GROUPS = (
     *("trainer.max_epochs", "data.batch_size", "device", "precision", "threads", "slots", "pieces"),
 )
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
-NOT_SETTINGS = ("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
-NOT_SETTINGS += ("accelerator",)  # the device is told, chosen or found
+NOT_SETTINGS = (
+    *("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
+    "accelerator",  # the device is told, whether it was chosen or found
+)
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without

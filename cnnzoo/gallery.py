@@ -12,8 +12,8 @@ from cnnzoo.build import build_data
 from cnnzoo.errors import UserError
 from cnnzoo.record import numbered
 from cnnzoo.reload import read_run
-from cnnzoo.report.figures import write
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
+from cnnzoo.report.style import write
 from cnnzoo.trained import TrainedNet, load
 
 

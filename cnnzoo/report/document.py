@@ -167,7 +167,7 @@ def _latex_tables(table: Table) -> list[str]:
 
 def save_figures(document: Document, folder: Path) -> list[Path]:
     """Write each figure as SVG, PDF and PNG, without dates in them, and return their paths."""
-    from cnnzoo.report.figures import write
+    from cnnzoo.report.style import write
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []

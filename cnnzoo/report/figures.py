@@ -1,7 +1,4 @@
-"""Figures for a report: readable in black and white, by the colour-blind, and on dark pages.
-
-Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tells things apart by colour alone.
-"""
+"""The figures of a report."""
 
 import csv
 import itertools
@@ -9,66 +6,30 @@ import statistics
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import CONFUSION, read_history
 from cnnzoo.report.runs import Row
+from cnnzoo.report.style import COLORS, HATCHES, INK, LINES, MARKERS, style_of
 from cnnzoo.report.texts import Language, say
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
-MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
 EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
 LABEL = 30  # characters on a line
-INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
-STYLE: Any = {
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "font.size": 9,
-    "legend.frameon": False,
-    "axes.grid": True,
-    "grid.color": "#808080",
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "cnnzoo",
-    "pdf.fonttype": 42,
-}
-CHINESE = (  # fonts of which one is at hand on most machines
-    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei"),
-    *("WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS"),
-)
-
-
-def _style(language: Language) -> tuple[Any, Language]:
-    """Return matplotlib's settings, and the language: English where no font has Chinese letters."""
-    if language == "zh":
-        found = [name for name in CHINESE if name in get_font_names()]
-        return STYLE | {"font.family": ["DejaVu Sans", *found[:1]]}, "zh" if found else "en"
-    return STYLE, "en"
-
-
-def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool = False) -> None:
-    """Write a figure as svg, pdf or png; the same figure makes the same file."""
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style)
-    with rc_context(STYLE):
-        figure.savefig(file, format=style, metadata=metadata, dpi=200, transparent=transparent)
 
 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
     """Return test accuracy against a cost, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
     columns = 1 + sum(_lines(row) for row in known) // 18
-    style, language = _style(language)
+    style, language = style_of(language)
     with rc_context(style):
         figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
         axes = figure.add_subplot()
@@ -114,7 +75,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
     """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest."""
-    style, language = _style(language)
+    style, language = style_of(language)
     with rc_context(style):
         in_legend = -(-len(rows) // 3) * max(map(_lines, rows))
         figure = Figure(figsize=(7.2, 3.2 + 0.15 * in_legend), layout="constrained")
@@ -160,7 +121,7 @@ def histories_of(row: Row) -> list[list[dict[str, Any]]]:
 
 def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
     """Return a bar for each row, stacked by the kind of layer in which its parameters are."""
-    style, language = _style(language)
+    style, language = style_of(language)
     with rc_context(style):
         figure = Figure(figsize=(6.4, 0.9 + (0.16 + 0.16 * max(map(_lines, rows))) * len(rows)), layout="constrained")
         axes = figure.add_subplot()
@@ -194,7 +155,7 @@ def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
     matrices = [matrix for row in rows if (matrix := _confusion(row))]
     columns = min(2, len(matrices))
     lines = -(-len(matrices) // columns)
-    style, language = _style(language)
+    style, language = style_of(language)
     with rc_context(style | {"axes.grid": False}):
         figure = Figure(figsize=(4.6 * columns, 4.2 * lines), layout="constrained")
         for index, (label, names, counts) in enumerate(matrices):

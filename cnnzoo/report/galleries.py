@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnnzoo.report.figures import COLORS, STYLE
+from cnnzoo.report.style import COLORS, STYLE
 
 Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage

@@ -100,7 +100,7 @@ def _table(table: Table) -> str:
 
 def _svg(figure: Figure) -> str:
     """Return the drawing for a page: without a background, in the page's own ink, its ids its own."""
-    from cnnzoo.report.figures import INK, write
+    from cnnzoo.report.style import INK, write
 
     file = io.StringIO()
     write(figure.draw(), file, "svg", transparent=True)

@@ -10,8 +10,7 @@ from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.sweep.folder import LOG, SweepFolder
-
-HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until a cell's process has begun
+from cnnzoo.training.signals import SIGNALS
 
 
 def run_planned(run_dir: Path) -> None:
@@ -39,7 +38,7 @@ def run_planned(run_dir: Path) -> None:
 def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back until now
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
+from cnnzoo.training.signals import SIGNALS
 
 PRELOADED = [
     "__main__",
@@ -78,8 +79,7 @@ class Launcher:
         to_do = deque(cells)
         running: list[Running] = []
         not_before = 0.0
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in signals]
+        before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in SIGNALS]
         try:
             _start_server()
             while running or (to_do and self.stopped_by is None):
@@ -112,7 +112,7 @@ class Launcher:
                     else:
                         self._end(each)
         finally:
-            for number, handler in zip(signals, before, strict=True):
+            for number, handler in zip(SIGNALS, before, strict=True):
                 signal.signal(number, handler)
 
     def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
@@ -157,7 +157,7 @@ def _start_server() -> None:
     Schedulers send them to whole process groups. The server would end, and nobody would see how its cells do.
     """
     multiprocessing.resource_tracker.ensure_running()  # whose start lets signals through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, cell_process.HELD_BACK)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         multiprocessing.forkserver.ensure_running()
     finally:

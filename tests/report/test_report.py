@@ -53,6 +53,10 @@ def notes_of(folder, **options):
     return "; ".join(note_lines(make_report([folder], **options)))
 
 
+def paragraphs(folder, **options):
+    return [block.text for block in make_report([folder], **options).blocks if isinstance(block, Paragraph)]
+
+
 def note_lines(document):
     (notes,) = (block for block in document.blocks if isinstance(block, Notes))
     return notes.lines
@@ -499,10 +503,6 @@ def test_every_number_in_the_text_of_a_question_is_one_of_the_table(question, la
     assert set(found) - known == set()
 
 
-def paragraphs(folder, **options):
-    return [block.text for block in make_report([folder], **options).blocks if isinstance(block, Paragraph)]
-
-
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
 def test_the_threshold_that_is_asked_for_is_the_one_of_the_answer(question):
     assert "The threshold of 85% is reached by alexnet 224 (90.50%" in paragraphs(question)[0]
@@ -563,11 +563,8 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
 
 @pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
 def test_the_draft_speaks_of_the_questions_own_baseline(question):
-    def paragraphs(**options):
-        return [block.text for block in make_report([question], **options).blocks if isinstance(block, Paragraph)]
-
-    assert paragraphs(baseline="googlenet") == paragraphs() != []
-    assert paragraphs(baseline="alexnet") == []
+    assert paragraphs(question, baseline="googlenet") == paragraphs(question) != []
+    assert paragraphs(question, baseline="alexnet") == []
 
 
 def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
@@ -580,8 +577,7 @@ def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
 def test_an_answer_says_which_rows_have_one_seed(question):
     def said(words):
-        blocks = make_report([question]).blocks
-        return [block.text for block in blocks if isinstance(block, Paragraph) and words in block.text]
+        return [text for text in paragraphs(question) if words in text]
 
     assert not said("single seed")
     shutil.rmtree(question / "1-1")
@@ -595,7 +591,7 @@ def test_an_answer_says_which_rows_have_one_seed(question):
 def test_an_answer_says_what_is_still_missing(question):
     write_record(question / "1-1", read_record(question / "1-1") | {"status": "stuck"})
     write_run(question / "3-0", model="alexnet_slim", px=224, experiment="alexnet_simplified", status="failed")
-    said = " ".join(block.text for block in make_report([question]).blocks if isinstance(block, Paragraph))
+    said = " ".join(paragraphs(question))
     assert "Without a result so far, and not counted: alexnet_slim 224." in said
     assert "Not all seeds are completed of alexnet 224 hidden=512." in said
 
@@ -603,7 +599,7 @@ def test_an_answer_says_what_is_still_missing(question):
 def test_what_is_no_smaller_than_the_baseline_is_no_simplification(tmp_path):
     write_run(tmp_path / "a", model="alexnet", experiment="alexnet_simplified")
     write_run(tmp_path / "b", model="alexnet", experiment="alexnet_simplified", **{"data.augment": "flip"})
-    said = " ".join(block.text for block in make_report([tmp_path]).blocks if isinstance(block, Paragraph))
+    said = " ".join(paragraphs(tmp_path))
     assert "The threshold of 85% is reached by" in said
     assert "simplification" not in said
 
@@ -633,13 +629,13 @@ def test_rows_are_in_the_order_of_their_numbers_and_links_are_followed(tmp_path)
 
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
 def test_an_answer_says_which_rows_had_more_epochs(question):
-    def answer():
-        return [block.text for block in make_report([question]).blocks if isinstance(block, Paragraph)]
-
-    assert "Not all rows were trained for the same number of epochs: alexnet 224 for 2; alexnet 96 for 30." in answer()
+    assert (
+        "Not all rows were trained for the same number of epochs: alexnet 224 for 2; alexnet 96 for 30."
+        in paragraphs(question)
+    )
     for seed in (0, 1):
         shutil.rmtree(question / f"2-{seed}")
-    assert "number of epochs" not in " ".join(answer())
+    assert "number of epochs" not in " ".join(paragraphs(question))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -10,14 +10,14 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.record import write_record
-from cnnzoo.sweep.cell import HELD_BACK
+from cnnzoo.training.signals import SIGNALS
 
 FAULTY = 1  # the seed of the cell that misbehaves
 
 
 def main(config, folder: Path, slots, gpu) -> None:
     """Stand in for `cnnzoo.sweep.cell.main`: do what the file `fault` beside the cells says."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", blocking=False):

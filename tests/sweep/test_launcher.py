@@ -237,6 +237,16 @@ def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is
     assert asked == ["terminate", "kill"]
 
 
+def test_a_cell_that_saves_itself_when_its_time_is_up_has_failed(grid):
+    cells, folder = grid
+    (folder.path / cells[0].name).mkdir()
+    fake_cells.write_record(folder.path / cells[0].name, {"status": "preempted", "metrics": {}, "seconds": {}})
+    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_change=lambda cell: None)
+    reason = "stopped after 1 minutes (sweep.timeout)"
+    runner._end(Running(cells[0], SimpleNamespace(exitcode=143), slot=0, deadline=0.0, reason=reason))
+    assert (folder.status(cells[0].name), folder.record(cells[0].name)["error"]) == ("failed", reason)
+
+
 def test_a_signal_to_the_whole_group_waits_for_the_cells(grid, count):
     cells, folder = grid
     (folder.path / "fault").write_text("slow stop")

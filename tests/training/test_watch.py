@@ -134,6 +134,11 @@ def test_weights_are_looked_at_before_they_are_saved(tmp_path):
         callback._save(trainer, LAST)
 
 
+def test_checkpoints_within_an_epoch_are_minutes_apart(tmp_path):
+    callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=5, stop=None, watch=None)
+    assert callback.every_seconds == 300
+
+
 @pytest.mark.parametrize(
     ("losses", "stuck"),
     [

@@ -1,0 +1,50 @@
+"""How figures look: readable in black and white, by the colour-blind, and on dark pages.
+
+Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tells things apart by colour alone.
+"""
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+
+from cnnzoo.report.texts import Language
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
+MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
+INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
+STYLE: Any = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 9,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "grid.color": "#808080",
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cnnzoo",
+    "pdf.fonttype": 42,
+}
+CHINESE = (  # fonts of which one is at hand on most machines
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei"),
+    *("WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS"),
+)
+
+
+def style_of(language: Language) -> tuple[Any, Language]:
+    """Return matplotlib's settings, and the language: English where no font has Chinese letters."""
+    if language == "zh":
+        found = [name for name in CHINESE if name in get_font_names()]
+        return STYLE | {"font.family": ["DejaVu Sans", *found[:1]]}, "zh" if found else "en"
+    return STYLE, "en"
+
+
+def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool = False) -> None:
+    """Write a figure as svg, pdf or png; the same figure makes the same file."""
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style)
+    with rc_context(STYLE):
+        figure.savefig(file, format=style, metadata=metadata, dpi=200, transparent=transparent)

@@ -14,9 +14,14 @@ from cnnzoo.explain import plain_errors
 def main(composed: DictConfig) -> None:
     """Train what the configuration asks for, into Hydra's run folder."""
     from cnnzoo.run import train
+    from cnnzoo.sweep.cell import renew_summary
 
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
     with plain_errors():
-        train(cli.asked_for(composed), Path(HydraConfig.get().runtime.output_dir), resume=composed.resume is not None)
+        try:
+            train(cli.asked_for(composed), run_dir, resume=composed.resume is not None)
+        finally:
+            renew_summary(run_dir)
 
 
 if __name__ == "__main__":

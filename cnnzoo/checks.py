@@ -131,6 +131,10 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
             if isinstance(default, dict) and options(name):
                 yield f"{name} must be one of its options\ntype for example {name}={options(name)[0]}"
                 continue
+            if isinstance(value, list) and value and not isinstance(default, list):
+                several = f"python sweep.py {name}={','.join(map(str, value))}"
+                yield f"{name} has one value in a run (got {got})\ntype {several} for several runs"
+                continue
             example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 

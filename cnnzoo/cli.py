@@ -16,7 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
-from cnnzoo.config import RunConfig, compose_config, help_text, is_of_runs, key_of, resolve
+from cnnzoo.config import RunConfig, compose_config, groups, help_text, is_of_runs, key_of, resolve
 from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.record import foreign_files, holds_run
@@ -41,6 +41,9 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
     with plain_errors():
         for argument in sys.argv[1:]:
             flag, _, value = argument.partition("=")
+            if flag in groups() and value.startswith("["):
+                several = f"python sweep.py {flag}={value.strip('[]').replace(' ', '')}"
+                raise UserError(f"'{argument}' is no option of a group\ntype {several} for several runs")
             if argument.startswith("-") and flag not in HYDRA_FLAGS.split():
                 key = flag.lstrip("-")
                 more = f"type {key}={value}" if key and value else "all keys: python train.py --help"

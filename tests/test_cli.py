@@ -41,6 +41,8 @@ REFUSED = [
     (["compile=yes"], ["type for example compile=true"], True),
     (["resume=outer"], ["no run in outer", "type outer/date"], True),
     (["--modle=lenet"], ["type modle=lenet"], True),
+    (["seed=[0,1]"], ["seed has one value in a run (got [0, 1])", "type python sweep.py seed=0,1 "], True),
+    (["model=[lenet,mlp]"], ["'model=[lenet,mlp]' is no option", "type python sweep.py model=lenet,mlp "], True),
     (["model=lenet.yaml"], ["model=lenet.yaml is no option of that group", "type model=lenet"], True),
     (["experiment=course/lenet.yaml"], ["type experiment=course/lenet"], True),
     (["model=./lenet"], ["type model=lenet"], True),

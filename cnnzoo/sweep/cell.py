@@ -9,6 +9,7 @@ from cnnzoo.checks import check_config
 from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
+from cnnzoo.report.runs import PLAN
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.training.signals import SIGNALS
 
@@ -32,6 +33,12 @@ def run_planned(run_dir: Path) -> None:
     try:
         train(config, run_dir, resume=True)
     finally:
+        folder.write_summary()
+
+
+def renew_summary(run_dir: Path) -> None:
+    """Renew the summary of the sweep that the run in `run_dir` is a cell of, if it is one."""
+    if (run_dir.parent / PLAN).exists() and run_dir.name in (folder := SweepFolder(run_dir.parent)).cells:
         folder.write_summary()
 
 

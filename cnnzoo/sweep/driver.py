@@ -32,6 +32,8 @@ from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
 if TYPE_CHECKING:
     import torch  # which takes seconds; a mistake is answered without it
 
+TRACEBACK = "Traceback (most recent call last):"
+
 
 def sweep(
     config: DictConfig,
@@ -227,4 +229,5 @@ def _outcome(cell: Cell, folder: SweepFolder) -> str:
     if status == "completed":
         return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()
-    return f"{cell.name}  {status}: {reason[-1] if reason else ''}\n      log: {folder.path / cell.name / LOG}"
+    told = reason[-1:] if reason[:1] == [TRACEBACK] else reason  # of which the last line is the error
+    return f"{cell.name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import AGAIN_LATER, USER_ERROR
@@ -131,7 +132,8 @@ class Launcher:
         if self.stopped_by is not None:  # the cell goes on next time
             return
         if status in (None, "running") or (ended.reason and status == "preempted"):
-            reason = ended.reason or f"the process {_ending(code)} before the run was completed"
+            said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
+            reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
             try:
                 self.folder.fail(name, ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
@@ -162,6 +164,13 @@ def _start_server() -> None:
         multiprocessing.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _refusal(log: Path) -> str | None:
+    """Return the words with which a cell was refused: the last that `cnnzoo.sweep.cell.main` prints."""
+    if not log.exists():
+        return None
+    return f"\n{log.read_text(encoding='utf-8', errors='replace')}".rpartition("\nerror: ")[2].strip()
 
 
 def _ending(code: int) -> str:

@@ -76,11 +76,11 @@ class Watch(lightning.Callback):
     def check(self, trainer: lightning.Trainer) -> None:
         """End the run if anything was not finite; to be called before the weights are saved."""
         if self._fine is not None and not self._fine:
+            other = "" if trainer.precision == "32-true" else ", trainer.precision=32-true"
             raise RunEnded(
                 "diverged",
                 f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
-                f"type a lower optimizer.lr (it is {_rate(trainer):g}), trainer.gradient_clip_val=1.0 "
-                "or trainer.precision=32-true",
+                f"type a lower optimizer.lr (it is {_rate(trainer):g}){other} or trainer.gradient_clip_val=1.0",
             )
         self._fine = None
 

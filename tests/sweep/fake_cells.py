@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.record import write_record
+from cnnzoo.sweep.folder import LOG
 from cnnzoo.training.signals import SIGNALS
 
 FAULTY = 1  # the seed of the cell that misbehaves
@@ -31,7 +32,8 @@ def main(config, folder: Path, slots, gpu) -> None:
 def _run(config, folder: Path, share) -> None:
     told = folder.parent / "fault"
     fault = told.read_text() if told.exists() and config.values["seed"] == FAULTY else "none"
-    if fault == "refused":  # before anything is written
+    if fault == "refused":  # before anything is on record
+        (folder / LOG).write_text("error: another day\ntype nothing\nerror: no room\nmake some\n")
         sys.exit(USER_ERROR)
     record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
     record |= share

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -349,14 +350,29 @@ def test_a_planned_cell_is_checked_as_if_it_had_been_typed(finished, tmp_path):
         run_planned(tmp_path / name)
 
 
-def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(in_tmp, monkeypatch, capsys):
+def test_a_cell_that_goes_on_by_itself_renews_the_summary(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "small")
+    (folder / "summary.csv").write_text("old")
+    cell = folder / summary(finished)[0]["folder"]
+    subprocess.run([sys.executable, str(ROOT / "train.py"), f"resume={cell}"], check=True, capture_output=True)
+    assert summary(folder) == summary(finished)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("exit 3", "the process ended with exit code 3 before the run was completed"),
+        ("refused", "no room; make some"),
+    ],
+)
+def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(fault, words, in_tmp, monkeypatch, capsys):
     monkeypatch.setattr(cell_process, "main", fake_cells.main)
     folder = in_tmp / "outputs" / "grid"
     folder.mkdir(parents=True)
-    (folder / "fault").write_text("exit 3")
+    (folder / "fault").write_text(fault)
     assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1,2", "sweep.name=grid") == 1
     said = capsys.readouterr().out
-    assert re.search(r"2/3 .*-s1-\w+  failed: the process ended with exit code 3 before the run was completed\n", said)
+    assert re.search(rf"2/3 .*-s1-\w+  failed: {words}\n", said)
     assert "\n2 completed, 1 failed; outputs/grid/summary.csv" in said
     assert said.endswith(" retry=failed\n")
 

@@ -121,11 +121,22 @@ def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
         step(math.inf)
 
 
+@pytest.mark.parametrize(("precision", "is_hinted_at"), [("32-true", False), ("bf16-mixed", True), ("16-mixed", True)])
+def test_float32_is_hinted_at_where_it_is_another_format(precision, is_hinted_at):
+    watch = Watch(history=None, patience=None, num_classes=10)
+    watch._fine = torch.tensor(False)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    with pytest.raises(RunEnded, match=r"it is 0\.5") as ended:
+        watch.check(SimpleNamespace(precision=precision, global_step=3, optimizers=[optimizer]))
+    assert ("trainer.precision=32-true" in str(ended.value)) is is_hinted_at
+
+
 def test_weights_are_looked_at_before_they_are_saved(tmp_path):
     watch = Watch(history=None, patience=None, num_classes=10)
     callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=None, stop=None, watch=watch)
     trainer = SimpleNamespace(
         global_step=3,
+        precision="32-true",
         optimizers=[torch.optim.SGD([torch.zeros(1)], lr=0.1)],
         save_checkpoint=lambda path: pytest.fail("it is saved"),
     )

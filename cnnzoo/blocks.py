@@ -207,7 +207,7 @@ def initialize(net: nn.Module, init: str) -> None:
         ValueError: `init` is not one of `INITS`.
     """
     draw = choose(INITS, init, "init")
-    if draw is None:
+    if draw is None or all(weight.is_meta for weight in net.parameters()):  # where there is nothing to draw
         return
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -77,14 +77,14 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
         HydraException: an override cannot be parsed or applied; `cnnzoo.explain.explain` says it in words.
         UserError: a value refers to a key that does not exist.
     """
-    composed = _compose(overrides)
+    composed = compose_unresolved(overrides)
     return resolve(composed, composed.hydra.runtime.choices)
 
 
 @functools.cache
 def schema(choices: tuple[str, ...]) -> RunConfig:
     """Return what the yaml files say by themselves, with options chosen by overrides such as `model=lenet`."""
-    composed = _compose(choices)
+    composed = compose_unresolved(choices)
     return _plain(composed, composed.hydra.runtime.choices)
 
 
@@ -93,7 +93,8 @@ def schema_of(config: RunConfig) -> RunConfig:
     return schema(tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment"))
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig:
+def compose_unresolved(overrides: Sequence[str]) -> DictConfig:
+    """Return what Hydra composes, with its own node; it takes a tenth or two of a second."""
     before = GlobalHydra.instance().hydra
     if before and any(_is_conf(each.path) for each in before.config_loader.get_search_path().get_path()):
         return compose("train", list(overrides), return_hydra_config=True)
@@ -219,7 +220,7 @@ def key_of(override: str) -> str:
 
 def is_grid(experiment: str) -> bool:
     """Say whether an experiment stands for many runs."""
-    composed = _compose([f"experiment={experiment}"])
+    composed = compose_unresolved([f"experiment={experiment}"])
     return bool(composed.hydra.sweeper.get("params") or (composed.get("sweep") or {}).get("variants"))
 
 

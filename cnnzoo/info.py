@@ -14,7 +14,8 @@ from cnnzoo.analysis.trace import Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
-from cnnzoo.config import RunConfig, compose_config, expand, key_of, options
+from cnnzoo.composer import Composer
+from cnnzoo.config import RunConfig, expand, key_of, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
@@ -79,12 +80,13 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     if every:
         last = {"model": f"model={','.join(options('model'))}"} | last
     if len(expand(list(last.values()))) == 1:
-        return _layer_table(_composed(list(last.values())), style)
+        return _layer_table(_composed(Composer(), list(last.values())), style)
     if not {"data.resize", "experiment"} & set(last):
         last["data.resize"] = f"data.resize={','.join(map(str, SIZES))}"
     rows: dict[tuple[str, int], dict[str, Any]] = {}
+    composer = Composer()
     for combination in expand(list(last.values())):
-        config = _composed(combination, size=False)
+        config = _composed(composer, combination, size=False)
         told = {key_of(each): each.partition("=")[2] for each in combination}
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
         arguments = [f"{key[6:]}={value}" for key, value in told.items() if key.startswith("model.")]
@@ -100,8 +102,8 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     return FORMATS[style](NET_COLUMNS, list(rows.values()))
 
 
-def _composed(overrides: Sequence[str], *, size: bool = True) -> RunConfig:
-    config = compose_config(overrides)
+def _composed(composer: Composer, overrides: Sequence[str], *, size: bool = True) -> RunConfig:
+    config = composer.compose(overrides)
     refuse_grid(config.choices)
     check_config(config, size=size)
     return config
@@ -154,7 +156,7 @@ def _split(totals: Totals) -> str:
 
 def _net_row(config: RunConfig) -> dict[str, Any]:
     data = config.values["data"]
-    smallest = _smallest(json.dumps(config.net_arguments | {"image_size": 0}), config.choices["model"])
+    smallest = _smallest(config)
     try:
         net = _on_meta(config)
     except UserError as error:
@@ -165,13 +167,16 @@ def _net_row(config: RunConfig) -> dict[str, Any]:
     return {"min_size": smallest, "stem": net.stem} | asdict(totals) | seen
 
 
-@functools.cache
-def _smallest(arguments: str, model: str) -> int | None:
-    """Return the smallest size for which a net can be built with these arguments, as JSON; None if there is none."""
-    default = compose_config([f"model={model}"])
-    if arguments == json.dumps(default.net_arguments | {"image_size": 0}):
-        return int(default.values["model"]["min_size"])
+def _smallest(config: RunConfig) -> int | None:
+    """Return the smallest size for which the net can be built with its arguments; None if there is none."""
+    usual, arguments = schema_of(config), config.net_arguments | {"image_size": 0}
+    if arguments == usual.net_arguments | {"image_size": 0}:
+        return int(usual.values["model"]["min_size"])
+    return _smallest_of(json.dumps(arguments))
 
+
+@functools.cache
+def _smallest_of(arguments: str) -> int | None:
     def works(px: int) -> bool:
         try:
             with torch.device("meta"):

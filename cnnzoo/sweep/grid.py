@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import importing_torch
-from cnnzoo.config import RunConfig, compose_config, expand, is_grid, is_of_runs, key_of, options, schema
+from cnnzoo.composer import Composer
+from cnnzoo.config import RunConfig, expand, is_grid, is_of_runs, key_of, options, schema
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
 from cnnzoo.record import flatten
@@ -79,9 +80,10 @@ def make_cells(
     dropped: Counter[str] = Counter()
     unknown = _unknown(exclude)
     failed = 0
+    composer = Composer()
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
-            config, cell_overrides = _compose(combination, per_model or {}, variant)
+            config, cell_overrides = _compose(composer, combination, per_model or {}, variant)
             unknown -= {*flatten(config.values), *config.choices}
             if any(_matches(config, values) for values in exclude):
                 dropped["excluded"] += 1
@@ -131,12 +133,12 @@ def _values(override: str) -> list[str]:
 
 
 def _compose(
-    combination: list[str], per_model: Mapping[str, Any], others: Mapping[str, Any]
+    composer: Composer, combination: list[str], per_model: Mapping[str, Any], others: Mapping[str, Any]
 ) -> tuple[RunConfig, list[str]]:
     overrides = [*combination, *_missing(others, combination)]
-    config = compose_config(overrides)
+    config = composer.compose(overrides)
     more = _missing(per_model.get(config.choices["model"]) or {}, overrides)
-    return (compose_config([*overrides, *more]) if more else config), [*overrides, *more]
+    return (composer.compose([*overrides, *more]) if more else config), [*overrides, *more]
 
 
 def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The launcher with cells that misbehave (RELIABILITY T11): each costs itself, and no other."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def grid(tmp_path, monkeypatch):
     cells, _ = make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])
     folder = SweepFolder(tmp_path / "sweep")
     folder.add(cells)
+    (folder.path / "cells").write_bytes(pickle.dumps(cells))  # for a driver of its own
     return cells, folder
 
 
@@ -185,19 +187,19 @@ def test_a_second_ctrl_c_does_not_wait(grid, monkeypatch):
 
 pytestmark = pytest.mark.timeout(60)
 DRIVER = """
+import pickle
 import sys
 from pathlib import Path
 from cnnzoo.sweep import cell, launcher
 from cnnzoo.sweep.plan import cells_to_do
 from cnnzoo.sweep.folder import SweepFolder
-from cnnzoo.sweep.grid import make_cells
 from tests.sweep import fake_cells
 if __name__ == "__main__":
     cell.main, launcher.POLL = fake_cells.main, 0.1
-    cells, _ = make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])
+    launcher.PRELOADED[:] = ["tests.sweep.fake_cells"]
     folder = SweepFolder(Path(sys.argv[1]))
+    cells = pickle.loads((folder.path / "cells").read_bytes())
     with folder.locked():
-        folder.add(cells)
         show = lambda cell: print(cell.name, flush=True)
         runner = launcher.Launcher(folder, slots=1, gpus=[], timeout=None, on_change=show)
         runner.run(cells_to_do(cells, folder, retry=False))

@@ -1,0 +1,49 @@
+"""The configurations of a grid's cells, with as little of Hydra's time as they need."""
+
+import copy
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cnnzoo.config import RunConfig, compose_config, compose_unresolved, groups, key_of, resolve
+
+VALUE = re.compile(r"[A-Za-z_][\w.]*=")  # such as data.resize=96, and not +key=..., ~key or group@package=...
+
+
+class Composer:
+    """Composes configurations, and has Hydra choose among the yaml files once for all that choose alike.
+
+    That takes nearly all of its time. Values are then set as Hydra sets them, in the order in which they were given.
+    """
+
+    def __init__(self) -> None:
+        self.parser = OverridesParser.create()
+        self.groups = groups()
+        self.chosen: dict[tuple[str, ...], tuple[DictConfig, dict[str, str | None]]] = {}
+
+    def compose(self, overrides: Sequence[str]) -> RunConfig:
+        """Return what `cnnzoo.config.compose_config` returns, or raise what it raises."""
+        choices = tuple(each for each in overrides if key_of(each) in self.groups)
+        values = [each for each in overrides if key_of(each) not in self.groups]
+        if not all(map(VALUE.match, values)):
+            return compose_config(overrides)
+        try:
+            composed, chosen = self._choose(choices)
+            config = copy.deepcopy(composed)
+            for override in self.parser.parse_overrides(values):
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        except (HydraException, OmegaConfBaseException):
+            return compose_config(overrides)  # which says it as usual
+        return resolve(config, chosen)
+
+    def _choose(self, choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str | None]]:
+        if choices not in self.chosen:
+            composed = compose_unresolved(choices)
+            config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+            OmegaConf.set_struct(config, True)  # what is unknown is refused
+            self.chosen[choices] = config, dict(composed.hydra.runtime.choices)
+        return self.chosen[choices]

@@ -41,7 +41,7 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
     with plain_errors():
         for argument in sys.argv[1:]:
             flag, _, value = argument.partition("=")
-            if flag in groups() and value.startswith("["):
+            if value.startswith("[") and flag in groups():
                 several = f"python sweep.py {flag}={value.strip('[]').replace(' ', '')}"
                 raise UserError(f"'{argument}' is no option of a group\ntype {several} for several runs")
             if argument.startswith("-") and flag not in HYDRA_FLAGS.split():

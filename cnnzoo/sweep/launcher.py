@@ -170,7 +170,8 @@ def _refusal(log: Path) -> str | None:
     """Return the words with which a cell was refused: the last that `cnnzoo.sweep.cell.main` prints."""
     if not log.exists():
         return None
-    return f"\n{log.read_text(encoding='utf-8', errors='replace')}".rpartition("\nerror: ")[2].strip()
+    _, found, words = f"\n{log.read_text(encoding='utf-8', errors='replace')}".rpartition("\nerror: ")
+    return words.strip() if found else None
 
 
 def _ending(code: int) -> str:

@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--nets", nargs="+", choices=names, metavar="NET", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer parts, nets and rounds")
+    parser.add_argument("--rounds", type=int, help="5, with --quick 2")
     args = parser.parse_args()
     left_out = NAMED + (LONG if args.quick else ())
     parts = args.parts or (["training"] if args.nets else [part for part in PARTS if part not in left_out])
@@ -56,7 +57,7 @@ def main() -> None:
     now = datetime.now(UTC)
     folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
     folder.mkdir(parents=True)
-    rounds = 2 if args.quick else 5
+    rounds = args.rounds or (2 if args.quick else 5)
     scope = Scope([case for case in CASES if case.name in nets], rounds, SECONDS, folder)
     device = describe_device(choose_device("auto"))
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())

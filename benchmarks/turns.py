@@ -31,7 +31,7 @@ class Measured:
 
 
 class Turns:
-    """A loop in a fresh process, warmed up, that trains when it has its turn and stands still otherwise.
+    """A loop in a fresh process, which prepares at once, and within the context trains only when it has its turn.
 
     Args:
         loop: as in `run_loop`, as are the others.
@@ -51,7 +51,6 @@ class Turns:
         self.process = context.Process(target=_serve, args=arguments)
         self.process.start()
         theirs.close()
-        self.pipe.recv()  # it is warm
 
     def begin(self, seconds: float) -> None:
         """Let it train for so many seconds at least."""
@@ -72,6 +71,7 @@ class Turns:
         return self.end()
 
     def __enter__(self) -> "Turns":
+        self.pipe.recv()  # it is warm
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -45,7 +45,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
     """Train, validate and test one net; write everything into `run_dir` and return the record.
 
     With `resume`, a run that is there already goes on where it was stopped, and a completed one is left alone.
-    `slots` is how many runs share the machine, for the record: their timings are not those of one alone.
+    `slots` is how many runs share the device, for the record: their timings are not those of one alone.
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.

@@ -156,10 +156,7 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
     names = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
     gpus = [name for number, name in enumerate(names) if not is_too_old(number)]  # such as one for the screen
-    slots = settings.slots or max(1, len(gpus))
-    if gpus and slots > len(gpus):
-        raise UserError(f"sweep.slots={slots} is more than the {len(gpus)} GPUs that there are\ntype sweep.slots=auto")
-    return gpus, slots
+    return gpus, settings.slots or max(1, len(gpus))
 
 
 def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:

@@ -52,7 +52,7 @@ class Launcher:
     Args:
         folder: where they write.
         slots: how many at a time.
-        gpus: the GPU of each slot; empty on a CPU.
+        gpus: which the slots take in turn; empty on a CPU.
         timeout: seconds for one cell, or None.
         on_change: called with each cell when it has ended and is on record.
     """
@@ -118,8 +118,8 @@ class Launcher:
 
     def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
         slot = min(set(range(self.slots)) - {each.slot for each in running})
-        gpu = self.gpus[slot] if self.gpus else None
-        sharing = 1 if gpu else self.slots  # one that has a GPU to itself is as fast as it is alone
+        gpu = self.gpus[slot % len(self.gpus)] if self.gpus else None
+        sharing = -(-self.slots // max(1, len(self.gpus)))  # one that has a GPU to itself is as fast as it is alone
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()

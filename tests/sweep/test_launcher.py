@@ -95,11 +95,21 @@ def test_cells_run_side_by_side(slots, grid):
     assert ended[-1] == cells[1].name
 
 
-def test_cells_that_run_side_by_side_have_a_gpu_each(grid):
+@pytest.mark.parametrize(
+    ("slots", "gpus", "expected"),
+    [
+        (2, ["a", "b"], {("a", 1), ("b", 1)}),
+        (3, ["a", "b"], {("a", 2), ("b", 2)}),
+        (2, ["a"], {("a", 2)}),
+        (1, ["a", "b"], {("a", 1)}),
+    ],
+)
+def test_cells_that_run_side_by_side_take_the_gpus_in_turn(slots, gpus, expected, grid):
     cells, folder = grid
-    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_change=lambda cell: None).run(cells)
+    (folder.path / "fault").write_text("sleep 1")
+    Launcher(folder, slots=slots, gpus=gpus, timeout=None, on_change=lambda cell: None).run(cells)
     records = [folder.record(cell.name) for cell in cells]
-    assert {(record["gpu"], record["slots"]) for record in records} == {("a", 1), ("b", 1)}
+    assert {(record["gpu"], record["slots"]) for record in records} == expected
 
 
 def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, monkeypatch):

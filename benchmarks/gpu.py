@@ -55,6 +55,5 @@ def side_by_side(case: Case, rounds: int, seconds: float) -> Iterator[dict[str, 
     with ExitStack() as stack:
         running = {name: stack.enter_context(turns) for name, turns in started.items()}
         for number in range(rounds):
-            yield {
-                name: running[name].train(seconds) for name in random.Random(number).sample([*VARIANTS], len(VARIANTS))
-            }
+            order = random.Random(number).sample([*VARIANTS], len(VARIANTS))
+            yield {name: running[name].train(seconds) for name in order}

@@ -112,7 +112,6 @@ def _make_classifier(config: RunConfig, device: torch.device) -> ImageClassifier
         net,
         make_optimizer=build_optimizer(config),
         make_scheduler=build(values["scheduler"]),
-        num_classes=values["data"]["num_classes"],
         label_smoothing=values["label_smoothing"],
         validated_as="val" if values["protocol"] == "holdout" else "test",
     )

@@ -32,8 +32,9 @@ class Watch(lightning.Callback):
         self.history = history
         self.patience = patience
         self.chance = math.log(num_classes)
-        self._fine: torch.Tensor | None = None  # whether all was finite since the last look, on the device
-        self._overflows: torch.Tensor | int = 0
+        self._losses: list[torch.Tensor] = []  # since the last look, on the device
+        self._norms: list[torch.Tensor] = []
+        self._overflows = 0  # in a row, up to there
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
@@ -43,18 +44,13 @@ class Watch(lightning.Callback):
         gradients = [each.grad for each in weights if each.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         pl_module.note_gradient_norm(norm)  # type: ignore[operator]
-        finite = norm.isfinite()
-        if getattr(trainer.precision_plugin, "scaler", None) is not None:
-            # The scaler leaves such a step out, and is expected to in the first steps.
-            self._overflows = torch.where(finite, 0, self._overflows + 1)
-            finite = self._overflows < OVERFLOWS
-        self._note(finite, trainer)
+        self._note(self._norms, norm, trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the loss."""
-        self._note(outputs["loss"].detach().isfinite(), trainer)
+        self._note(self._losses, outputs["loss"].detach(), trainer)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look once more, so that an epoch that came to nothing is neither evaluated nor written down."""
@@ -75,18 +71,25 @@ class Watch(lightning.Callback):
 
     def check(self, trainer: lightning.Trainer) -> None:
         """End the run if anything was not finite; to be called before the weights are saved."""
-        if self._fine is not None and not self._fine:
+        losses, norms = (torch.stack(seen).tolist() if seen else [] for seen in (self._losses, self._norms))
+        self._losses, self._norms = [], []
+        # A scaler leaves a step out whose gradients overflow, and is expected to in the first steps.
+        tolerated = 0 if getattr(trainer.precision_plugin, "scaler", None) is None else OVERFLOWS - 1
+        fine = all(map(math.isfinite, losses))
+        for norm in norms:
+            self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
+            fine = fine and self._overflows <= tolerated
+        if not fine:
             other = "" if trainer.precision == "32-true" else ", trainer.precision=32-true"
             raise RunEnded(
                 "diverged",
                 f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
                 f"type a lower optimizer.lr (it is {_rate(trainer):g}){other} or trainer.gradient_clip_val=1.0",
             )
-        self._fine = None
 
-    def _note(self, finite: torch.Tensor, trainer: lightning.Trainer) -> None:
-        self._fine = finite if self._fine is None else self._fine & finite
-        if finite.device.type == "cpu" or trainer.global_step % EVERY == 0:
+    def _note(self, seen: list[torch.Tensor], value: torch.Tensor, trainer: lightning.Trainer) -> None:
+        seen.append(value)
+        if value.device.type == "cpu" or trainer.global_step % EVERY == 0:
             self.check(trainer)
 
 

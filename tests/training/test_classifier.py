@@ -21,7 +21,6 @@ def classifier_with(**options):
         nn.Sequential(nn.Flatten(), nn.Linear(4, 3)),
         **{"make_optimizer": partial(torch.optim.SGD, lr=0.1), **options},
         make_scheduler=partial(constant, warmup=0.0),
-        num_classes=3,
     )
 
 
@@ -101,8 +100,7 @@ def test_a_gradient_that_overflows_counts_as_none(classifier):
 
 def test_nothing_but_the_net_and_the_training_metrics_is_stored(classifier):
     assert dict(classifier.hparams) == {}
-    means = {f"metrics.train/{name}.{part}" for name in ("loss", "grad_norm") for part in ("mean_value", "weight")}
-    metrics = means | {f"metrics.train/acc.{part}" for part in ("tp", "fp", "tn", "fn")}
+    metrics = {f"metrics.train/{name}.values" for name in ("loss", "acc", "grad_norm")}
     assert set(classifier.state_dict()) == {"net.1.weight", "net.1.bias"} | metrics
 
 

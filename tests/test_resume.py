@@ -155,6 +155,21 @@ def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop,
     count("T08")
 
 
+def test_a_checkpoint_from_before_the_figures_of_a_step_were_kept_is_gone_on_from(whole, steps, tmp_path):
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 2, 0] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    for name in ("best.ckpt", LAST):
+        state = load(tmp_path / "checkpoints" / name)
+        weights = {key: value for key, value in state["state_dict"].items() if not key.startswith("metrics.")}
+        sums = {f"metrics.train/loss.{name}": torch.zeros(()) for name in ("mean_value", "weight")}
+        counts = {f"metrics.train/acc.{name}": torch.zeros((), dtype=torch.int64) for name in ("tp", "fp", "tn", "fn")}
+        checkpoint_files.save(state | {"state_dict": weights | sums | counts}, tmp_path / "checkpoints" / name)
+    steps.at.clear()
+    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+
+
 def test_a_best_epoch_that_is_newer_than_the_last_is_gone_on_from(whole, steps, tmp_path, monkeypatch):
     config = compose_config([*SMOKE, *STATEFUL])
     with monkeypatch.context() as patch:

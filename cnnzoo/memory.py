@@ -29,7 +29,7 @@ def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
         try:
             return fit_and_test(job)
         except RuntimeError as error:
-            job = in_smaller_pieces(job, error)
+            job = in_smaller_pieces(job, error, shared=record["slots"] > 1)
         gc.collect()  # the error held what the failed attempt had taken
         if job.device.type != "cpu":
             getattr(torch, job.device.type).empty_cache()
@@ -38,10 +38,11 @@ def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
         job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
 
 
-def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
+def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
     """Return the job for another attempt after a batch did not fit into memory: in pieces of half the size.
 
-    Gradients are added up over the pieces of a batch, so that a step stays what it was.
+    Gradients are added up over the pieces of a batch, so that a step stays what it was. `shared` says whether other
+    cells of a sweep are on the device.
 
     Raises:
         UserError: smaller pieces are not possible, or would train another net.
@@ -49,9 +50,10 @@ def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
     """
     if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
         raise error
+    fewer = ", or a lower sweep.slots" if shared else ""
     size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
     if job.history.started is None:  # such as a GPU that another process has filled
-        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device") from error
+        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device{fewer}") from error
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
         raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
     with torch.device("meta"):
@@ -59,10 +61,10 @@ def in_smaller_pieces(job: Job, error: RuntimeError) -> Job:
     if has_batch_norm:
         raise UserError(
             f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
-            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize"
+            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize{fewer}"
         ) from error
     if job.micro_batch_size % 2:
         raise UserError(
-            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize"
+            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize{fewer}"
         ) from error
     return replace(job, pieces=2 * job.pieces)

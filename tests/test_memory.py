@@ -101,11 +101,16 @@ def test_a_run_in_pieces_goes_on_in_pieces(tmp_path, little_memory, monkeypatch)
 
 
 def test_nets_with_batch_norm_refuse_and_say_what_to_type(tmp_path, little_memory, count):
-    with pytest.raises(UserError, match=r"Tried to allocate .*\n.* would see other batches\ntype data\.batch_size=8"):
+    with pytest.raises(UserError, match=r"Tried .*\n.* other batches\ntype data\.batch_size=8.* data\.resize$"):
         train(compose_config([*PLAIN, "model=lenet_bn"]), tmp_path)
     assert read_record(tmp_path)["status"] == "failed"
     assert little_memory == [16]
     count("T10")
+
+
+def test_cells_that_share_a_device_are_told_that_fewer_may_fit(tmp_path, little_memory):
+    with pytest.raises(UserError, match=r"a smaller data\.resize, or a lower sweep\.slots$"):
+        train(compose_config([*PLAIN, "model=lenet_bn"]), tmp_path, slots=2)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def main() -> None:
     args = parser.parse_args()
     left_out = NAMED + (LONG if args.quick else ())
     parts = args.parts or (["training"] if args.nets else [part for part in PARTS if part not in left_out])
+    if args.rounds is not None and args.rounds < 1:
+        parser.error("--rounds must be at least 1")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     nets = args.nets or (QUICK if args.quick else names)

@@ -51,9 +51,12 @@ def measure(scope: Scope) -> str:
 
 def side_by_side(case: Case, rounds: int, seconds: float) -> Iterator[dict[str, Measured]]:
     """Yield what every variant gave in each round; they prepare together, and then train in turn."""
-    started = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in VARIANTS.items()}
     with ExitStack() as stack:
-        running = {name: stack.enter_context(turns) for name, turns in started.items()}
+        running = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in VARIANTS.items()}
+        for turns in running.values():
+            stack.push(turns)  # all end where one cannot begin
+        for turns in running.values():
+            turns.wait()
         for number in range(rounds):
             order = random.Random(number).sample([*VARIANTS], len(VARIANTS))
             yield {name: running[name].train(seconds) for name in order}

@@ -31,7 +31,7 @@ class Measured:
 
 
 class Turns:
-    """A loop in a fresh process, which prepares at once, and within the context trains only when it has its turn.
+    """A loop in a fresh process, which prepares at once, and from `wait` on trains only when it has its turn.
 
     Args:
         loop: as in `run_loop`, as are the others.
@@ -70,8 +70,16 @@ class Turns:
         self.begin(seconds)
         return self.end()
 
+    def wait(self) -> None:
+        """Wait until it is warm.
+
+        Raises:
+            EOFError: it has failed, and has printed why.
+        """
+        self.pipe.recv()
+
     def __enter__(self) -> "Turns":
-        self.pipe.recv()  # it is warm
+        self.wait()
         return self
 
     def __exit__(self, *_: Any) -> None:

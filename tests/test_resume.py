@@ -155,19 +155,31 @@ def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop,
     count("T08")
 
 
-def test_a_checkpoint_from_before_the_figures_of_a_step_were_kept_is_gone_on_from(whole, steps, tmp_path):
+@pytest.mark.parametrize("stop", STOPS[1:], ids=str)
+def test_a_checkpoint_that_has_sums_for_figures_is_gone_on_from(stop, whole, steps, tmp_path):
+    """As versions before 2026-11-26 wrote it."""
+    *where, _ = stop
     config = compose_config([*SMOKE, *STATEFUL])
-    steps.at["training_step", 2, 0] = kill
-    with pytest.raises(Killed):
+    steps.at[tuple(where)] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
         train(config, tmp_path)
-    for name in ("best.ckpt", LAST):
-        state = load(tmp_path / "checkpoints" / name)
-        weights = {key: value for key, value in state["state_dict"].items() if not key.startswith("metrics.")}
-        sums = {f"metrics.train/loss.{name}": torch.zeros(()) for name in ("mean_value", "weight")}
-        counts = {f"metrics.train/acc.{name}": torch.zeros((), dtype=torch.int64) for name in ("tp", "fp", "tn", "fn")}
-        checkpoint_files.save(state | {"state_dict": weights | sums | counts}, tmp_path / "checkpoints" / name)
+    state = load(tmp_path / "checkpoints" / LAST)
+    weights = {key: value for key, value in state["state_dict"].items() if not key.startswith("metrics.")}
+    for name in ("loss", "grad_norm"):
+        values = state["state_dict"][f"metrics.train/{name}.values"][0]
+        weights |= {f"metrics.train/{name}.mean_value": values.sum()}
+        weights |= {f"metrics.train/{name}.weight": torch.tensor(float(len(values)))}
+    right = state["state_dict"]["metrics.train/acc.values"][0]
+    counts = {"tp": right.sum(), "fn": (~right).sum(), "fp": (~right).sum(), "tn": right.sum()}
+    weights |= {f"metrics.train/acc.{name}": value for name, value in counts.items()}
+    checkpoint_files.save(state | {"state_dict": weights}, tmp_path / "checkpoints" / LAST)
     steps.at.clear()
-    assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
+    record = train(config, tmp_path, resume=True)
+    assert record["metrics"] == {key: pytest.approx(value, abs=2e-6) for key, value in whole[1]["metrics"].items()}
+    for row, expected in zip(rows(tmp_path), rows(whole[0]), strict=True):
+        assert {key: float(each) for key, each in row.items()} == {
+            key: pytest.approx(float(each), rel=1e-5) for key, each in expected.items()
+        }
 
 
 def test_a_best_epoch_that_is_newer_than_the_last_is_gone_on_from(whole, steps, tmp_path, monkeypatch):

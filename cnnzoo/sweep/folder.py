@@ -74,6 +74,8 @@ class SweepFolder:
         self.cells = self._read()  # another sweep may have added some
         self.path.mkdir(parents=True, exist_ok=True)
         for cell in cells:
+            if cell.problem and cell.name in self.cells and self._is_completed(cell.name):
+                continue  # elsewhere, where it was possible
             values = cell.config.values
             self.cells[cell.name] = {
                 "overrides": list(cell.overrides),
@@ -119,11 +121,15 @@ class SweepFolder:
         return record if _is_record(record) else None
 
     def status(self, name: str) -> str:
-        """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible."""
+        """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible here."""
         if self.cells[name]["problem"]:
             return IMPOSSIBLE
         record = self.record(name)
         return str(record["status"]) if record else TO_DO
+
+    def _is_completed(self, name: str) -> bool:
+        record = self.record(name)
+        return record is not None and record["status"] == "completed"
 
     def lacks_export(self, cell: Cell) -> bool:
         """Say whether a cell is to be exported, and has not been yet."""

@@ -74,6 +74,7 @@ class Launcher:
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run the cells in order and return when all have ended, or after Ctrl-C when those that ran have stopped."""
+        self.slots = min(self.slots, max(1, len(cells)))
         if self.slots > 1:
             # Threads that wait for work would otherwise spin on the cores that another cell needs.
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -118,8 +119,9 @@ class Launcher:
 
     def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
         slot = min(set(range(self.slots)) - {each.slot for each in running})
-        gpu = self.gpus[slot % len(self.gpus)] if self.gpus else None
-        sharing = -(-self.slots // max(1, len(self.gpus)))  # one that has a GPU to itself is as fast as it is alone
+        devices = max(1, len(self.gpus))
+        gpu = self.gpus[slot % devices] if self.gpus else None
+        sharing = len(range(slot % devices, self.slots, devices))  # slots of the same device
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()

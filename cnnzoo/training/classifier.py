@@ -19,7 +19,8 @@ class Mean(Metric):
     """The mean of all values since the last reset.
 
     They are kept until it is asked for, so that a step computes nothing for it: a GPU is given ten kernels less than
-    for a running mean. It is then the same to the bit wherever an epoch was interrupted.
+    for a running mean. It is then the same to the bit wherever an epoch was interrupted. Whenever they are looked at
+    they become one tensor, which is quicker to save, and to look at again.
     """
 
     values: list[Tensor]
@@ -36,8 +37,18 @@ class Mean(Metric):
         """Return the mean, NaN if there are none."""
         return self._all().mean()
 
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Return the values."""
+        self._merge()
+        return super().state_dict(*args, **kwargs)
+
     def _all(self) -> Tensor:
-        return dim_zero_cat(self.values).float() if self.values else torch.empty(0, device=self.device)
+        self._merge()
+        return self.values[0].float() if self.values else torch.empty(0, device=self.device)
+
+    def _merge(self) -> None:
+        if self.values:
+            self.values[:] = [dim_zero_cat(self.values)]
 
 
 class MeanNorm(Mean):
@@ -77,7 +88,6 @@ class ImageClassifier(lightning.LightningModule):
         self.make_scheduler = make_scheduler
         self.label_smoothing = label_smoothing
         self.validated_as = validated_as
-        self.strict_loading = False  # weights are compared before (`check_fits`); metrics were others once
         self.metrics = nn.ModuleDict(
             {f"{stage}/{name}": Mean() for stage in ("train", "val", "test") for name in ("loss", "acc")}
         )
@@ -118,6 +128,18 @@ class ImageClassifier(lightning.LightningModule):
     def note_gradient_norm(self, norm: Tensor) -> None:
         """Add the norm of one step's gradients, before clipping; one that overflowed counts as 0."""
         self._metric("train", "grad_norm").update(norm.detach())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Turn the sums that versions before 2026-11-26 stored into values with the same mean."""
+        state = checkpoint["state_dict"]
+        for name in ("loss", "grad_norm"):
+            prefix = f"metrics.train/{name}."
+            if f"{prefix}weight" in state:
+                count, total = int(state.pop(f"{prefix}weight")), state.pop(f"{prefix}mean_value")
+                state[f"{prefix}values"] = [(total / count).repeat(count)] if count else []
+        if "metrics.train/acc.tp" in state:
+            right, wrong, *_ = (int(state.pop(f"metrics.train/acc.{name}")) for name in ("tp", "fn", "fp", "tn"))
+            state["metrics.train/acc.values"] = [torch.arange(right + wrong) < right] if right + wrong else []
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the validation epoch."""

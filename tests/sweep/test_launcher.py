@@ -99,8 +99,9 @@ def test_cells_run_side_by_side(slots, grid):
     ("slots", "gpus", "expected"),
     [
         (2, ["a", "b"], {("a", 1), ("b", 1)}),
-        (3, ["a", "b"], {("a", 2), ("b", 2)}),
+        (3, ["a", "b"], {("a", 2), ("b", 1)}),
         (2, ["a"], {("a", 2)}),
+        (8, ["a"], {("a", 3)}),  # there are three cells
         (1, ["a", "b"], {("a", 1)}),
     ],
 )

@@ -98,6 +98,17 @@ def test_a_gradient_that_overflows_counts_as_none(classifier):
     assert classifier.epoch_metrics("train")["train/grad_norm"] == 6.0 / 4
 
 
+def test_values_that_were_looked_at_are_one_tensor(classifier):
+    for index in range(3):
+        classifier.training_step(batch(), index)
+    before = classifier.metrics["train/loss"].compute()
+    (values,) = classifier.state_dict()["metrics.train/loss.values"]
+    assert values.shape == (21,)
+    classifier.training_step(batch(), 3)
+    assert len(classifier.metrics["train/loss"].values) == 2
+    assert classifier.metrics["train/loss"].compute() != before
+
+
 def test_nothing_but_the_net_and_the_training_metrics_is_stored(classifier):
     assert dict(classifier.hparams) == {}
     metrics = {f"metrics.train/{name}.values" for name in ("loss", "acc", "grad_norm")}

@@ -101,6 +101,11 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
                 f"a run goes on as it was, and '{override}' would change it\n"
                 f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}"
             )
+        if override.startswith("~"):
+            raise UserError(f"'{override}' takes away what every run has\nleave it out")
+        group, _, key = key_of(override).partition(".")
+        if key_of(override) in ELSEWHERE and key not in config.values[group]:
+            raise UserError(f"unknown key '{group}.{key}': {config.choices[group]} has none\nleave it out")
     changed = compose_config([f"data={config.choices['data']}", *overrides]).values
     later = {key: changed[key] for override in overrides if (key := _group(override)) in LATER_KEYS}
     for group, key in (name.split(".") for override in overrides if (name := key_of(override)) in ELSEWHERE):

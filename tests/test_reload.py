@@ -44,6 +44,20 @@ def test_a_run_from_before_there_was_a_key_is_read_as_with_its_usual_value(finis
 
 
 @pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("~pictures", "'~pictures' takes away what every run has\nleave it out"),
+        ("data.root=/tmp", "unknown key 'data.root': synthetic has none\nleave it out"),
+        ("seed=1", "a run goes on as it was"),
+    ],
+)
+def test_what_may_not_be_changed_later_is_refused(override, words, finished):
+    config, _ = read_run(str(finished))
+    with pytest.raises(UserError, match=words):
+        change_later_keys(config, [override])
+
+
+@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("", "folder of a run is missing"),

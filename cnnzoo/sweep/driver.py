@@ -208,7 +208,8 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
     if set(statuses) - {"completed", "n/a"} or any(folder.lacks_export(cell) for cell in cells if not cell.problem):
         if set(statuses) & set(ENDED_BADLY):
-            print(f"to run the failed ones again:  {_again(folder)} retry=failed")
+            again = _again(folder)
+            print(f"to run the failed ones again:  {again}{'' if 'retry=failed' in again else ' retry=failed'}")
         sys.exit(FAILED)
 
 

@@ -50,6 +50,10 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         UserError: one of them is not what it must be; the message says what to type.
     """
+    lacking = [key for key in SWEEP_KEYS if key not in config]
+    lacking += [f"sweep.{key}" for key in SWEEP_SETTINGS if "sweep" in config and key not in config.sweep]
+    if lacking:
+        raise UserError(f"every sweep has a {lacking[0]}\nleave ~{lacking[0]} out")
     keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(SWEEP_KEYS)), resolve=True)
     keys = keys | keys.pop("sweep")
 

@@ -80,11 +80,12 @@ class Watch(lightning.Callback):
             self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
             fine = fine and self._overflows <= tolerated
         if not fine:
-            other = "" if trainer.precision == "32-true" else ", trainer.precision=32-true"
+            others = [] if trainer.precision == "32-true" else ["trainer.precision=32-true"]
+            others += [] if trainer.gradient_clip_val else ["trainer.gradient_clip_val=1.0"]
             raise RunEnded(
                 "diverged",
                 f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
-                f"type a lower optimizer.lr (it is {_rate(trainer):g}){other} or trainer.gradient_clip_val=1.0",
+                f"type {' or '.join([f'a lower optimizer.lr (it is {_rate(trainer):g})', *others])}",
             )
 
     def _note(self, seen: list[torch.Tensor], value: torch.Tensor, trainer: lightning.Trainer) -> None:

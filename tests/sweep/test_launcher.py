@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -111,6 +112,14 @@ def test_cells_that_run_side_by_side_take_the_gpus_in_turn(slots, gpus, expected
     Launcher(folder, slots=slots, gpus=gpus, timeout=None, on_change=lambda cell: None).run(cells)
     records = [folder.record(cell.name) for cell in cells]
     assert {(record["gpu"], record["slots"]) for record in records} == expected
+
+
+def test_a_completed_cell_stays_so_where_it_is_impossible(grid):
+    cells, folder = grid
+    run(cells[:1], folder)
+    folder.add([replace(cell, facts={}, problem="needs another machine") for cell in cells])
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "n/a", "n/a"]
+    assert folder.cells[cells[0].name]["params"] == cells[0].facts["params"]
 
 
 def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, monkeypatch):

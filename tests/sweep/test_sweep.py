@@ -270,6 +270,8 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
     ("override", "words"),
     [
         ("sweep.slots=0", "sweep.slots must be auto or a whole number"),
+        ("~sweep.slots", r"every sweep has a sweep.slots\nleave ~sweep.slots out"),
+        ("~plan", "leave ~plan out"),
         ("sweep.timeout=-1", "sweep.timeout must be a number of minutes"),
         ("sweep.invalid=maybe", "sweep.invalid must be skip or error"),
         ("sweep.name=a/b", "sweep.name must be a word"),

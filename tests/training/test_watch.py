@@ -128,9 +128,10 @@ def test_the_overflows_of_a_scaler_are_tolerated_for_a_while():
 def test_float32_is_hinted_at_where_it_is_another_format(precision, is_hinted_at):
     watch = Watch(history=None, patience=None, num_classes=10)
     watch._losses.append(torch.tensor(math.nan))
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    trainer = SimpleNamespace(precision=precision, precision_plugin=None, gradient_clip_val=None, global_step=3)
+    trainer.optimizers = [torch.optim.SGD([torch.zeros(1)], lr=0.5)]
     with pytest.raises(RunEnded, match=r"it is 0\.5") as ended:
-        watch.check(SimpleNamespace(precision=precision, precision_plugin=None, global_step=3, optimizers=[optimizer]))
+        watch.check(trainer)
     assert ("trainer.precision=32-true" in str(ended.value)) is is_hinted_at
 
 
@@ -141,6 +142,7 @@ def test_weights_are_looked_at_before_they_are_saved(tmp_path):
         global_step=3,
         precision="32-true",
         precision_plugin=None,
+        gradient_clip_val=None,
         optimizers=[torch.optim.SGD([torch.zeros(1)], lr=0.1)],
         save_checkpoint=lambda path: pytest.fail("it is saved"),
     )

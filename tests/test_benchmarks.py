@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, slots, stopwatch
+from benchmarks import compiled, gpu, slots, stopwatch
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.loops import LOOPS, lay_out, run_loop
 from benchmarks.stopwatch import Enough, Stopwatch
@@ -146,6 +146,12 @@ def test_a_loop_that_fails_is_not_waited_for(torchvision_folder):
         pass
 
 
+def test_a_variant_that_cannot_begin_ends_the_others(monkeypatch):
+    monkeypatch.setattr(gpu, "VARIANTS", {"a": ("no loop",), "b": ("limit",)})
+    with pytest.raises(EOFError):
+        next(gpu.side_by_side(SMALL, 1, 0.1))
+
+
 def test_cells_side_by_side_are_compared_within_a_round(monkeypatch, tmp_path):
     monkeypatch.setattr(slots, "side_by_side", lambda case, rounds: [(10.0, 12.0), (20.0, 30.0)])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
@@ -178,7 +184,12 @@ def test_the_quick_nets_are_among_all():
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), [(["trainig"], "no part trainig"), (["--nets", "lenet"], "invalid choice")]
+    ("words", "message"),
+    [
+        (["trainig"], "no part trainig"),
+        (["--nets", "lenet"], "invalid choice"),
+        (["--rounds", "0"], "--rounds must be at least 1"),
+    ],
 )
 def test_a_wrong_word_is_answered(words, message, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["benchmarks", *words])

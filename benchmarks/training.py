@@ -41,8 +41,9 @@ EXPLAINED = """Of steps alone: what lies between epochs (validation and checkpoi
 others) is not timed. Images per second are medians over the rounds, in each of which every loop trains for a second or
 a step, while the others stand still; the noise is (highest - lowest) / median of ours.
 Ratios are medians of those within a round, with the lowest and highest in brackets. GFLOP/s are ours: 6 operations for
-a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of some products
-of large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the whole process.
+a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of a few
+products of large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the
+whole process.
 """
 
 

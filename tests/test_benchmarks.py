@@ -119,6 +119,7 @@ def test_each_loop_trains(loop, torchvision_folder, monkeypatch):
 
 def test_a_loop_stands_still_with_its_workers_until_it_has_its_turn(torchvision_folder):
     with Turns("course", SMALL, torchvision_folder) as turns:
+        time.sleep(0.2)  # threads that have just computed wait busily for a moment
         before = ticks(turns.process.pid)
         assert len(before) == 3
         time.sleep(0.3)

@@ -18,9 +18,9 @@ Stage = Literal["train", "val", "test"]
 class Mean(Metric):
     """The mean of all values since the last reset.
 
-    They are kept until it is asked for, so that a step computes nothing for it: small nets on a GPU wait for each kernel
-    that they are given. It is then the same to the bit wherever an epoch was interrupted. Whenever they are looked at
-    they become one tensor, which is quicker to save, and to look at again.
+    They are kept until it is asked for, so that a step computes nothing for it: a step of a small net on a GPU takes as
+    long as handing over its kernels. It is then the same to the bit wherever an epoch was interrupted. Whenever values
+    are looked at they become one tensor, which is quicker to save, and to look at again.
     """
 
     values: list[Tensor]

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
     maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
-    maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs")
+    maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs; data.root=DIR: the images")
     maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images (0,1,2)")
     maps.add_argument(
         "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
@@ -116,8 +116,10 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
         print(f"\nnote: the background of {', '.join(bright)} is bright, and the nets know it black; try --invert")
 
 
-def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
+def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
     """Write the galleries of trained nets, and print where."""
+    root = [each for each in overrides if each.startswith("data.root=")]
+    runs = [each for each in overrides if each not in root]
     numbers = _listed(options.images)
     if not all(number.isdecimal() for number in numbers):
         raise UserError(
@@ -125,7 +127,7 @@ def show_maps(runs: Sequence[str], options: argparse.Namespace) -> None:
         )
     with cli.importing_torch():
         from cnnzoo.gallery import draw_maps
-    for path in draw_maps(runs, [int(number) for number in numbers], options.align, options.save):
+    for path in draw_maps(runs, [int(number) for number in numbers], options.align, options.save, root):
         print(path)
 
 

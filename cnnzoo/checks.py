@@ -135,7 +135,8 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
                 several = f"python sweep.py {name}={','.join(map(str, value))}"
                 yield f"{name} has one value in a run (got {got})\ntype {several} for several runs"
                 continue
-            example = "null" if default is None else str(not default).lower() if isinstance(default, bool) else default
+            example = str(not default).lower() if isinstance(default, bool) else default
+            example = rule.example if default is None else example
             yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 
 

@@ -46,7 +46,8 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
                 raise UserError(f"'{argument}' is no option of a group\ntype {several} for several runs")
             if argument.startswith("-") and flag not in HYDRA_FLAGS.split():
                 key = flag.lstrip("-")
-                more = f"type {key}={value}" if key and value else "all keys: python train.py --help"
+                program = "sweep.py" if grid else "train.py"
+                more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
                 raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
         flags = {each for each in sys.argv[1:] if each.startswith("-")}
         if grid:

@@ -34,6 +34,7 @@ SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", 
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
+USUAL_RATE = 0.001
 EXACT = 2**53  # whole numbers below are the same as floats
 
 
@@ -83,8 +84,14 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
 
 @functools.cache
 def schema(choices: tuple[str, ...]) -> RunConfig:
-    """Return what the yaml files say by themselves, with options chosen by overrides such as `model=lenet`."""
+    """Return what the yaml files say by themselves, with options chosen by overrides such as `model=lenet`.
+
+    Where a net has no learning rate for an optimizer, so that one has to be typed, `USUAL_RATE` stands.
+    """
     composed = compose_unresolved(choices)
+    rate = OmegaConf.select(composed, "optimizer.lr", throw_on_resolution_failure=False)
+    if rate is None and "lr" in composed.optimizer:
+        composed.optimizer.lr = USUAL_RATE
     return _plain(composed, composed.hydra.runtime.choices)
 
 
@@ -181,7 +188,7 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
             net, optimizer = choices["model"], choices["optimizer"]
             raise UserError(
                 f"{net} has no learning rate for {optimizer}\n"
-                f"type optimizer.lr=0.001, or add one under lr in conf/model/{net}.yaml"
+                f"type optimizer.lr={USUAL_RATE}, or add one under lr in conf/model/{net}.yaml"
             ) from error
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)

@@ -11,18 +11,21 @@ from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_data
 from cnnzoo.errors import UserError
 from cnnzoo.record import numbered
-from cnnzoo.reload import read_run
+from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
 from cnnzoo.report.style import write
 from cnnzoo.trained import TrainedNet, load
 
 
-def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, target: Path) -> Iterator[Path]:
+def draw_maps(
+    folders: Sequence[str], images: Sequence[int], align: Align, target: Path, root: Sequence[str] = ()
+) -> Iterator[Path]:
     """Write PNGs of what the trained nets in `folders` make of test images; yield their paths.
 
     For each image `maps-<number>-<class>.png`: a row for each net, a column for each stage, by depth or by how much of
     the image its units see; then `receptive-fields.png` and `filters.png`. Where `target` has pictures already, they go
-    into a folder beside it, with a number.
+    into a folder beside it, with a number. The images are where the first run had them, or with `root`, which is
+    `["data.root=DIR"]`, in DIR.
 
     Raises:
         UserError: a run cannot be read, the runs are of several data sets, whose images are missing, there is no such
@@ -32,7 +35,7 @@ def draw_maps(folders: Sequence[str], images: Sequence[int], align: Align, targe
     if len(seen := {config.choices["data"] for config in configs}) > 1:
         raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
     nets = [load(folder) for folder in folders]
-    data = build_data(configs[0]).load()
+    data = build_data(change_later_keys(configs[0], root)).load()
     pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
     if wrong := [index for index in images if not 0 <= index < len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")

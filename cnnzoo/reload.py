@@ -39,16 +39,23 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):
         inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
-        example = inside[-1] if inside else "the folder of a run under outputs/"
-        raise UserError(f"no run in {name}: it has no run.json\ntype {example}") from None
+        within = f", but in the folders inside\ntype one of them, such as {inside[-1]}" if inside else ""
+        nowhere = ": it has no run.json\ntype the folder of a run under outputs/"
+        raise UserError(f"no run in {name}{within or nowhere}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
     known = isinstance(config.choices, dict) and isinstance(config.values, dict)
     # Choices say which yaml files the values are checked against; anything else could be an override of its own. An
     # experiment says nothing more, and a run may outlive its file.
     chosen = {group: option for group, option in config.choices.items() if group != "experiment"} if known else {}
-    if not known or not all(group in groups() and option in options(group) for group, option in chosen.items()):
+    if not known or not all(group in groups() for group in chosen):
         raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: unknown choices\ntype another run")
+    for group, option in chosen.items():
+        if option not in options(group):
+            raise UserError(
+                f"{name} was made with {group}={option}, and there is no conf/{group}/{option}.yaml\n"
+                "put that file back, or type another run"
+            )
     if schema != SCHEMA:
         raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:

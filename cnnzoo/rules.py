@@ -15,7 +15,10 @@ DERIVED = {  # interpolated once for all nets; not for the command line
     "model.num_classes": "data.num_classes",
     "model.image_size": "data.resize",
 }
-NEEDED = ("model._target_", "model.init", "model.min_size", "model.lr")
+NEEDED = (
+    *("model._target_", "model.init", "model.min_size", "model.lr"),
+    *("optimizer._target_", "optimizer._partial_", "optimizer.lr", "scheduler._target_", "scheduler._partial_"),
+)
 OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
     "accumulate_grad_batches",
     "callbacks",
@@ -32,10 +35,11 @@ OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value must be: `words` is read after `must be`."""
+    """What a value must be: `words` is read after `must be`, and `example` is shown where the yaml has null."""
 
     words: str
     allows: Callable[[Any], bool]
+    example: str = "null"
 
 
 def _number(value: object) -> bool:
@@ -60,6 +64,10 @@ def _list_of(item: Rule) -> Rule:
     return Rule(
         f"a list of {item.words}", lambda value: isinstance(value, list) and all(item.allows(each) for each in value)
     )
+
+
+def _or_null(rule: Rule, example: str) -> Rule:
+    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.allows(value), example)
 
 
 MAY_BE_ZERO = ("model.padding", "model.num_hidden", "model.bottleneck")
@@ -101,16 +109,10 @@ RULES = {
     "trainer.accelerator": _one_of("auto", "cpu", "gpu", "mps"),
     "trainer.precision": _one_of("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.deterministic": _one_of(True, False, "warn"),
-    "trainer.gradient_clip_val": Rule(
-        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
-    ),
-    "export": Rule("onnx, or null", lambda value: value in (None, "onnx")),
-    "watch.patience": Rule(
-        "a whole number, at least 1, or null", lambda value: value is None or _whole(value, 1, 2**63)
-    ),
-    "checkpoint.every_minutes": Rule(
-        "a number above 0, or null", lambda value: value is None or POSITIVE.allows(value)
-    ),
+    "trainer.gradient_clip_val": _or_null(POSITIVE, "1.0"),
+    "export": _or_null(Rule("onnx", lambda value: value == "onnx"), "onnx"),
+    "watch.patience": _or_null(_whole_from(1), "3"),
+    "checkpoint.every_minutes": _or_null(POSITIVE, "10"),
     "trainer.limit_train_batches": LIMIT,
     "trainer.limit_val_batches": LIMIT,
     "trainer.limit_test_batches": LIMIT,

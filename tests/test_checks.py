@@ -120,6 +120,31 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "optimizer=mine",
         "lenet has no learning rate for mine\ntype optimizer.lr=0.001, or add one under lr in conf/model/lenet.yaml",
     ),
+    "typed rate": ("optimizer/mine", ADAM + "lr: ${model.lr.mine}\n", "optimizer=mine optimizer.lr=0.01", None),
+    "wrong rate": (
+        "optimizer/mine",
+        ADAM + "lr: ${model.lr.mine}\n",
+        "optimizer=mine optimizer.lr=0",
+        "optimizer.lr must be a number above 0 (got 0)\ntype for example optimizer.lr=0.001",
+    ),
+    "no class": (
+        "optimizer/mine",
+        "_partial_: true\nlr: 0.1\n",
+        "optimizer=mine",
+        "conf/optimizer/mine.yaml has no _target_\nadd a line _target_: ..., as in the files beside it",
+    ),
+    "no lr": (
+        "optimizer/mine",
+        ADAM,
+        "optimizer=mine",
+        "conf/optimizer/mine.yaml has no lr\nadd a line lr: ..., as in the files beside it",
+    ),
+    "not partial": (
+        "scheduler/mine",
+        "_target_: cnnzoo.training.schedules.cosine\nwarmup: 0.1\n",
+        "scheduler=mine",
+        "conf/scheduler/mine.yaml has no _partial_\nadd a line _partial_: ..., as in the files beside it",
+    ),
     "lists": ("model/mine", f"{MINE}{EVERY}depths: [[1, 2], [3]]\naxis: -1\n", "model=mine", None),
     "other axis": ("model/mine", f"{MINE}{EVERY}axis: -1\n", "model=mine model.axis=-2", None),
     "no size": (
@@ -142,7 +167,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
     ),
     "schedule": (
         "scheduler/mine",
-        "_target_: torch.optim.lr_scheduler.ExponentialLR\n",
+        "_target_: torch.optim.lr_scheduler.ExponentialLR\n_partial_: true\n",
         "scheduler=mine",
         "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR is refused: it stands in the group's yaml, and",
     ),

@@ -9,6 +9,7 @@ from cnnzoo.config import compose_config
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
 from cnnzoo.run import train
+from tests.conftest import ROOT
 
 SMOKE = [
     "data=synthetic",
@@ -94,6 +95,20 @@ def test_nets_of_different_images_have_no_gallery(runs, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["maps", str(runs / "lenet"), str(tmp_path / "other")])
     assert capsys.readouterr().err.startswith("error: the runs are of different images: fashion_mnist, synthetic\n")
+
+
+def test_images_may_be_elsewhere_than_the_run_had_them(fashion_mnist, in_tmp, capsys):
+    here = ROOT / "data"
+    train(compose_config(["trainer=smoke", "pictures=false", f"data.root={here}"]), in_tmp / "run")
+    record = read_record(in_tmp / "run")
+    record["config"]["data"]["root"] = "gone"
+    write_record(in_tmp / "run", record)
+    main(["maps", "run", "--images", "0", f"data.root={here}", "--save", "new"])
+    true = fashion_mnist.class_names[fashion_mnist.labels[fashion_mnist.num_train]].replace(" ", "-")
+    assert f"new/maps-0-{true}.png" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["maps", "run", "data.root=here", "seed=1"])
+    assert capsys.readouterr().err.startswith("error: no run in seed=1")
 
 
 def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):

@@ -4,7 +4,7 @@ import csv
 import itertools
 import statistics
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import CONFUSION, read_history
+from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.style import COLORS, HATCHES, INK, LINES, MARKERS, style_of
 from cnnzoo.report.texts import Language, say
@@ -23,6 +24,7 @@ from cnnzoo.report.texts import Language, say
 EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
 LABEL = 30  # characters on a line
+TICKS = 50  # characters below an axis, beyond which they are turned
 
 
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
@@ -61,6 +63,52 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
         axes.set_xlabel(say(language, cost))
         axes.set_ylabel(say(language, "test_acc"))
         figure.legend(loc="outside right upper", ncols=columns, fontsize=8)
+    return figure
+
+
+def draw_along(
+    lines: Mapping[str, Mapping[str, Spread]], titles: Mapping[str, str], key: str, language: Language, *, joined: bool
+) -> Figure:
+    """Return test accuracy against the values of a key, at equal distances, with error bars.
+
+    Args:
+        lines: by its label, the accuracy of each at some of the values.
+        titles: what is written below each value, in order.
+        key: what the axis is called.
+        language: en or zh.
+        joined: whether a line joins the points, as suits numbers.
+    """
+    places = {value: place for place, value in enumerate(titles)}
+    style, language = style_of(language)
+    with rc_context(style):
+        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        for index, ((label, points), (marker, color)) in enumerate(zip(lines.items(), _looks(), strict=False)):
+            shown = sorted((places[value], each.mean, each.deviation or 0.0) for value, each in points.items())
+            axes.errorbar(
+                [place for place, *_ in shown],
+                [mean for _, mean, _ in shown],
+                yerr=[deviation for *_, deviation in shown],
+                fmt=marker,
+                ls=LINES[index // 2 % len(LINES)] if joined else "",
+                color=color,
+                ms=6,
+                capsize=3,
+                mec=INK,
+                mew=0.5,
+                lw=1.4,
+                label=textwrap.fill(label, LABEL),
+            )
+        axes.set_xticks([*places.values()], [*titles.values()])
+        if sum(map(len, titles.values())) > TICKS:
+            for tick in axes.get_xticklabels():
+                tick.set(rotation=30, ha="right")
+        axes.margins(x=0.1)
+        _percent_axis(axes)
+        axes.set_xlabel(key)
+        axes.set_ylabel(say(language, "test_acc"))
+        if any(lines):
+            figure.legend(loc="outside right upper", fontsize=8)
     return figure
 
 

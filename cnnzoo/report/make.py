@@ -7,11 +7,11 @@ from typing import Any
 
 from cnnzoo.errors import UserError
 from cnnzoo.report import course
-from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
+from cnnzoo.report.columns import SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
+from cnnzoo.report.pivot import pivot_figure, pivot_tables
 from cnnzoo.report.pool import GROUPS, add_settings, comparable_times, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
-from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, named, say
 
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
@@ -78,7 +78,7 @@ def make_report(
     title = say(language, question.title) if question else say(language, "runs", folder=where)
     document = Document(language, [Heading(title, 1)])
     if pivot:
-        document.blocks += _pivots(pooled, keys, pivot, language)
+        document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:
         if answer and first and first["label"] == answer.baseline(pooled):  # the draft speaks of no other
             paragraphs = answer.paragraphs(pooled, first, at_least, language)
@@ -87,6 +87,8 @@ def make_report(
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
+    if drawn and pivot and (along := pivot_figure(pooled, keys, pivot, language)):
+        document.blocks.append(along)
     if drawn:
         document.blocks += _figures(pooled, first, at_least, language)
     return document
@@ -100,33 +102,6 @@ def _keys(runs: Sequence[Row]) -> list[str]:
 
     groups = [key for key in GROUPS if key in ("model", "data.resize") or varies(key)]
     return [*groups, *(["settings"] if any(row["settings"] for row in runs) else [])]
-
-
-def _pivots(pooled: Sequence[Row], keys: Sequence[str], pivot: str, language: Language) -> list[Any]:
-    def rank(value: Any) -> tuple[bool, bool, Any]:
-        number = isinstance(value, int | float)
-        return value is None, not number, value if number else str(value)
-
-    values = {str(row.get(pivot)): row.get(pivot) for row in pooled}
-    across = [str(value) for value in sorted(values.values(), key=rank)]
-    (status,) = columns(["status"], language)
-    tables = []
-    for figure in ("test_acc", "seconds_per_epoch", "params", "macs"):
-        (measured,) = columns([figure], language)
-        lines: dict[tuple[str, ...], Row] = {}
-        for row in pooled:
-            line = lines.setdefault(tuple(str(row.get(key)) for key in keys), {key: row.get(key) for key in keys})
-            absent = status.show(row["status"]) if row["status"] else None
-            line[str(row.get(pivot))] = absent if row[figure] is None else row[figure]
-        caption = f"{measured.title} / {KEYS.get(pivot, (pivot, pivot))[language == 'zh']}"
-        titles = {name: name if values[name] is not None else "-" for name in across}
-        shown = [*columns(keys, language), *(Column(name, titles[name], _show_or_say(measured)) for name in across)]
-        tables.append(Table(shown, list(lines.values()), caption))
-    return tables
-
-
-def _show_or_say(column: Column) -> Any:
-    return lambda value: value if isinstance(value, str) else column.show(value)
 
 
 def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:

@@ -96,9 +96,8 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
-    varied = [key for position, key in enumerate(keys) if len({group[position] for group in groups}) > 1]
-    labels = _labels([group[0] for group in groups.values()], keys, varied)
     pooled, mixed = [], []
+    labels = labels_of([group[0] for group in groups.values()], keys)
     for label, group in zip(labels, groups.values(), strict=True):
         done = [row for row in group if row["status"] == "completed"]
         one = next(iter(done), group[0])
@@ -124,8 +123,9 @@ def _common(rows: Sequence[Row], key: str) -> Any:
     return next(iter(known.values())) if len(known) == 1 else None
 
 
-def _labels(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str]) -> list[str]:
-    """Return short names for the rows: the model, and what else is needed to tell them apart."""
+def labels_of(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
+    """Return short names for the rows: the model, and which of the keys' values are needed to tell them apart."""
+    varied = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1]
 
     def label(row: Row, *, short: bool) -> str:
         words = []

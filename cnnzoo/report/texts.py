@@ -14,6 +14,14 @@ TEXTS = {
         "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: the Pareto front.",
         "测试准确率与{cost}。误差线为不同随机种子间的标准差；折线为帕累托前沿。",
     ),
+    "along": (
+        "Test accuracy by {name}. Bars: standard deviation over seeds.",
+        "测试准确率与{name}。误差线为不同随机种子间的标准差。",
+    ),
+    "best_along": (
+        "Test accuracy by {name}, of the rows with the highest. Bars: standard deviation over seeds.",
+        "测试准确率最高的各行与{name}。误差线为不同随机种子间的标准差。",
+    ),
     "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
     "best_curves": (
         "Learning curves of the rows with the highest test accuracy; bands span the seeds.",

@@ -25,7 +25,7 @@ from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, print_plan
+from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, done_elsewhere, print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
 from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
 
@@ -72,9 +72,11 @@ def sweep(
     path = choose_folder(config, arguments)
     console = RunConsole(markup=False, highlight=False)
     for note in notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {note}", soft_wrap=True)
     with _what_cannot_be_written(path):
         folder = SweepFolder(path)
+        if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
+            console.print(f"note: {elsewhere}", soft_wrap=True)
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)
             return

@@ -74,7 +74,7 @@ class SweepFolder:
         self.cells = self._read()  # another sweep may have added some
         self.path.mkdir(parents=True, exist_ok=True)
         for cell in cells:
-            if cell.problem and cell.name in self.cells and self._is_completed(cell.name):
+            if cell.problem and cell.name in self.cells and is_completed(self.path / cell.name):
                 continue  # elsewhere, where it was possible
             values = cell.config.values
             self.cells[cell.name] = {
@@ -114,11 +114,7 @@ class SweepFolder:
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of a cell, or None if it has none that can be read."""
-        try:
-            record: Any = read_record(self.path / name)
-        except (OSError, ValueError):
-            return None
-        return record if _is_record(record) else None
+        return record_in(self.path / name)
 
     def status(self, name: str) -> str:
         """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible here."""
@@ -126,10 +122,6 @@ class SweepFolder:
             return IMPOSSIBLE
         record = self.record(name)
         return str(record["status"]) if record else TO_DO
-
-    def _is_completed(self, name: str) -> bool:
-        record = self.record(name)
-        return record is not None and record["status"] == "completed"
 
     def lacks_export(self, cell: Cell) -> bool:
         """Say whether a cell is to be exported, and has not been yet."""
@@ -193,6 +185,21 @@ class SweepFolder:
             _replace(self.path / "summary.csv", text.getvalue())
             _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
         return rows
+
+
+def record_in(run_dir: Path) -> dict[str, Any] | None:
+    """Return the record of the run in a folder, or None if it has none that can be read."""
+    try:
+        record: Any = read_record(run_dir)
+    except (OSError, ValueError):
+        return None
+    return record if _is_record(record) else None
+
+
+def is_completed(run_dir: Path) -> bool:
+    """Say whether a folder holds a completed run."""
+    record = record_in(run_dir)
+    return record is not None and record["status"] == "completed"
 
 
 def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:

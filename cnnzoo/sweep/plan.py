@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.record import parts_of, read_history
+from cnnzoo.reload import quoted
 from cnnzoo.report.columns import millions
+from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.sweep.folder import SweepFolder, settings_of
+from cnnzoo.sweep.folder import SweepFolder, is_completed, settings_of
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
 
@@ -45,6 +47,17 @@ def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> l
         return status in ENDED_BADLY and not retry
 
     return [cell for cell in cells if not cell.problem and not is_done(cell)]
+
+
+def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
+    """Return in words which other sweep's folder beside `folder` has completed most of the cells, if any has."""
+    others = [plan.parent for plan in folder.parent.glob(f"*/{PLAN}") if plan.parent != folder]
+    count, other = max(
+        ((sum(is_completed(other / cell.name) for cell in cells), other) for other in others), default=(0, folder)
+    )
+    named = f"sweep.name={other.name}" if other.parent == Path("outputs") else f"hydra.sweep.dir={quoted(str(other))}"
+    told = f"{count} of these cells {'is' if count == 1 else 'are'} completed in {other}; type {named} to go on there"
+    return told if count else ""
 
 
 def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", *, retry: bool) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from cnnzoo.report.figures import draw_confusion, draw_curves, draw_parameters, draw_trade_off
+from cnnzoo.report.figures import draw_along, draw_confusion, draw_curves, draw_parameters, draw_trade_off
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
 from tests.report.runs import CLASSES, write_run
@@ -39,6 +39,20 @@ def test_curves_are_means_over_seeds_by_epoch_and_bands_reach_from_the_lowest_to
         assert line.get_ydata() == pytest.approx(means)
         assert {tuple(vertex) for vertex in area.get_paths()[0].vertices.tolist()} == band
     assert (left.get_ylabel(), right.get_ylabel()) == ("training loss", "validation accuracy")
+
+
+def test_accuracy_along_a_key_is_where_its_values_are():
+    lines = {"a": {"96": Spread(0.9, 0.01), "28": Spread(0.8, None)}, "b": {"28": Spread(0.7, 0.02)}}
+    (axes,) = draw_along(lines, {"28": "28", "96": "96", "None": "-"}, "px", "en", joined=True).axes
+    first, second = axes.containers
+    assert first.lines[0].get_xydata().tolist() == [[0, 0.8], [1, 0.9]]
+    assert second.lines[0].get_xydata().tolist() == [[0, 0.7]]
+    bars = [[end for _, end in segment] for segment in first.lines[2][0].get_segments()]
+    assert bars == [pytest.approx([0.8, 0.8]), pytest.approx([0.89, 0.91])]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96", "-"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("px", "test accuracy")
+    (axes,) = draw_along(lines, {"28": "28", "96": "96"}, "px", "en", joined=False).axes
+    assert {container.lines[0].get_linestyle() for container in axes.containers} == {"None"}
 
 
 def test_a_matrix_has_the_shares_of_each_true_class_over_all_seeds(row, tmp_path):

@@ -417,6 +417,32 @@ def test_a_pivot_has_a_column_for_each_value(tmp_path):
     assert ["lenet", "10.0", "10.0"] in texts(seconds.columns, seconds.rows)
 
 
+def test_a_pivot_has_a_figure_with_a_line_for_each_row_of_its_tables(tmp_path):
+    for model, px, acc in (("lenet", 28, 0.8), ("lenet", 96, 0.85), ("vgg11", 96, 0.9)):
+        write_run(tmp_path / f"{model}{px}", model=model, px=px, acc=acc)
+    first, *_ = [block for block in make_report([tmp_path], pivot="data.resize").blocks if isinstance(block, Figure)]
+    assert (first.name, first.caption.partition(".")[0]) == ("accuracy-along", "Test accuracy by px")
+    (axes,) = first.draw().axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96"]
+    points = {each.get_label(): each.lines[0].get_xydata().tolist() for each in axes.containers}
+    assert points == {"lenet": [[0, 0.8], [1, 0.85]], "vgg11": [[1, 0.9]]}
+
+
+def test_a_pivot_of_a_single_value_has_no_figure_of_its_own_and_one_of_many_rows_has_the_best(tmp_path):
+    def along():
+        blocks = make_report([tmp_path], pivot="data.resize").blocks
+        return [block for block in blocks if isinstance(block, Figure) and block.name == "accuracy-along"]
+
+    for number in range(10):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, **{"model.width": number})
+    assert along() == []
+    write_run(tmp_path / "large", px=96, acc=0.9, **{"model.width": 0})
+    (figure,) = along()
+    assert "of the rows with the highest" in figure.caption
+    drawn = [each.get_label() for each in figure.draw().axes[0].containers]
+    assert drawn == [f"lenet width={number}" for number in (0, *range(3, 10))]
+
+
 def test_a_pivot_has_a_column_for_rows_without_its_key(tmp_path):
     write_run(tmp_path / "a", model="vgg11", **{"model.width": 0.25})
     other = read_record(write_run(tmp_path / "b", acc=0.8))

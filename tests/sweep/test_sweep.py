@@ -103,6 +103,19 @@ def test_the_same_command_again_does_nothing_and_another_grid_adds_to_the_table(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(finished.parents[1])
+    more = [*SMALL[:-2], "model=mlp,lenet", "seed=0,1,9", "plan=true"]
+    run(*more)
+    told = "note: 4 of these cells are completed in outputs/small; type sweep.name=small to go on there"
+    assert told in capsys.readouterr().out
+    run(*more, f"hydra.sweep.dir={finished.parent / 'other'}")
+    assert f"type hydra.sweep.dir={finished} to" in capsys.readouterr().out
+    for without in ("fresh=true", "sweep.name=small", "label_smoothing=0.1", f"hydra.sweep.dir={tmp_path / 'new'}"):
+        run(*more, without)
+        assert "note:" not in capsys.readouterr().out
+
+
 def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.parents[1])
     assert run(*SMALL[:-1], "seed=1,7", "sweep.name=small", "plan=true") == 0

@@ -54,6 +54,8 @@ def read_settings(config: DictConfig) -> Settings:
     lacking += [f"sweep.{key}" for key in SWEEP_SETTINGS if "sweep" in config and key not in config.sweep]
     if lacking:
         raise UserError(f"every sweep has a {lacking[0]}\nleave ~{lacking[0]} out")
+    if any(key_of(each) == "hydra.run.dir" for each in config.hydra.overrides.hydra):
+        raise UserError("hydra.run.dir is the folder of one run\ntype hydra.sweep.dir=DIR for that of a grid")
     keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(SWEEP_KEYS)), resolve=True)
     keys = keys | keys.pop("sweep")
 

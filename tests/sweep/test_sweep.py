@@ -295,6 +295,7 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep.variants=3", "sweep.variants must be a list"),
         ("sweep.laptop=3", "sweep.laptop must be overrides"),
         ("sweep.per_model=3", "sweep.per_model must be overrides by model"),
+        ("hydra.run.dir=here", r"folder of one run\ntype hydra.sweep.dir=DIR"),
         ("budget=huge", "budget must be full or laptop"),
     ],
 )
@@ -459,7 +460,9 @@ def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():
             "sweep.per_model={lenet: {seed: 1}, mlp: {seed: 2}}",
             "sweep.laptop={per_model: {lenet: {seed: 3}}}",
         ]
-        settings = read_settings(compose("sweep", ["sweep.timeout=2", "budget=laptop", *by_model]))
+        settings = read_settings(
+            compose("sweep", ["sweep.timeout=2", "budget=laptop", *by_model], return_hydra_config=True)
+        )
     assert settings.timeout == 120
     assert settings.per_model == {"lenet": {"seed": 3}, "mlp": {"seed": 2}}
 

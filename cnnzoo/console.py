@@ -1,13 +1,24 @@
 """Where runs and sweeps print."""
 
+import errno
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 
 
 class RunConsole(Console):
     """A console that does not mind when nobody reads it any more: the run goes on."""
+
+    def __exit__(self, *raised: Any) -> None:
+        """Print what has been gathered."""
+        try:
+            super().__exit__(*raised)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.on_broken_pipe()  # the terminal has been closed
 
     def on_broken_pipe(self) -> None:
         """Print to nowhere from now on."""

@@ -21,7 +21,7 @@ def earlier_parts(before: dict[str, Any], record: dict[str, Any]) -> list[dict[s
     parts = [part for part in parts if part["device"]]  # a record that was made anew has none
     earlier = [part for part in parts if part != {key: record[key] for key in MADE_WITH}]
     different = {key: (part[key], record[key]) for part in earlier for key in MADE_WITH if part[key] != record[key]}
-    for key in different.keys() & {"device", "precision"}:
+    for key in different.keys() & {"device", "precision", "threads"}:
         print(
             f"note: an earlier part ran with {key} {different[key][0]}, this one with {different[key][1]}",
             file=sys.stderr,

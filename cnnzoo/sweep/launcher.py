@@ -18,7 +18,7 @@ from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
-from cnnzoo.training.signals import SIGNALS
+from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 
 PRELOADED = [
     "__main__",
@@ -81,7 +81,8 @@ class Launcher:
         to_do = deque(cells)
         running: list[Running] = []
         not_before = 0.0
-        before = [signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in SIGNALS]
+        heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]  # as for nohup
+        before = {each: signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in heeded}
         try:
             _start_server()
             while running or (to_do and self.stopped_by is None):
@@ -114,7 +115,7 @@ class Launcher:
                     else:
                         self._end(each)
         finally:
-            for number, handler in zip(SIGNALS, before, strict=True):
+            for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
@@ -148,6 +149,7 @@ class Launcher:
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:
         again, self.stopped_by = self.stopped_by is not None, number
+        leave_closed_terminal()
         for each in running:
             if again:
                 each.process.kill()

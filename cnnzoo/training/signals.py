@@ -1,13 +1,17 @@
 """The signals that ask a run to stop."""
 
+import os
 import signal
+import stat
 import sys
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from cnnzoo.errors import INTERRUPTED, TERMINATED
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C; schedulers send the others before they kill
+# Ctrl-C; what schedulers send before they kill; the end of the terminal.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class Stopped(BaseException):
@@ -52,7 +56,16 @@ class StopRequest:
             return
         again = number == self.received
         self.received = number
+        leave_closed_terminal()
         if again or not self.deferred:
             raise Stopped(number)
         once_more = "; Ctrl-C again: without saving" if number == signal.SIGINT else ""
         print(f"{signal.Signals(number).name}: saving and stopping after this batch{once_more}", file=sys.stderr)
+
+
+def leave_closed_terminal() -> None:
+    """Have what is printed go nowhere if the terminal is gone: writing to it would fail."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

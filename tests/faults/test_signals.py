@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -11,10 +14,11 @@ from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.training.classifier import ImageClassifier
+from tests.conftest import ROOT
 from tests.test_resume import SMOKE, STATEFUL
 from tests.training.test_checkpoint_files import newest_intact
 
-NUMBERS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
+NUMBERS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT]
 
 
 @pytest.fixture(scope="module")
@@ -52,4 +56,42 @@ def test_a_signal_stops_the_run_and_it_goes_on_later(number, moment, metrics, tm
         assert newest is not None
         assert notes == []
     assert train(config, tmp_path, resume=True)["metrics"] == metrics
+    count("T08")
+
+
+TERMINAL = """
+import os, pty, select, signal, sys
+child, terminal = pty.fork()
+if not child:
+    if sys.argv[1] == "disowned":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+while sys.stdin not in select.select([terminal, sys.stdin], [], [])[0]:  # until it is told to close
+    os.read(terminal, 2**16)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+SMALL = ["data=synthetic", "trainer=smoke", "pictures=false"]
+COMMANDS = {
+    "run": ["train.py", *SMALL, "hydra.run.dir=lenet"],
+    "sweep": ["sweep.py", *SMALL, "model=lenet,mlp", "sweep.slots=2", "hydra.sweep.dir=."],
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize("how", ["plain", "disowned"])
+def test_a_closed_terminal_saves_and_stops_what_it_began_but_not_what_was_disowned(kind, how, tmp_path, count):
+    program, *overrides = COMMANDS[kind]
+    epochs = {"plain": 5000, "disowned": 20}[how]
+    command = [sys.executable, "-c", TERMINAL, how, str(ROOT / program), *overrides, f"trainer.max_epochs={epochs}"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE) as terminal:
+        runs = {"run": 1, "sweep": 2}[kind]
+        while sum(len(path.read_text().splitlines()) > 3 for path in tmp_path.glob("*/metrics.csv")) < runs:
+            time.sleep(0.05)
+        terminal.communicate(b"close")
+    records = [read_record(path.parent) for path in tmp_path.glob("*/run.json")]
+    assert [record["status"] for record in records] == [{"plain": "preempted", "disowned": "completed"}[how]] * runs
+    assert all(3 <= record["epochs"] <= epochs for record in records)
+    assert terminal.returncode == {"plain": 143, "disowned": 0}[how]
     count("T08")

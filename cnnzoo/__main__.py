@@ -120,6 +120,8 @@ def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
     """Write the galleries of trained nets, and print where."""
     root = [each for each in overrides if each.startswith("data.root=")]
     runs = [each for each in overrides if each not in root]
+    if not runs:
+        raise UserError("which runs?\ntype python -m cnnzoo maps RUN")
     numbers = _listed(options.images)
     if not all(number.isdecimal() for number in numbers):
         raise UserError(

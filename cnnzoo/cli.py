@@ -16,7 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
-from cnnzoo.config import RunConfig, compose_config, groups, help_text, is_of_runs, key_of, resolve
+from cnnzoo.config import RunConfig, groups, help_text, is_of_runs, key_of, resolve, schema
 from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.record import foreign_files, holds_run
@@ -77,7 +77,7 @@ def keep_back() -> None:
     flags = {each.partition("=")[0] for each in typed[1:] if each.startswith("-")}
     if flags & SHOWING:
         return
-    known = {*keys(compose_config(chosen(typed[1:])).values)}
+    known = {*keys(schema(tuple(chosen(typed[1:]))).values)}
     kept_back[:] = [
         each for each in typed[1:] if is_of_runs(each) and "." in key_of(each) and key_of(each) not in known
     ]

@@ -9,6 +9,7 @@ import torch
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_data
+from cnnzoo.checks import check_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import numbered
 from cnnzoo.reload import change_later_keys, read_run
@@ -34,8 +35,10 @@ def draw_maps(
     configs = [read_run(folder)[0] for folder in folders]
     if len(seen := {config.choices["data"] for config in configs}) > 1:
         raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
+    config = change_later_keys(configs[0], root)
+    check_config(config)
     nets = [load(folder) for folder in folders]
-    data = build_data(change_later_keys(configs[0], root)).load()
+    data = build_data(config).load()
     pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
     if wrong := [index for index in images if not 0 <= index < len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")

@@ -93,6 +93,8 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
         if key not in rows:  # what is no matter of the net, such as its seed, makes no other row
             rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)
+    if not rows:
+        raise UserError("no net is called so\nall of them: python train.py --help")
     problems = [problem for row in rows.values() if (problem := row.pop("problem", None))]
     if len(problems) == len(rows):
         raise UserError("\n".join(dict.fromkeys(problems[:MAX_FAULTS])))

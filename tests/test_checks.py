@@ -5,7 +5,7 @@ import sys
 import pytest
 from hydra.errors import HydraException
 
-from cnnzoo import config
+from cnnzoo import cli, config
 from cnnzoo.checks import changes, check_config, nearest
 from cnnzoo.config import CONF, compose_config, groups, options
 from cnnzoo.errors import UserError
@@ -209,6 +209,24 @@ def test_mistakes_in_files_of_ones_own_are_answered_in_words(file, text, typed, 
         said = explain(error, typed.split())
     assert (said or "").startswith(answer or "")
     assert (said is None) == (answer is None)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "typed"),
+    [
+        ("optimizer/mine", ADAM + "lr: ${model.lr.mine}\n", "model=lenet,mlp optimizer=mine optimizer.lr=0.01"),
+        ("model/mine", MINE + EVERY.replace("adamw", "sgd"), "model=mine optimizer=sgd,adam seed=0,1"),
+    ],
+)
+def test_a_grid_of_an_optimizer_or_a_net_of_ones_own_needs_no_rate_that_it_does_not_use(
+    file, text, typed, own_conf, monkeypatch
+):
+    (own_conf / f"{file}.yaml").write_text(text)
+    monkeypatch.setattr(sys, "argv", ["sweep.py", *typed.split()])
+    monkeypatch.setattr(cli, "typed", sys.argv[:])
+    monkeypatch.setattr(cli, "kept_back", [])
+    cli.keep_back()
+    assert sorted([*sys.argv[1:], *cli.kept_back]) == sorted(["--multirun", *typed.split()])
 
 
 def test_the_limits_of_a_trial_are_told():

@@ -106,9 +106,10 @@ def test_images_may_be_elsewhere_than_the_run_had_them(fashion_mnist, in_tmp, ca
     main(["maps", "run", "--images", "0", f"data.root={here}", "--save", "new"])
     true = fashion_mnist.class_names[fashion_mnist.labels[fashion_mnist.num_train]].replace(" ", "-")
     assert f"new/maps-0-{true}.png" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["maps", "run", "data.root=here", "seed=1"])
-    assert capsys.readouterr().err.startswith("error: no run in seed=1")
+    for more, words in (("seed=1", "no run in seed=1"), ("data.root=", "data.root must be a word (got nothing)")):
+        with pytest.raises(SystemExit):
+            main(["maps", "run", more])
+        assert capsys.readouterr().err.startswith(f"error: {words}")
 
 
 def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):
@@ -120,6 +121,7 @@ def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):
     ("arguments", "words"),
     [
         (["nothing"], "no run in nothing"),
+        (["data.root=data"], "which runs?\ntype python -m cnnzoo maps RUN"),
         (["lenet", "--images", "a"], "--images are numbers"),
         (["lenet", "--images", "9999"], "no test image 9999"),
         (["lenet", "--save", "/proc/x"], "cannot write to /proc/x"),

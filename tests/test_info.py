@@ -137,6 +137,12 @@ def test_nets_may_be_chosen_by_a_pattern(capsys):
     assert {row["model"] for row in table(capsys, "model=glob(lenet*)")} == {"lenet", "lenet5", "lenet_bn"}
 
 
+def test_a_pattern_that_no_net_has_is_answered(capsys):
+    with pytest.raises(SystemExit):
+        main(["info", "model=glob(vgx*)"])
+    assert capsys.readouterr().err.startswith("error: no net is called so\nall of them: ")
+
+
 def test_the_smallest_size_follows_arguments_however_they_are_given(capsys):
     (row,) = table(capsys, "model=alexnet,nin", "++model.stem=paper", "data.resize=28,67")[1:2]
     assert (row["px"], row["min_size"]) == ("67", "67")

@@ -111,8 +111,9 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         """Return the rows that fit into a figure, in their order, and what to say if they are not all."""
         ahead = figures.front([(row[cost], row["test_acc"].mean) for row in rows if row["test_acc"] and row.get(cost)])
         at_front = [row for row in best if (row.get(cost), row["test_acc"].mean) in ahead]
-        ranked = [*([first] if first else []), *at_front, *best, *rows]
-        kept = {id(row) for row in list({id(row): row for row in ranked}.values())[:POINTS]}
+        own = {id(row) for row in rows}
+        ranked = [id(row) for row in (*([first] if first else []), *at_front, *best, *rows) if id(row) in own]
+        kept = {*list(dict.fromkeys(ranked))[:POINTS]}
         some = "" if len(kept) == len(rows) else f" ({say(language, 'some_of', some=len(kept), all=len(rows))})"
         return [row for row in rows if id(row) in kept], some
 

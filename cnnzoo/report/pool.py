@@ -26,7 +26,7 @@ SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "m
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
-SHOWN = 4  # decimals of an accuracy in a table
+SHOWN = 2  # decimals of an accuracy, in percent, in a table
 AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
 
 
@@ -147,7 +147,8 @@ def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -
     """
     for row in rows:
         if at_least is not None and row["test_acc"] is not None:
-            row["enough"] = round(row["test_acc"].mean, SHOWN) >= at_least
+            percent = round(100 * row["test_acc"].mean, SHOWN)  # which rounds as the text of the table does
+            row["enough"] = percent >= round(100 * at_least, 9)
         if baseline is None or row is baseline:
             continue
         for figure, key in SAVED.items():

@@ -27,6 +27,10 @@ def run_planned(run_dir: Path) -> None:
     if planned is None:
         raise UserError(f"{run_dir} is no cell of a sweep\ntype python sweep.py ... emit=FILE for the lines to run")
     config = compose_config(planned["overrides"])
+    if f"{config.name}-{config.hash8}" != run_dir.name:
+        raise UserError(
+            f"{run_dir} was planned with other files in conf/\nput them back, or type the command of the sweep again"
+        )
     check_config(config)
     with importing_torch():  # once nothing is left that can be refused without it
         from cnnzoo.run import train

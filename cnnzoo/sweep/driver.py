@@ -26,7 +26,7 @@ from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, done_elsewhere, print_plan
-from cnnzoo.sweep.settings import Settings, choose_folder, read_settings
+from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
 from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def sweep(
         UserError: the grid is wrong, or another sweep is at work in its folder.
         SystemExit: some cells are not completed, or Ctrl-C was pressed.
     """
+    refuse_lists(arguments)
     settings = read_settings(config)
     here = not (make_launcher or settings.emit)
     if not here and (settings.slots or settings.timeout):
@@ -83,7 +84,8 @@ def sweep(
         if settings.emit:
             check_file(settings.emit)
         else:
-            _fetch_data(cells)
+            to_do = cells_to_do(cells, folder, retry=settings.retry)
+            _fetch_data([cell for cell in to_do if folder.status(cell.name) != "completed"])
         with folder.locked():
             folder.add(cells)
             to_do = cells_to_do(cells, folder, retry=settings.retry)
@@ -107,7 +109,7 @@ def _what_cannot_be_written(path: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"cannot write to {error.filename or path}: {error.strerror}\n"
-            "make room, or type sweep.name=NAME for another folder"
+            "make room, or type hydra.sweep.dir=DIR with another folder"
         ) from error
 
 

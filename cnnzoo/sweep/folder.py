@@ -23,6 +23,7 @@ from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
 LOG = "log.txt"
+SUMMARIES = ("summary.csv", "summary.md")
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
@@ -58,6 +59,10 @@ class SweepFolder:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         if not (self.path / PLAN).exists():
+            if others := [name for name in SUMMARIES if (self.path / name).exists()]:
+                raise UserError(
+                    f"{self.path} has {', '.join(others)} of something else\ntype hydra.sweep.dir=DIR with a new folder"
+                )
             return {}
         try:
             cells = dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])
@@ -66,7 +71,7 @@ class SweepFolder:
             return cells
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self.path / PLAN} is damaged: {error}\nmend it, or type sweep.name=NAME for another folder"
+                f"{self.path / PLAN} is damaged: {error}\nmend it, or type hydra.sweep.dir=DIR with another folder"
             ) from error
 
     def add(self, cells: Sequence[Cell]) -> None:
@@ -109,7 +114,7 @@ class SweepFolder:
             who = owner.read_text() if owner.exists() else "of unknown owner"
             raise BusyError(
                 f"another sweep ({who}) is at work in {self.path}\n"
-                f"wait for it, or type sweep.name=NAME for another folder{left_behind(self.path / '.lock')}"
+                f"wait for it, or type hydra.sweep.dir=DIR with another folder{left_behind(self.path / '.lock')}"
             ) from None
 
     def record(self, name: str) -> dict[str, Any] | None:
@@ -118,9 +123,9 @@ class SweepFolder:
 
     def status(self, name: str) -> str:
         """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible here."""
-        if self.cells[name]["problem"]:
-            return IMPOSSIBLE
         record = self.record(name)
+        if self.cells.get(name, {}).get("problem") and not (record and record["status"] == "completed"):
+            return IMPOSSIBLE
         return str(record["status"]) if record else TO_DO
 
     def lacks_export(self, cell: Cell) -> bool:
@@ -182,8 +187,8 @@ class SweepFolder:
             writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-            _replace(self.path / "summary.csv", text.getvalue())
-            _replace(self.path / "summary.md", to_markdown(columns(rows), pool(rows)))
+            _replace(self.path / SUMMARIES[0], text.getvalue())
+            _replace(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)))
         return rows
 
 

@@ -18,6 +18,7 @@ from cnnzoo.errors import AGAIN_LATER, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
+from cnnzoo.sweep.plan import ENDED_BADLY
 from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 
 PRELOADED = [
@@ -134,8 +135,9 @@ class Launcher:
         status = record["status"] if record else None
         if self.stopped_by is not None:  # the cell goes on next time
             return
-        if status in (None, "running") or (ended.reason and status == "preempted"):
-            said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
+        said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
+        refused_again = said and status in ENDED_BADLY and said != (record or {}).get("error")
+        if status in (None, "running") or (ended.reason and status == "preempted") or refused_again:
             reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
             try:
                 self.folder.fail(name, ended.cell, reason)

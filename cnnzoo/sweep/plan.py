@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,8 +56,8 @@ def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
     count, other = max(
         ((sum(is_completed(other / cell.name) for cell in cells), other) for other in others), default=(0, folder)
     )
-    named = f"sweep.name={other.name}" if other.parent == Path("outputs") else f"hydra.sweep.dir={quoted(str(other))}"
-    told = f"{count} of these cells {'is' if count == 1 else 'are'} completed in {other}; type {named} to go on there"
+    there = shlex.quote(f"hydra.sweep.dir={quoted(str(other))}")
+    told = f"{count} of these cells {'is' if count == 1 else 'are'} completed in {other}; type {there} to go on there"
     return told if count else ""
 
 
@@ -64,7 +65,6 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
     """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
     from cnnzoo.training.device import describe_device
 
-    folder.cells |= {cell.name: {"problem": cell.problem} for cell in cells}
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))

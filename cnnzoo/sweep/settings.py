@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of
@@ -44,12 +45,28 @@ class Settings:
     reduced: dict[str, Any]
 
 
+def refuse_lists(overrides: Sequence[str]) -> None:
+    """Check that none of the keys of `conf/sweep.yaml` has several values: Hydra leaves such overrides out.
+
+    Raises:
+        UserError: one has.
+    """
+    said_of_grids = [each for each in overrides if not is_of_runs(each)]
+    for override in OverridesParser.create().parse_overrides(said_of_grids):
+        if override.is_sweep_override():
+            raise UserError(f"'{override.input_line}' is several values, and a sweep has one\ntype one of them")
+
+
 def read_settings(config: DictConfig) -> Settings:
     """Return the checked settings.
 
     Raises:
         UserError: one of them is not what it must be; the message says what to type.
     """
+    if "sweep" in config and not isinstance(config.sweep, DictConfig):
+        raise UserError(
+            f"sweep is a group of keys\ntype sweep.name={config.sweep or 'NAME'} for the name of its folder"
+        )
     lacking = [key for key in SWEEP_KEYS if key not in config]
     lacking += [f"sweep.{key}" for key in SWEEP_SETTINGS if "sweep" in config and key not in config.sweep]
     if lacking:
@@ -108,15 +125,22 @@ def read_settings(config: DictConfig) -> Settings:
 
 
 def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
-    """Return the sweep's folder: that of all commands that ask for the same grid, or with `fresh` a new one."""
+    """Return the sweep's folder: that of all commands that ask for the same grid, or with `fresh` a new one.
+
+    Raises:
+        UserError: it has no name.
+    """
     if config.sweep.name is None:
-        overrides = [each for each in overrides if is_of_runs(each) and _changes_figures(each)]
+        last = {key_of(each): each.lstrip("+") for each in overrides}
+        overrides = [each for each in last.values() if is_of_runs(each) and _changes_figures(each)]
         experiment = next((each.partition("=")[2] for each in overrides if each.startswith("experiment=")), "sweep")
         others = sorted(each for each in overrides if not each.startswith("experiment="))
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
         name = experiment.replace("/", "-") + (f"-{digest}" if others or experiment == "sweep" else "")
         name += "-laptop" if config.budget == "laptop" else ""
         OmegaConf.update(config, "sweep.name", name)
+    if not config.hydra.sweep.dir:
+        raise UserError("hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR with a folder")
     folder = Path(str(config.hydra.sweep.dir))
     if config.fresh is True:
         fresh = next(each for each in numbered(folder) if not each.exists())

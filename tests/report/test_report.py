@@ -643,6 +643,15 @@ def test_a_threshold_is_reached_by_what_the_table_shows(tmp_path):
     assert (row["test acc"], row["≥ threshold"]) == ("85.00%", "✓")
 
 
+@pytest.mark.parametrize("at_least", [0.72, 0.744, 0.85, 0.86])
+def test_a_mean_between_two_figures_is_ticked_as_it_is_shown(at_least, tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path / f"{seed}", seed=seed, acc=at_least - seed / 10_000)
+    (row,) = table_of(tmp_path, at_least=at_least)
+    shown, ticked = row["test acc"].partition("%")[0], row["≥ threshold"]
+    assert (float(shown) >= round(100 * at_least, 2)) == (ticked == "✓")
+
+
 def test_rows_are_in_the_order_of_their_numbers_and_links_are_followed(tmp_path):
     for px in (224, 28, 96):
         write_run(tmp_path / "runs" / f"lenet-{px}-adamw", px=px)
@@ -886,6 +895,16 @@ def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_pa
         shown = [text.get_text() for text in (*figures[name].draw().findobj(Text),)]
         assert {f"lenet hidden={number}" for number in (3, 39)} <= set(shown)
         assert "lenet hidden=4" not in shown
+
+
+def test_a_figure_of_all_rows_with_a_result_does_not_say_that_it_has_some(tmp_path):
+    for number in range(3):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, **{"model.hidden": number})
+    write_run(tmp_path / "failed", model="alexnet", status="failed")
+    document = make_report([tmp_path], baseline="alexnet")
+    captions = {block.name: block.caption for block in document.blocks if isinstance(block, Figure)}
+    assert "accuracy-parameters" in captions
+    assert not any("rows, the best" in caption for caption in captions.values())
 
 
 def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):

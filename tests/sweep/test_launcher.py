@@ -76,6 +76,16 @@ def test_a_fault_costs_one_cell_and_is_named(fault, trial, grid, count):
     count("T11")
 
 
+def test_a_failed_cell_that_is_refused_when_it_is_retried_has_the_new_reason(grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("raise")
+    run(cells, folder)
+    (folder.path / "fault").write_text("refused")
+    run(cells, folder, retry=True)
+    assert folder.record(cells[1].name)["error"] == "no room\nmake some"
+    assert folder.status(cells[1].name) == "failed"
+
+
 def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
     cells, folder = grid
     (folder.path / cells[1].name).mkdir()
@@ -120,6 +130,8 @@ def test_a_completed_cell_stays_so_where_it_is_impossible(grid):
     folder.add([replace(cell, facts={}, problem="needs another machine") for cell in cells])
     assert [folder.status(cell.name) for cell in cells] == ["completed", "n/a", "n/a"]
     assert folder.cells[cells[0].name]["params"] == cells[0].facts["params"]
+    run(cells[1:2], folder)  # elsewhere, after it was found to be impossible here
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "completed", "n/a"]
 
 
 def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, monkeypatch):

@@ -107,7 +107,7 @@ def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monk
     monkeypatch.chdir(finished.parents[1])
     more = [*SMALL[:-2], "model=mlp,lenet", "seed=0,1,9", "plan=true"]
     run(*more)
-    told = "note: 4 of these cells are completed in outputs/small; type sweep.name=small to go on there"
+    told = "note: 4 of these cells are completed in outputs/small; type hydra.sweep.dir=outputs/small to go on there"
     assert told in capsys.readouterr().out
     run(*more, f"hydra.sweep.dir={finished.parent / 'other'}")
     assert f"type hydra.sweep.dir={finished} to" in capsys.readouterr().out
@@ -214,6 +214,7 @@ def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
     assert name() == name("sweep.slots=2") == name("retry=failed")
     assert name() == name("watch.patience=9") == name("export=onnx")
     assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
+    assert name("data.resize=28", "++data.resize=32") == name("data.resize=32")
     run("experiment=small_grid", "data=synthetic", "plan=true")
     assert "cells in outputs/small_grid-" in capsys.readouterr().out
 
@@ -295,6 +296,11 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep.variants=3", "sweep.variants must be a list"),
         ("sweep.laptop=3", "sweep.laptop must be overrides"),
         ("sweep.per_model=3", "sweep.per_model must be overrides by model"),
+        ("plan=true,false", r"'plan=true,false' is several values, and a sweep has one\ntype one of them"),
+        ("sweep.slots=1,2", "'sweep.slots=1,2' is several values"),
+        ("sweep=weekend", r"sweep is a group of keys\ntype sweep.name=weekend"),
+        ("sweep=null", "type sweep.name=NAME"),
+        ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
         ("hydra.run.dir=here", r"folder of one run\ntype hydra.sweep.dir=DIR"),
         ("budget=huge", "budget must be full or laptop"),
     ],
@@ -326,6 +332,24 @@ def test_mistakes_in_a_grid_are_answered_before_anything_is_written(override, wo
         run("data=synthetic", "trainer=smoke", override)
     assert re.search(words, explain(refused.value))
     assert list(in_tmp.iterdir()) == []
+
+
+def test_a_summary_that_no_sweep_has_written_is_not_overwritten(in_tmp):
+    (in_tmp / "summary.md").write_text("my notes")
+    for more in ("plan=false", "plan=true"):
+        with pytest.raises(UserError, match=r"summary.md of something else\ntype hydra.sweep.dir=DIR"):
+            run(*SMALL, "hydra.sweep.dir=.", more)
+    assert [(path.name, path.read_text()) for path in in_tmp.iterdir()] == [("summary.md", "my notes")]
+
+
+def test_a_cell_is_run_only_as_its_name_says(finished, tmp_path):
+    """Where a file in conf/ has been changed since it was planned."""
+    plan = json.loads((finished / "sweep.json").read_text())
+    name, cell = next(iter(plan["cells"].items()))
+    cell["overrides"] += ["optimizer.lr=0.123"]
+    (tmp_path / "sweep.json").write_text(json.dumps({"cells": {name: cell}}))
+    with pytest.raises(UserError, match=r"was planned with other files in conf/\nput them back"):
+        run_planned(tmp_path / name)
 
 
 def test_cells_that_are_the_same_are_run_once(in_tmp, capsys):
@@ -361,6 +385,8 @@ def test_a_planned_cell_is_checked_as_if_it_had_been_typed(finished, tmp_path):
     plan = json.loads((finished / "sweep.json").read_text())
     name, cell = next(iter(plan["cells"].items()))
     cell["overrides"] += ["model._target_=cnnzoo.data.images.torch.load"]
+    forged = compose_config(cell["overrides"])
+    name = f"{forged.name}-{forged.hash8}"
     (tmp_path / "sweep.json").write_text(json.dumps({"cells": {name: cell}}))
     with pytest.raises(UserError, match="_target_"):
         run_planned(tmp_path / name)
@@ -504,7 +530,7 @@ def test_slots_are_the_gpus_that_may_be_used(visible, expected, monkeypatch):
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = read_settings(compose("sweep", []))
+        settings = read_settings(compose("sweep", [], return_hydra_config=True))
     assert _choose_slots(torch.device("cuda", 0), settings) == (expected, 2)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (9 - 3 * gpu, 0))
     assert _choose_slots(torch.device("cuda", 0), settings) == (expected[:1], 1)  # torch has no code for the second
@@ -570,10 +596,13 @@ def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp
     assert shlex.split(_again(SweepFolder(Path("lr=1-2")))) == ["python", "sweep.py", "hydra.sweep.dir='lr=1-2'"]
 
 
-def test_a_completed_cell_is_exported_by_the_same_command_once_more(finished, monkeypatch, capsys):
+def test_a_completed_cell_is_exported_by_the_same_command_once_more_and_needs_no_data(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.parents[1])
+    fetched = []
+    monkeypatch.setattr(driver, "_fetch_data", fetched.extend)
     assert run(*SMALL[:-2], "model=mlp", "seed=0", "sweep.name=small", "export=onnx") == 0
     assert [path.parent.name[:16] for path in finished.glob("*/model.onnx")] == ["mlp-28-adamw-s0-"]
+    assert fetched == []
     capsys.readouterr()
     assert run(*SMALL[:-2], "model=mlp", "seed=0,1", "sweep.name=small", "export=onnx", "plan=true") == 0
     assert "1 completed, 1 to export" in capsys.readouterr().out

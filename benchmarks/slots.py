@@ -56,4 +56,5 @@ def measure(scope: Scope) -> str:
         Column("two", f"sweep.slots=2, threads of each: {threads // 2}", "{:,.0f}".format),
         Column("ratio", "2 / 1"),
     ]
-    return f"{to_markdown(columns, rows)}\nImages a second of all cells together, in training.\n"
+    told = f"Images a second of all cells together, in training, in turns of {SECONDS:g} s."
+    return f"{to_markdown(columns, rows)}\n{told}\n"

@@ -179,15 +179,20 @@ def _smallest(config: RunConfig) -> int | None:
 
 @functools.cache
 def _smallest_of(arguments: str) -> int | None:
-    def works(px: int) -> bool:
+    as_asked: dict[str, Any] = json.loads(arguments)
+
+    def works(px: int, stem: dict[str, str]) -> bool:
         try:
             with torch.device("meta"):
-                build(json.loads(arguments) | {"image_size": px})
+                build(as_asked | stem | {"image_size": px})
         except (TypeError, ValueError, RuntimeError):
             return False
         return True
 
-    return 1 + bisect_left(range(1, LARGEST), True, key=works) if works(LARGEST) else None
+    # A net that chooses its stem by the size may work just below that size, and not just above it.
+    stems = [{}, {"stem": "small"}, {"stem": "paper"}] if as_asked.get("stem") == "auto" else [{}]
+    found = [1 + bisect_left(range(1, LARGEST), True, key=lambda px: works(px, stem)) for stem in stems]
+    return min((px for px in found if works(px, {})), default=None)
 
 
 def _on_meta(config: RunConfig) -> ConvNet:

@@ -81,6 +81,14 @@ def test_auxiliary_heads_keep_the_small_stem_until_the_papers_leaves_them_enough
     assert [(row["stem"], row["min_size"]) for row in rows] == [("small", "17"), ("paper", "17")]
 
 
+def test_the_smallest_size_is_that_of_the_stem_that_is_chosen_for_it(capsys):
+    """The small stem works up to 63 px, and the paper's from 125 px on."""
+    rows = table(capsys, "model=densenet", "model.blocks=[2,2,2,2,2,2]", "data.resize=31,32,63,64,128")
+    assert [(row["min_size"], row["params"] != "") for row in rows] == [
+        ("32", works) for works in (False, True, True, False, True)
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -127,18 +127,16 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
     if same_size := [row for row in others if row["data.resize"] == baseline["data.resize"]]:
         saver = min(same_size, key=lambda row: row["params"])
         faster = min(same_size, key=lambda row: row["macs"])
-        if saver is not faster:
+        if saver is not faster and saver["params"] < baseline["params"] and faster["macs"] < baseline["macs"]:
             shown_rows = {"saver": as_shown(saver, language), "faster": as_shown(faster, language)}
             paragraphs.append(say(language, "q1_why", **shown_rows))
     return paragraphs
 
 
 def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
-    def differs_in_size_alone(row: Row) -> bool:
-        same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
-        return all(row.get(key) == baseline.get(key) for key in same)
-
-    smaller = [row for row in rows if row is not baseline and differs_in_size_alone(row)]
+    same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
+    alike = [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
+    smaller = [row for row in alike if row["data.resize"] < baseline["data.resize"]]
     smaller.sort(key=lambda row: -row["data.resize"])
     base = as_shown(baseline, language)
     sentences = [say(language, "q2_smaller", base=base, row=as_shown(row, language)) for row in smaller]

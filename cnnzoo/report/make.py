@@ -114,8 +114,12 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         own = {id(row) for row in rows}
         ranked = [id(row) for row in (*([first] if first else []), *at_front, *best, *rows) if id(row) in own]
         kept = {*list(dict.fromkeys(ranked))[:POINTS]}
-        some = "" if len(kept) == len(rows) else f" ({say(language, 'some_of', some=len(kept), all=len(rows))})"
-        return [row for row in rows if id(row) in kept], some
+        return [row for row in rows if id(row) in kept], some_of(
+            len(kept), len(rows), "some_of" if first else "best_of"
+        )
+
+    def some_of(some: int, every: int, words: str = "best_of") -> str:
+        return "" if some == every else f" ({say(language, words, some=some, all=every)})"
 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
@@ -137,9 +141,10 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         drawn, some = best_of(counted, "params")
         draw = partial(figures.draw_parameters, drawn, language)
         found.append(Figure("parameters", say(language, "parameters") + some, draw))
-    if confused := [row for row in best if figures.has_confusion(row)][:MATRICES]:
-        draw = partial(figures.draw_confusion, confused, language)
-        found.append(Figure("confusion", say(language, "confusion"), draw))
+    if confused := [row for row in best if figures.has_confusion(row)]:
+        shown = confused[:MATRICES]
+        caption = say(language, "confusion") + some_of(len(shown), len(confused))
+        found.append(Figure("confusion", caption, partial(figures.draw_confusion, shown, language)))
     return found
 
 

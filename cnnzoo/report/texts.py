@@ -87,6 +87,7 @@ TEXTS = {
     ),
     "without": ("Without a result so far, and not counted: {labels}.", "尚无结果、未计入：{labels}。"),
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
+    "best_of": ("{some} of {all} rows, the best", "共 {all} 行，只画最好的 {some} 行"),
     "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
     "unequal": ("Not all rows were trained for the same number of epochs: {told}.", "各行的训练轮数不同：{told}。"),
     "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),

@@ -549,6 +549,22 @@ def test_the_smallest_simplification_has_the_fewest_parameters_and_the_fastest_t
     assert "and alexnet hidden=2 the fewest multiply-adds (88.9% saved; parameters: 40.0% saved; time: 0.0" in why
 
 
+def test_no_net_is_said_to_have_fewest_of_what_the_baseline_has_less_of(tmp_path):
+    for number, (params, macs) in enumerate(((100_000, 1000), (130_000, 500), (120_000, 700))):
+        changed = {"model.hidden": number} if number else {}
+        write = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified", "params": params}
+        folder = write_run(tmp_path / f"{number}", **write, **changed)
+        write_record(folder, read_record(folder) | {"macs": macs})
+    assert not any("the fewest" in each for each in paragraphs(tmp_path))
+
+
+def test_the_second_question_is_not_answered_by_images_of_the_same_size(tmp_path):
+    common = {"model": "vgg11", "px": 224, "experiment": "vgg_resolution"}
+    for epochs in (2, 10):
+        write_run(tmp_path / f"{epochs}", **common, **{"trainer.max_epochs": epochs})
+    assert not any("the parameters go from" in each for each in paragraphs(tmp_path))
+
+
 @pytest.mark.parametrize(
     "more",
     [{"device": "cuda"}, {"threads": 4}, {"micro_batch_size": 32}, {"trainer.max_epochs": 3}, {"data.batch_size": 32}],
@@ -888,6 +904,9 @@ def test_a_damaged_record_is_named(in_tmp, capsys):
 def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_path):
     for number in range(40):
         write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, params=10_000 + number, **{"model.hidden": number})
+    captions = [each.caption for each in make_report([tmp_path]).blocks if isinstance(each, Figure)]
+    assert sum(caption.endswith(" (24 of 40 rows, the best)") for caption in captions) == 3
+    assert sum(caption.endswith(" (4 of 40 rows, the best)") for caption in captions) == 1
     document = make_report([tmp_path], baseline="lenet hidden=3")
     figures = {block.name: block for block in document.blocks if isinstance(block, Figure)}
     for name in ("accuracy-parameters", "parameters"):

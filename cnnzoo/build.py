@@ -11,6 +11,8 @@ from hydra.utils import instantiate
 from cnnzoo.blocks import ConvNet, initialize
 from cnnzoo.config import RunConfig
 
+NOT_FUSED = {"fused", "foreach", "differentiable"}  # with one of which a yaml chooses for itself
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
@@ -55,7 +57,8 @@ def build_optimizer(config: RunConfig) -> "Callable[..., Optimizer]":
         TypeError: its class does not take these arguments.
     """
     make: partial[Optimizer] = build(config.values["optimizer"])
-    return partial(make, fused=True) if "fused" in inspect.signature(make.func).parameters else make
+    fuses = "fused" in inspect.signature(make.func).parameters and not make.keywords.keys() & NOT_FUSED
+    return partial(make, fused=True) if fuses else make
 
 
 def build_data(config: RunConfig) -> "ImageDataModule":

@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
 
 
 def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
-    """Return the job for another attempt after a batch did not fit into memory: in pieces of half the size.
+    """Return the job for another attempt after a batch did not fit into memory: in smaller pieces.
 
     Gradients are added up over the pieces of a batch, so that a step stays what it was. `shared` says whether other
     cells of a sweep are on the device.
@@ -63,8 +64,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
             f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
             f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize{fewer}"
         ) from error
-    if job.micro_batch_size % 2:
-        raise UserError(
-            f"out of memory with {job.micro_batch_size} images at a time: {said}\ntype a smaller data.resize{fewer}"
-        ) from error
-    return replace(job, pieces=2 * job.pieces)
+    if job.micro_batch_size == 1:
+        raise UserError(f"out of memory with one image at a time: {said}\ntype a smaller data.resize{fewer}") from error
+    smallest = next(factor for factor in count(2) if job.micro_batch_size % factor == 0)
+    return replace(job, pieces=smallest * job.pieces)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ CONFUSION = "confusion.csv"
 ONNX = "model.onnx"
 CONFIG = "config.yaml"
 UNFINISHED = ".tmp"
+COLUMNS = ("epoch", "step", "train/loss", "train/acc", "lr", "seconds", "images_per_second")  # of the history
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 
@@ -63,10 +65,15 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [
+            rows = [
                 {column: int(value) if column in ("epoch", "step") else float(value) for column, value in row.items()}
                 for row in csv.DictReader(file)
             ]
+        if rows and (lacking := [column for column in COLUMNS if column not in rows[0]]):
+            raise ValueError(f"it has no column {lacking[0]}")
+        if rows and not ({"val/loss", "val/acc"} <= rows[0].keys() or {"test/loss", "test/acc"} <= rows[0].keys()):
+            raise ValueError("it has no column val/acc")
+        return rows
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}\nmend it, or type the folder of another run") from error
 
@@ -90,7 +97,8 @@ def foreign_files(folder: Path) -> list[str]:
     """Return which files in `folder` a run would overwrite though no run has made them."""
     if (folder / FILE_NAME).exists():
         return []
-    return [name for name in (HISTORY, CONFUSION, CONFIG, ONNX) if (folder / name).exists()]
+    names = (HISTORY, CONFUSION, CONFIG, ONNX, "checkpoints/SHA256SUMS")
+    return [name for name in names if (folder / name).exists()]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -147,7 +155,8 @@ def sync_folder(folder: Path) -> None:
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process had begun to write into `folder`; nobody else may be writing there."""
     for path in folder.glob(f".*{UNFINISHED}"):
-        path.unlink()
+        if re.fullmatch(rf"\..+\.\d+{re.escape(UNFINISHED)}", path.name) and path.is_file():
+            path.unlink()
 
 
 def package_versions() -> dict[str, str]:

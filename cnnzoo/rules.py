@@ -88,7 +88,7 @@ LIMIT = Rule(
 RULES = {
     "seed": _whole_from(0, 2**32 - 1),
     "protocol": _one_of("holdout", "course"),
-    "label_smoothing": FRACTION,
+    "label_smoothing": Rule("a number from 0 to 0.9", lambda value: _number(value) and 0 <= value <= 0.9),
     "data.resize": _whole_from(1, 1024, unit=" of pixels"),
     "data.batch_size": _whole_from(1),
     "data.augment": _one_of("none", "flip", "crop_flip", "strong"),

@@ -38,7 +38,7 @@ from cnnzoo.training.device import (
 )
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
-from cnnzoo.training.signals import Stopped, StopRequest
+from cnnzoo.training.signals import Stopped, StopRequest, leave_closed_terminal
 
 
 def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int = 1) -> dict[str, Any]:
@@ -60,7 +60,9 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
             return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
     except Stopped as stopped:
         begun = (run_dir / FILE_NAME).exists()
-        print(f"{stopped}; to go on: {resume_command(run_dir)}" if begun else stopped, file=sys.stderr)
+        leave_closed_terminal()
+        with suppress(OSError):
+            print(f"{stopped}; to go on: {resume_command(run_dir)}" if begun else stopped, file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except Timeout:
         raise BusyError(
@@ -100,6 +102,7 @@ def _recorded_run(
         accuracy = (before.get("metrics") or {}).get("test/acc")
         if before.get("status") == "completed" and accuracy is not None:
             print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
+            remove_previous(run_dir / FOLDER)
             _export(config, run_dir)
             return before
         pieces = batch_size // (before.get("micro_batch_size") or batch_size)
@@ -138,6 +141,7 @@ def _recorded_run(
     }
     if checkpoint and (earlier := earlier_parts(before, record)):
         record["earlier"] = earlier
+    is_same_device = all(part["device"] == record["device"] for part in record.get("earlier", []))
     check_space(run_dir, facts.params)
     write_record(run_dir, record)
     (run_dir / CONFIG).write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
@@ -152,7 +156,7 @@ def _recorded_run(
             epochs=len(history.rows),
             seconds={"setup": setup, "per_epoch": history.median("seconds"), "total": total},
             images_per_second=history.median("images_per_second"),
-            peak_bytes=peak_bytes(device),
+            peak_bytes=max(peak_bytes(device), history.peak_before if is_same_device else 0),
             data=data.facts,
         )
         write_record(run_dir, record)
@@ -165,10 +169,11 @@ def _recorded_run(
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
         known = isinstance(error, UserError | RunEnded | Stopped) or is_unwritable(error)
-        with suppress(OSError):  # where the disk is full, the record stays as it is
+        with stop.ignored(), suppress(OSError):  # where the disk is full, the record stays as it is
             finish(status, str(error) if known else traceback.format_exc())
         raise
-    finish("completed")
+    with stop.ignored():
+        finish("completed")
     remove_previous(run_dir / FOLDER)
     print_summary(record, os.path.relpath(run_dir), console)
     _export(config, run_dir)

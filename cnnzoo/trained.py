@@ -1,5 +1,6 @@
 """Trained nets, for notebooks, scripts and the command line."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
-from cnnzoo.record import ONNX, UNFINISHED
+from cnnzoo.record import ONNX, UNFINISHED, remove_unfinished
 from cnnzoo.reload import read_run, resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import check_fits, load_weights
@@ -88,7 +89,8 @@ def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
     net, transform, _ = load(folder)
     size = transform(torch.zeros(28, 28, dtype=torch.uint8))
-    temporary = folder / f".{ONNX}{UNFINISHED}"
+    remove_unfinished(folder)
+    temporary = folder / f".{ONNX}.{os.getpid()}{UNFINISHED}"
     torch.onnx.export(
         net,
         (size.repeat(2, 1, 1, 1),),

@@ -37,7 +37,7 @@ REFUSED = {
     "seed=null": "seed must be a whole number, 0 to 4294967295 (got None)",
     "protocol=honest": "protocol must be one of holdout, course (got 'honest')",
     "compile=maybe": "compile must be true or false (got 'maybe')",
-    "label_smoothing=1": "label_smoothing must be a number from 0 to below 1 (got 1)",
+    "label_smoothing=0.95": "label_smoothing must be a number from 0 to 0.9 (got 0.95)",
     "model.activation=3": "model.activation must be a word (got 3)",
     "model.image_size=96": "model.image_size follows data.resize",
     "~scheduler": "scheduler must be one of its options",
@@ -114,6 +114,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "optimizer=mine optimizer.betas=[x]",
         "optimizer.betas must be a list of numbers (got ['x'])\ntype for example optimizer.betas=[0.9, 0.95]",
     ),
+    "kernels": ("optimizer/mine", f"{ADAM}lr: 0.1\nforeach: true\n", "optimizer=mine", None),
     "no rate": (
         "optimizer/mine",
         ADAM + "lr: ${model.lr.mine}\n",

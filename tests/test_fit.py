@@ -2,11 +2,12 @@
 
 import csv
 import statistics
+from dataclasses import replace
 
 import pytest
 import torch
 
-from cnnzoo.build import build_data
+from cnnzoo.build import build_data, build_optimizer
 from cnnzoo.config import compose_config
 from cnnzoo.run import train
 from cnnzoo.training.checkpoints import load_weights
@@ -82,3 +83,14 @@ def test_chance_is_drawn_anew_for_every_seed_epoch_and_batch(tmp_path, monkeypat
     monkeypatch.setattr("cnnzoo.data.datamodule.seed_everything", lambda numbers, device: drawn.append(numbers))
     train(compose_config([*SMOKE, "model=mlp", "seed=3"]), tmp_path)
     assert drawn == [(3, epoch, batch) for epoch in range(2) for batch in range(4)]
+
+
+def test_optimizers_are_fused_unless_their_yaml_chooses_for_itself():
+    config = compose_config(["optimizer=adam"])
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    assert build_optimizer(config)(weights).defaults["fused"] is True
+    for own in ({"fused": False}, {"foreach": True}):
+        values = config.values | {"optimizer": config.values["optimizer"] | own}
+        defaults = build_optimizer(replace(config, values=values))(weights).defaults
+        assert own.items() <= defaults.items()
+        assert not defaults["fused"]

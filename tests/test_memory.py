@@ -13,7 +13,7 @@ from cnnzoo.config import compose_config
 from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import UserError
-from cnnzoo.record import read_record
+from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.classifier import ImageClassifier
@@ -75,6 +75,23 @@ def test_a_signal_in_a_piece_waits_for_the_batch(number, tmp_path, little_memory
     assert train(compose_config(PLAIN), tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]
 
 
+def test_an_odd_batch_is_computed_in_the_largest_pieces_that_divide_it_and_fit(tmp_path, little_memory):
+    record = train(compose_config([*PLAIN, "data.batch_size=15", "trainer.max_epochs=1"]), tmp_path)
+    assert little_memory == [15, 5] + [1] * (15 * 4)
+    assert record["micro_batch_size"] == 1
+
+
+def test_a_run_does_not_go_on_in_other_pieces_than_it_was_stopped_in(tmp_path, little_memory, monkeypatch):
+    steps = Steps(monkeypatch)
+    steps.at["training_step", 1, 5] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        train(compose_config(PLAIN), tmp_path)
+    steps.at.clear()
+    write_record(tmp_path, read_record(tmp_path) | {"micro_batch_size": None})  # as of a record that was made anew
+    with pytest.raises(UserError, match=r"with 4 pieces a batch, .* says 1\nput micro_batch_size back there: 4"):
+        train(compose_config(PLAIN), tmp_path, resume=True)
+
+
 def test_a_share_of_the_batches_is_the_same_share_in_pieces(tmp_path, monkeypatch):
     share = [*PLAIN, "trainer.limit_train_batches=0.05", "trainer.limit_val_batches=0.5"]
     whole = train(compose_config(share), tmp_path / "whole")
@@ -126,7 +143,7 @@ def test_an_image_that_does_not_fit_is_the_end(said, tmp_path, monkeypatch, coun
         raise RuntimeError(said)
 
     monkeypatch.setattr(ImageClassifier, "training_step", nothing_fits)
-    with pytest.raises(UserError, match="out of memory with 1 images at a time: " + re.escape(said)):
+    with pytest.raises(UserError, match="out of memory with one image at a time: " + re.escape(said)):
         train(compose_config(PLAIN), tmp_path)
     count("T10")
 

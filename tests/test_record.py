@@ -3,7 +3,16 @@ import subprocess
 
 import pytest
 
-from cnnzoo.record import atomic_file, git_state, read_record, write_record
+from cnnzoo.errors import UserError
+from cnnzoo.record import (
+    atomic_file,
+    foreign_files,
+    git_state,
+    read_history,
+    read_record,
+    remove_unfinished,
+    write_record,
+)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
@@ -30,6 +39,30 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write()
     assert path.read_bytes() == b"good"
     assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("column", ["epoch", "seconds", "val/acc", "train/loss"])
+def test_a_history_without_one_of_its_columns_is_damaged(column, tmp_path):
+    header = "epoch,step,train/loss,train/acc,val/loss,val/acc,lr,seconds,images_per_second"
+    (tmp_path / "metrics.csv").write_text(f"{header}\n1,4,2,0.5,2,0.5,0.1,1,9\n")
+    assert read_history(tmp_path)[0]["epoch"] == 1
+    (tmp_path / "metrics.csv").write_text(f"{header.replace(column, 'x')}\n1,4,2,0.5,2,0.5,0.1,1,9\n")
+    with pytest.raises(UserError, match=r"metrics\.csv is damaged: it has no column"):
+        read_history(tmp_path)
+
+
+def test_only_what_a_killed_process_left_is_removed(tmp_path):
+    for name in (".run.json.123.tmp", ".model.onnx.7.tmp", ".notes.tmp", "x.5.tmp"):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.9.tmp").mkdir()
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".notes.tmp", "x.5.tmp", ".folder.9.tmp"}
+
+
+def test_checksums_of_something_else_are_not_written_over(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "SHA256SUMS").write_text("0 *notes")
+    assert foreign_files(tmp_path) == ["checkpoints/SHA256SUMS"]
 
 
 def test_git_state_tells_commit_and_changes(tmp_path):

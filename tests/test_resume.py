@@ -19,7 +19,7 @@ from cnnzoo.config import compose_config
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
-from cnnzoo.training import checkpoint_files, checkpoints
+from cnnzoo.training import checkpoint_files, checkpoints, history
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -392,6 +392,39 @@ def test_the_curves_of_a_resumed_run_have_every_point_once(where, steps, tmp_pat
     for name in ("train/loss", "val/acc", "lr"):
         assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
     assert [event.step for event in events.Scalars("train/batch_loss")] == [*range(16)]
+
+
+def test_the_curves_of_an_epoch_that_was_saved_are_there_when_the_run_was_stopped_right_then(
+    steps, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(200))
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        save = AtomicCheckpointIO.save_checkpoint
+
+        def interrupted(io, state, path, **options):
+            save(io, state, path, **options)
+            if state["global_step"] == 8:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", interrupted)
+        with pytest.raises(SystemExit):
+            train(config, tmp_path)
+    train(config, tmp_path, resume=True)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("train/loss", "train/acc", "train/grad_norm", "lr", "images_per_second", "val/acc"):
+        assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
+
+
+def test_the_most_memory_is_that_of_all_parts_of_a_run(steps, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, *STATEFUL])
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "peak_bytes", lambda device: 2**60)
+        steps.at["validation_step", 3, 0] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(SystemExit):
+            train(config, tmp_path)
+    steps.at.clear()
+    assert train(config, tmp_path, resume=True)["peak_bytes"] == 2**60
 
 
 def test_a_signal_at_the_very_end_stops_before_the_test(whole, tmp_path, monkeypatch):

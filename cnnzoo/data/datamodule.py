@@ -15,6 +15,7 @@ from cnnzoo.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
 from cnnzoo.data.synthetic import NUM_CLASSES, PATTERNS, SIDE, make_synthetic
 from cnnzoo.data.transform import BatchTransform
+from cnnzoo.errors import UserError
 
 Protocol = Literal["holdout", "course"]
 HELD_OUT = 12  # one training image in so many is held out for validation
@@ -118,13 +119,22 @@ class ImageDataModule(lightning.LightningDataModule):
         self.images = images
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many batches of an unfinished epoch have been trained on."""
+        """Return how many batches, or pieces of them, of an unfinished epoch have been trained on."""
         assert self.trainer is not None
         done = self.trainer.fit_loop.batch_idx + 1
-        return {"batches": done if done < self.trainer.num_training_batches else 0}
+        return {"batches": done if done < self.trainer.num_training_batches else 0, "pieces": self.pieces}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Leave out those batches in the first epoch."""
+        """Leave out those batches in the first epoch.
+
+        Raises:
+            UserError: they were of other pieces.
+        """
+        if (pieces := state_dict.get("pieces", self.pieces)) != self.pieces:
+            raise UserError(
+                f"the run was stopped with {pieces} pieces a batch, and its run.json says {self.pieces}\n"
+                f"put micro_batch_size back there: {self.batch_size // pieces}"
+            )
         self.start = state_dict["batches"]
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -12,6 +12,7 @@ import torch
 
 from cnnzoo.record import HISTORY, atomic_file, read_history
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.device import peak_bytes
 
 
 class History(lightning.Callback):
@@ -27,6 +28,7 @@ class History(lightning.Callback):
             run goes on.
         started: when training began, by `time.perf_counter`, or None.
         seconds_before: of an epoch that goes on, before it was stopped.
+        peak_before: the most bytes held, before the run was stopped.
     """
 
     def __init__(self, run_dir: Path, *, epochs: int = 0) -> None:
@@ -34,6 +36,7 @@ class History(lightning.Callback):
         self.rows = read_history(run_dir)[:epochs]
         self.started: float | None = None
         self.seconds_before = 0.0
+        self.peak_before = 0
         self._trained_before: float | None = None
         self._images = 0
         if self.path.exists():
@@ -44,19 +47,21 @@ class History(lightning.Callback):
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many epochs have ended, and of this one the seconds, those in training, and the images."""
+        """Return how many epochs have ended, of this one seconds, those in training and images, and the memory held."""
         trained = None if self._trained is None else self._trained - self._start
         seconds = time.perf_counter() - self._start
-        return {"epochs": len(self.rows), "seconds": seconds, "trained": trained, "images": self._images}
+        state = {"epochs": len(self.rows), "seconds": seconds, "trained": trained, "images": self._images}
+        return state | {"peak_bytes": max(peak_bytes(self._device), self.peak_before)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.seconds_before, self._images = state_dict["seconds"], state_dict["images"]
         self._trained_before = state_dict.get("trained")
+        self.peak_before = state_dict.get("peak_bytes", 0)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""
-        self.started = time.perf_counter()
+        self.started, self._device = time.perf_counter(), pl_module.device
         self._start = self.started - self.seconds_before
         self._trained = None if self._trained_before is None else self._start + self._trained_before
 
@@ -96,7 +101,10 @@ class History(lightning.Callback):
             "seconds": round(end - self._start, 3),
             "images_per_second": round(speed, 1),
         }
-        pl_module.log_dict({**train, "lr": row["lr"], "images_per_second": speed})
+        logged = {name: value.item() for name, value in train.items()} | {"lr": row["lr"], "images_per_second": speed}
+        for logger in trainer.loggers:  # at once: Lightning would do it when the epoch has been saved
+            logger.log_metrics(logged, trainer.global_step - 1)
+            logger.save()
         self.rows.append(row)
         self._write()
         self._start = time.perf_counter()  # a checkpoint of now is of no epoch

@@ -1,10 +1,11 @@
 """The signals that ask a run to stop."""
 
 import os
+import select
 import signal
-import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.deferred = False
         self.received: int | None = None
+        self._is_deaf = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -51,8 +53,17 @@ class StopRequest:
         if self.received is not None:
             raise Stopped(self.received)
 
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """Do not answer signals, while what a run has come to is put on record: that takes a moment."""
+        self._is_deaf = True
+        try:
+            yield
+        finally:
+            self._is_deaf = False
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if number == self.received != signal.SIGINT:  # asked twice, as by a scheduler and by the sweep
+        if self._is_deaf or number == self.received != signal.SIGINT:  # asked twice, as by a scheduler and by the sweep
             return
         again = number == self.received
         self.received = number
@@ -60,12 +71,14 @@ class StopRequest:
         if again or not self.deferred:
             raise Stopped(number)
         once_more = "; Ctrl-C again: without saving" if number == signal.SIGINT else ""
-        print(f"{signal.Signals(number).name}: saving and stopping after this batch{once_more}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"{signal.Signals(number).name}: saving and stopping after this batch{once_more}", file=sys.stderr)
 
 
 def leave_closed_terminal() -> None:
-    """Have what is printed go nowhere if the terminal is gone: writing to it would fail."""
+    """Have what is printed go nowhere if nobody reads it: a closed terminal, or a `tee` that Ctrl-C has ended."""
     for descriptor in (1, 2):
-        with suppress(OSError):
-            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        watched = select.poll()
+        watched.register(descriptor, 0)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -1,7 +1,7 @@
 """Ends a run that computes nonsense, or learns nothing."""
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning
 import torch
@@ -56,6 +56,11 @@ class Watch(lightning.Callback):
         """Look once more, so that an epoch that came to nothing is neither evaluated nor written down."""
         self.check(trainer)
 
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Look at the figures: weights may be finite, and what they compute is not."""
+        if not all(map(math.isfinite, trainer.callback_metrics.values())):
+            self._end(trainer)
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the epoch's loss."""
         losses = [row["train/loss"] for row in self.history.rows[-(self.patience or 0) :]]
@@ -80,13 +85,16 @@ class Watch(lightning.Callback):
             self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
             fine = fine and self._overflows <= tolerated
         if not fine:
-            others = [] if trainer.precision == "32-true" else ["trainer.precision=32-true"]
-            others += [] if trainer.gradient_clip_val else ["trainer.gradient_clip_val=1.0"]
-            raise RunEnded(
-                "diverged",
-                f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
-                f"type {' or '.join([f'a lower optimizer.lr (it is {_rate(trainer):g})', *others])}",
-            )
+            self._end(trainer)
+
+    def _end(self, trainer: lightning.Trainer) -> NoReturn:
+        others = [] if trainer.precision == "32-true" else ["trainer.precision=32-true"]
+        others += [] if trainer.gradient_clip_val else ["trainer.gradient_clip_val=1.0"]
+        raise RunEnded(
+            "diverged",
+            f"the loss or a gradient is not finite any more, by step {trainer.global_step}\n"
+            f"type {' or '.join([f'a lower optimizer.lr (it is {_rate(trainer):g})', *others])}",
+        )
 
     def _note(self, seen: list[torch.Tensor], value: torch.Tensor, trainer: lightning.Trainer) -> None:
         seen.append(value)

@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 from tests.test_resume import SMOKE, STATEFUL
 from tests.training.test_checkpoint_files import newest_intact
 
+SMALL = ["data=synthetic", "trainer=smoke", "pictures=false"]
 NUMBERS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT]
 
 
@@ -59,6 +60,19 @@ def test_a_signal_stops_the_run_and_it_goes_on_later(number, moment, metrics, tm
     count("T08")
 
 
+def test_ctrl_c_that_also_ends_who_reads_the_output_saves_and_stops(tmp_path, count):
+    """As in `python train.py 2>&1 | tee log`."""
+    command = [sys.executable, str(ROOT / "train.py"), *SMALL, "hydra.run.dir=run", "trainer.max_epochs=5000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        while b"epoch  " not in run.stdout.readline():
+            pass
+        run.stdout.close()
+        run.send_signal(signal.SIGINT)
+    assert read_record(tmp_path / "run")["status"] == "preempted"
+    assert run.returncode == 130
+    count("T08")
+
+
 TERMINAL = """
 import os, pty, select, signal, sys
 child, terminal = pty.fork()
@@ -71,7 +85,6 @@ while sys.stdin not in select.select([terminal, sys.stdin], [], [])[0]:  # until
 os.close(terminal)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-SMALL = ["data=synthetic", "trainer=smoke", "pictures=false"]
 COMMANDS = {
     "run": ["train.py", *SMALL, "hydra.run.dir=lenet"],
     "sweep": ["sweep.py", *SMALL, "model=lenet,mlp", "sweep.slots=2", "hydra.sweep.dir=."],

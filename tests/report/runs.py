@@ -6,6 +6,7 @@ import json
 from cnnzoo.record import write_record
 
 CLASSES = ("shirt", "coat", "bag")
+HISTORY = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc", "lr", "seconds", "images_per_second")
 
 
 def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, status="completed", **more):
@@ -41,8 +42,10 @@ def write_run(folder, *, model="lenet", px=28, seed=0, acc=0.9, seconds=10.0, st
     if status == "completed":
         with (folder / "metrics.csv").open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["epoch", "step", "train/loss", "val/acc"])
-            writer.writerows([[1, 10, 1.5, acc - 0.1], [2, 20, 0.5, acc + 0.01]])
+            writer.writerow(HISTORY)
+            writer.writerows(
+                [[1, 10, 1.5, 0.5, 1.5, acc - 0.1, 0.1, 5, 99], [2, 20, 0.5, 0.9, 0.5, acc + 0.01, 0, 5, 99]]
+            )
         with (folder / "confusion.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["true", *CLASSES])

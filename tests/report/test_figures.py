@@ -9,14 +9,15 @@ from matplotlib.colors import to_rgba
 from cnnzoo.report.figures import draw_along, draw_confusion, draw_curves, draw_parameters, draw_trade_off
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
-from tests.report.runs import CLASSES, write_run
+from tests.report.runs import CLASSES, HISTORY, write_run
 
 
 def write_history(folder, losses, accuracies):
     with (folder / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["epoch", "step", "train/loss", "val/acc"])
-        writer.writerows((n + 1, n, *each) for n, each in enumerate(zip(losses, accuracies, strict=True)))
+        writer.writerow(HISTORY)
+        for n, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True)):
+            writer.writerow((n + 1, n, loss, 0.5, 1.0, accuracy, 0.1, 1.0, 1.0))
 
 
 @pytest.fixture

@@ -65,10 +65,22 @@ def test_what_is_not_finite_ends_the_run_and_is_not_saved(kind, at_step, tmp_pat
     count("T09")
 
 
+def test_a_net_that_computes_nonsense_from_finite_weights_is_not_saved(tmp_path, count):
+    """One step at an absurd rate: the loss and the gradients before it were finite, and so are the weights after it."""
+    absurd = ["optimizer=sgd", "optimizer.lr=1e20", "scheduler=constant", "scheduler.warmup=0", "model=mlp"]
+    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.precision=32-true"]
+    with pytest.raises(RunEnded, match="not finite any more"):
+        train(compose_config([*SMOKE, *absurd, *short]), tmp_path)
+    assert read_record(tmp_path)["status"] == "diverged"
+    assert not [*tmp_path.glob("checkpoints/*.ckpt")]
+    count("T09")
+
+
 def test_without_a_watch_the_run_goes_on_and_saves_nonsense(tmp_path, monkeypatch):
     """The negative control: what Lightning does by itself."""
     poisoned(monkeypatch, 5, gradient=math.nan)
     monkeypatch.setattr(Watch, "_note", lambda *_: None)
+    monkeypatch.setattr(Watch, "on_validation_end", lambda *_: None)
     train(compose_config([*SMOKE, "trainer.max_epochs=3", "watch.patience=null"]), tmp_path)
     state = load(tmp_path / "checkpoints" / LAST)
     assert not all(value.isfinite().all() for value in weights_of(state))

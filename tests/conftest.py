@@ -34,6 +34,7 @@ def fashion_mnist() -> Images:
 def _same_start() -> None:
     torch.manual_seed(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup without this
 
 
 INJECTED: Counter[str] = Counter()

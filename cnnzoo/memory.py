@@ -36,7 +36,8 @@ def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
             getattr(torch, job.device.type).empty_cache()
         record["micro_batch_size"] = job.micro_batch_size
         write_record(job.run_dir, record)
-        job.console.print(f"note: out of memory; going on with {job.micro_batch_size} images at a time")
+        images = f"{job.micro_batch_size} images" if job.micro_batch_size > 1 else "one image"
+        job.console.print(f"note: out of memory; going on with {images} at a time")
 
 
 def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:

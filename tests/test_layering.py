@@ -81,7 +81,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "explain": ({"checks", "config", "errors", "reload", "rules"}, {"hydra", "omegaconf"}),
     "cli": ({"checks", "config", "errors", "explain", "facts", "record", "reload", "run"}, {"hydra", "omegaconf"}),
     "info": ({"analysis", "blocks", "build", "checks", "composer", "config", "errors", "report"}, {"torch"}),
-    "gallery": ({"analysis", "build", "errors", "record", "reload", "report", "trained"}, {"torch"}),
+    "gallery": ({"analysis", "build", "checks", "errors", "record", "reload", "report", "trained"}, {"torch"}),
     "__main__": (
         {"build", "checks", "cli", "config", "errors", "explain", "gallery", "info", "report", "sweep", "trained"},
         {"torch"},

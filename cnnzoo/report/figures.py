@@ -1,6 +1,5 @@
 """The figures of a report."""
 
-import csv
 import itertools
 import statistics
 import textwrap
@@ -14,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from cnnzoo.errors import UserError
-from cnnzoo.record import CONFUSION, read_history
+from cnnzoo.record import read_history
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.style import COLORS, HATCHES, INK, LINES, MARKERS, style_of
@@ -46,7 +44,7 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
                 capsize=3,
                 mec=INK,
                 mew=0.5,
-                label=_label(row),
+                label=label_of(row),
             )
         costs = [row[cost] for row in known]
         best = front([(row[cost], row["test_acc"].mean) for row in known])
@@ -142,7 +140,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
                 axes.plot(
                     epochs,
                     [statistics.fmean(each) for each in values],
-                    label=_label(row) if axes is left else None,
+                    label=label_of(row) if axes is left else None,
                     **look,
                 )
                 if len(histories) > 1:
@@ -188,7 +186,7 @@ def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
             axes.annotate(
                 f"{row['params'] / 1e6:,.2f} M", (row["params"], place), (4, 0), textcoords="offset points", va="center"
             )
-        axes.set_yticks(places, [_label(row) for row in rows])
+        axes.set_yticks(places, [label_of(row) for row in rows])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
@@ -198,64 +196,13 @@ def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
     return figure
 
 
-def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
-    """Return the confusion matrices of the rows side by side: of each true class, the percentage taken for each."""
-    matrices = [matrix for row in rows if (matrix := _confusion(row))]
-    columns = min(2, len(matrices))
-    lines = -(-len(matrices) // columns)
-    style, language = style_of(language)
-    with rc_context(style | {"axes.grid": False}):
-        figure = Figure(figsize=(4.6 * columns, 4.2 * lines), layout="constrained")
-        for index, (label, names, counts) in enumerate(matrices):
-            axes = figure.add_subplot(lines, columns, index + 1)
-            shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-            for (true, predicted), share in np.ndenumerate(shares):
-                if share >= 0.005:
-                    color = "white" if share > 0.5 else "#1a1a1a"
-                    axes.text(
-                        predicted, true, f"{int(100 * share + 0.5)}", ha="center", va="center", fontsize=7, color=color
-                    )
-            axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
-            axes.set_yticks(range(len(names)), names, fontsize=7)
-            axes.set_title(label, fontsize=9)
-            axes.set_xlabel(say(language, "predicted"), fontsize=8)
-            axes.set_ylabel(say(language, "true"), fontsize=8)
-    return figure
-
-
-def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
-    """Return the label of a row, the classes, and how many images of each were taken for each, in all its runs."""
-    total: np.ndarray | None = None
-    names: list[str] = []
-    for run in row["runs"]:
-        path = Path(run["folder"]) / CONFUSION
-        if run["status"] == "completed" and path.exists():
-            try:
-                with path.open(newline="", encoding="utf-8") as file:
-                    header, *lines = csv.reader(file)
-                counts = np.array([[int(value) for value in line[1:]] for line in lines])
-                if counts.shape != (len(header) - 1, len(header) - 1) or not counts.size:
-                    raise ValueError("it is no square of counts")
-            except ValueError as error:
-                raise UserError(f"{path} is damaged: {error}\nmend it, or move it away") from error
-            if total is not None and (names != header[1:] or total.shape != counts.shape):
-                continue  # of other classes
-            names, total = header[1:], counts if total is None else total + counts
-    return None if total is None else (_label(row), names, total)
-
-
-def has_confusion(row: Row) -> bool:
-    """Say whether any run of the row left a confusion matrix."""
-    return any((Path(run["folder"]) / CONFUSION).exists() for run in row["runs"] if run["status"] == "completed")
-
-
-def _label(row: Row) -> str:
+def label_of(row: Row) -> str:
+    """Return a row's label, broken into lines."""
     return textwrap.fill(row["label"], LABEL)
 
 
 def _lines(row: Row) -> int:
-    return _label(row).count("\n") + 1
+    return label_of(row).count("\n") + 1
 
 
 def _looks() -> Iterator[tuple[str, str]]:

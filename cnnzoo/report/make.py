@@ -105,7 +105,7 @@ def _keys(runs: Sequence[Row]) -> list[str]:
 
 
 def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
-    from cnnzoo.report import figures
+    from cnnzoo.report import confusion, figures
 
     def best_of(rows: Sequence[Row], cost: str) -> tuple[list[Row], str]:
         """Return the rows that fit into a figure, in their order, and what to say if they are not all."""
@@ -141,10 +141,10 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         drawn, some = best_of(counted, "params")
         draw = partial(figures.draw_parameters, drawn, language)
         found.append(Figure("parameters", say(language, "parameters") + some, draw))
-    if confused := [row for row in best if figures.has_confusion(row)]:
+    if confused := [row for row in best if confusion.has_confusion(row)]:
         shown = confused[:MATRICES]
         caption = say(language, "confusion") + some_of(len(shown), len(confused))
-        found.append(Figure("confusion", caption, partial(figures.draw_confusion, shown, language)))
+        found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
 
 

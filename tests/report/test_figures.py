@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from cnnzoo.report.figures import draw_along, draw_confusion, draw_curves, draw_parameters, draw_trade_off
+from cnnzoo.report.confusion import draw_confusion
+from cnnzoo.report.figures import draw_along, draw_curves, draw_parameters, draw_trade_off
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
 from tests.report.runs import CLASSES, HISTORY, write_run

@@ -34,7 +34,7 @@ SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", 
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
-USUAL_RATE = 0.001
+USUAL_RATE = 0.001  # said, and stands in the schema, where a net's yaml has none for an optimizer
 EXACT = 2**53  # whole numbers below are the same as floats
 
 

@@ -1,6 +1,6 @@
 """What cnnzoo takes beside what others do: tables on the screen, and in a folder of their own under outputs/benchmarks.
 
-python -m benchmarks                                  everything but what compilation gives
+python -m benchmarks                                  everything but cells side by side and compilation
 python -m benchmarks --quick                          two nets and two rounds: a few minutes
 python -m benchmarks startup compile                  some parts
 python -m benchmarks --nets lenet@28 alexnet@224      training of some nets
@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 
 from benchmarks import accuracy, compiled, evaluation, gpu, growth, reporting, slots, startup, sweep_cells, training
-from benchmarks.cases import CASES, QUICK, Scope
-from benchmarks.loops import ROOT
+from benchmarks.cases import CASES, QUICK, ROOT, Scope
+from benchmarks.loops import dtype_of
+from cnnzoo.config import compose_config
 from cnnzoo.record import git_state, package_versions
 from cnnzoo.training.device import choose_device, describe_device
 
@@ -31,8 +32,8 @@ PARTS = {
     "accuracy": accuracy.measure,
     "gpu": gpu.measure,
 }
-LONG = ("slots", "growth", "accuracy")  # left out by --quick
-NAMED = ("compile",)  # only when asked for
+LONG = ("growth", "accuracy")  # left out by --quick
+NAMED = ("slots", "compile")  # only when asked for
 SECONDS = 1.0  # of a turn
 
 
@@ -71,8 +72,9 @@ def main() -> None:
             print(text, flush=True)
             print(text, file=file, flush=True)
 
-        threads, measured = torch.get_num_threads(), f"{rounds} rounds of {SECONDS:g} s"
-        show(f"# Benchmarks\n\n{device}, {threads} threads, {versions}, {commit}, {measured}, {now:%Y-%m-%d}.\n")
+        precision = str(dtype_of(compose_config([]))).removeprefix("torch.")
+        computed = f"{torch.get_num_threads()} threads with {torch.backends.cpu.get_cpu_capability()}, {precision}"
+        show(f"# Benchmarks\n\n{device}, {computed}, {versions}, {commit}, {rounds} rounds, {now:%Y-%m-%d}.\n")
         for part in parts:
             show(f"## {part}\n\n{PARTS[part](scope)}")
     print(f"in {folder}")

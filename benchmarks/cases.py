@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cnnzoo.config import RunConfig, compose_config
 
+ROOT = Path(__file__).parents[1]
+
 
 @dataclass(frozen=True)
 class Case:
@@ -35,7 +37,7 @@ class Case:
         return compose_config([*chosen, *width, *overrides])
 
 
-CASES = (  # with the course's batches, but for vgg11, of whose 128 its loop trains on one in 8 seconds
+CASES = (  # with batches of the course, but for vgg11, of whose 128 its loop trains on one in 8 seconds
     Case("lenet", 28, 256),
     Case("alexnet", 224),
     Case("vgg11", 96, 64),
@@ -44,8 +46,8 @@ CASES = (  # with the course's batches, but for vgg11, of whose 128 its loop tra
     Case("nin", 96),
     Case("googlenet", 96),
     Case("googlenet_bn", 96),
-    Case("resnet18", 96, 256),
-    Case("densenet", 96, 256),
+    Case("resnet18", 96),
+    Case("densenet", 96),
 )
 QUICK = ("lenet@28", "vgg11/8@96")
 

@@ -47,6 +47,7 @@ def side_by_side(case: Case, seconds: float, rounds: int) -> Measured:
 
     with tempfile.TemporaryDirectory() as cache, quietly():
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache  # what was compiled before is not used
+        steps[0]()  # prepares what both use
         first = [STEPS * train(which, 0.0, STEPS) for which in (0, 1)]
         speeds = []
         for number in range(rounds):

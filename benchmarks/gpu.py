@@ -1,19 +1,17 @@
 """What number formats, kernels of any kind, compilation and CUDA graphs give on a GPU."""
 
-import random
 import statistics
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.cases import Case, Scope
+from benchmarks.cases import Scope
 from benchmarks.training import noise
-from benchmarks.turns import Measured, Turns
+from benchmarks.turns import Turns, in_turn
 from cnnzoo.report.tables import Column, to_markdown
 
+NETS = ("lenet@28", "resnet18@96")
 VARIANTS = {
     "bf16-mixed": ("own", "trainer.precision=bf16-mixed"),
     "16-mixed": ("own", "trainer.precision=16-mixed"),
@@ -33,10 +31,14 @@ def measure(scope: Scope) -> str:
     """Return tables of images/s and of memory, or why there are none."""
     if not torch.cuda.is_available():
         return "No GPU here: number formats, kernels, compilation and CUDA graphs were not measured.\n"
+    cases = [case for case in scope.cases if case.name in NETS]
+    if not cases:
+        return f"Only measured of {', '.join(NETS)}.\n"
     speeds: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []
-    for case in scope.cases:
-        rounds = list(side_by_side(case, scope.rounds, scope.seconds))
+    for case in cases:
+        variants = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in VARIANTS.items()}
+        rounds = list(in_turn(variants, scope.rounds, scope.seconds))
         row: dict[str, Any] = {"name": case.name, "batch_size": case.batch_size}
         speeds.append(dict(row))
         memory.append(dict(row))
@@ -47,16 +49,3 @@ def measure(scope: Scope) -> str:
     columns = [Column("name", "net @ px", left=True), Column("batch_size", "batch")]
     columns += [Column(variant, variant) for variant in VARIANTS]
     return f"{to_markdown(columns, speeds)}\n{EXPLAINED}\nMiB held by tensors at most\n\n{to_markdown(columns, memory)}"
-
-
-def side_by_side(case: Case, rounds: int, seconds: float) -> Iterator[dict[str, Measured]]:
-    """Yield what every variant gave in each round; they prepare together, and then train in turn."""
-    with ExitStack() as stack:
-        running = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in VARIANTS.items()}
-        for turns in running.values():
-            stack.push(turns)  # all end where one cannot begin
-        for turns in running.values():
-            turns.wait()
-        for number in range(rounds):
-            order = random.Random(number).sample([*VARIANTS], len(VARIANTS))
-            yield {name: running[name].train(seconds) for name in order}

@@ -1,8 +1,6 @@
 """How the cost of training grows with the size of the images, of the batch and of the net."""
 
 import statistics
-from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,14 @@ from matplotlib.ticker import LogLocator
 
 from benchmarks.cases import Case, Scope
 from benchmarks.training import noise
-from benchmarks.turns import Turns
+from benchmarks.turns import Turns, in_turn
 from cnnzoo.facts import check
 from cnnzoo.report.tables import Column, to_markdown
 
 NET, RESIZE, BATCH_SIZE, WIDTH = "vgg11", 96, 64, 0.125
 GRIDS = {
-    "data.resize": [Case(NET, resize, BATCH_SIZE, WIDTH) for resize in (28, 48, 96, 160, 224)],
-    "data.batch_size": [Case(NET, RESIZE, size, WIDTH) for size in (8, 16, 32, 64, 128, 256)],
+    "data.resize": [Case(NET, resize, BATCH_SIZE, WIDTH) for resize in (28, 96, 224)],
+    "data.batch_size": [Case(NET, RESIZE, size, WIDTH) for size in (8, 32, 128, 256)],
     "model.width": [Case(NET, RESIZE, BATCH_SIZE, width) for width in (0.0625, 0.125, 0.25, 0.5)],
 }
 COLUMNS = [
@@ -35,7 +33,9 @@ def measure(scope: Scope) -> str:
     """Return a table, and draw it; GMAC/s are of training, three times those of a forward."""
     rows = []
     for key, cases in GRIDS.items():
-        for case, speeds in _in_turn(cases, scope).items():
+        rounds = list(in_turn({case: Turns("own", case, Path()) for case in cases}, scope.rounds, scope.seconds))
+        for case in cases:
+            speeds = [measured[case].images_per_second for measured in rounds]
             value = {"data.resize": case.resize, "data.batch_size": case.batch_size, "model.width": case.width}[key]
             macs, speed = check(case.config()).macs, statistics.median(speeds)
             row = {"key": key, "value": value, "macs": macs, "speed": speed, "noise": noise(speeds)}
@@ -44,17 +44,6 @@ def measure(scope: Scope) -> str:
     for ending in ("png", "svg"):
         figure.savefig(scope.folder / f"growth.{ending}", dpi=200)
     return to_markdown(COLUMNS, rows)
-
-
-def _in_turn(cases: Sequence[Case], scope: Scope) -> dict[Case, list[float]]:
-    """Return the images/s of each case in each round."""
-    with ExitStack() as stack:
-        running = {case: stack.enter_context(Turns("own", case, Path())) for case in cases}
-        rounds = [
-            {case: each.train(scope.seconds).images_per_second for case, each in running.items()}
-            for _ in range(scope.rounds)
-        ]
-    return {case: [measured[case] for measured in rounds] for case in cases}
 
 
 def _draw(rows: list[dict[str, Any]]) -> Figure:

@@ -32,8 +32,8 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import Compose, Resize, ToTensor
 
-from benchmarks.cases import Case
-from benchmarks.course import course_step
+from benchmarks.cases import ROOT, Case
+from benchmarks.course import WORKERS, course_step
 from benchmarks.stopwatch import Enough, Stopwatch
 from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.config import RunConfig
@@ -41,8 +41,6 @@ from cnnzoo.data.files import load_files
 from cnnzoo.run import train
 from cnnzoo.training.device import choose_device, keep_freed_memory, resolve_precision, to_channels_last
 
-ROOT = Path(__file__).parents[1]
-WORKERS = 2
 LR = 0.001  # small enough for every net in every loop
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
 
@@ -57,7 +55,7 @@ def run_loop(
     """Run one loop, timed in turns, until `next_turn` raises `Enough`.
 
     Args:
-        loop: one of `LOOPS` or `ON_GPU`.
+        loop: one of `LOOPS` or `OTHERS`.
         case: what it trains.
         next_turn: see `Stopwatch`.
         torchvision_folder: where `torchvision.datasets.FashionMNIST` finds its files; see `lay_out`.
@@ -73,7 +71,7 @@ def run_loop(
     handle = register_optimizer_step_post_hook(stopwatch)
     try:
         with quietly(), mock.patch.object(DataLoader, "__iter__", iterate):
-            (LOOPS | ON_GPU)[loop](case, torchvision_folder, *overrides)
+            (LOOPS | OTHERS)[loop](case, torchvision_folder, *overrides)
     except Enough:
         return
     finally:
@@ -128,6 +126,21 @@ def _limit(case: Case, torchvision_folder: Path, *overrides: str, compile_mode: 
     step = bare_step(case, *overrides, compile_mode=compile_mode)
     while True:
         step()
+
+
+def product_side() -> int:
+    """Return the rows and columns of the matrices whose products show what the device can do at most."""
+    return 2048 if choose_device("auto").type == "cpu" else 8192
+
+
+def _products(case: Case, torchvision_folder: Path, *overrides: str) -> None:
+    """Multiply matrices in the precision of `own`; the stopwatch takes each product for a step."""
+    device, side = choose_device("auto"), product_side()
+    a, b, product = (torch.randn(side, side, device=device, dtype=dtype_of(case.config())) for _ in range(3))
+    told = SGD([nn.Parameter(torch.zeros(1))])
+    while True:
+        torch.mm(a, b, out=product)
+        told.step()
 
 
 def _course(case: Case, torchvision_folder: Path, *overrides: str) -> None:
@@ -192,4 +205,8 @@ LOOPS: dict[str, Callable[..., None]] = {
     "template": _template,
     "limit": _limit,
 }
-ON_GPU = {"graphs": partial(_limit, compile_mode="reduce-overhead")}  # with CUDA graphs
+PEAK = "peak"
+OTHERS: dict[str, Callable[..., None]] = {
+    PEAK: _products,
+    "graphs": partial(_limit, compile_mode="reduce-overhead"),  # with CUDA graphs
+}

@@ -5,18 +5,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from benchmarks.cases import Scope
+from benchmarks.cases import ROOT, Scope
 from cnnzoo.data.files import load_files
 from cnnzoo.report.tables import Column, to_markdown
 
-ROOT = Path(__file__).parents[1]
 FIRST_STEP = """
 import os, runpy, sys
-from torch.optim.optimizer import register_optimizer_step_post_hook
-register_optimizer_step_post_hook(lambda *_: os._exit(0))
 sys.path.insert(0, os.getcwd())
+from cnnzoo.cli import importing_torch
+with importing_torch():  # as the command does it itself
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+register_optimizer_step_post_hook(lambda *_: os._exit(0))
 sys.argv = ["train.py", "hydra.run.dir=" + sys.argv[1]]
 runpy.run_path("train.py", run_name="__main__")
 """

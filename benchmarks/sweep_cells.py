@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cases import Scope
+from benchmarks.cases import ROOT, Scope
 from cnnzoo.record import read_record
 
-CELLS = 10  # a round
-ROOT = Path(__file__).parents[1]
+CELLS = 4  # a round
 ONE_STEP = ["model=mlp", "data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke"]
 ONE_STEP += [f"trainer.{key}=1" for key in ("max_epochs", "limit_train_batches", "limit_val_batches")]
 

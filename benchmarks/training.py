@@ -1,22 +1,18 @@
 """Training throughput of `train.py`'s own path beside other loops, and how near it comes to what the machine can do."""
 
 import csv
-import random
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.cases import Case, Scope
-from benchmarks.isolated import isolated
-from benchmarks.loops import LOOPS, dtype_of, lay_out
-from benchmarks.peak import matrix_products
-from benchmarks.turns import Turns
+from benchmarks.loops import LOOPS, PEAK, lay_out, product_side
+from benchmarks.turns import Turns, in_turn
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_net
 from cnnzoo.report.tables import Column, to_markdown
@@ -41,9 +37,9 @@ EXPLAINED = """Of steps alone: what lies between epochs (validation and checkpoi
 others) is not timed. Images per second are medians over the rounds, in each of which every loop trains for a second or
 a step, while the others stand still; the noise is (highest - lowest) / median of ours.
 Ratios are medians of those within a round, with the lowest and highest in brackets. GFLOP/s are ours: 6 operations for
-a multiply-add of training, 4 in the first layer, whose input needs no gradient. The peak is the fastest of a few
-products of large matrices in the same round and precision. Peak memory is after a few steps, on a CPU that of the
-whole process.
+a multiply-add of training, 4 in the first layer, whose input needs no gradient; those with the zeros around an image
+count. The peak is what products of large matrices come to in a turn of their own, in the same precision. Peak memory
+is after a few steps, on a CPU that of the whole process.
 """
 
 
@@ -74,23 +70,19 @@ def measure(scope: Scope) -> str:
 
 def side_by_side(case: Case, torchvision_folder: Path, rounds: int, seconds: float) -> Iterator[dict[str, float]]:
     """Yield what each round gave: images/s of every loop, the peak, and our memory."""
-    with ExitStack() as stack:
-        running = {loop: stack.enter_context(Turns(loop, case, torchvision_folder)) for loop in LOOPS}
-        for number in range(rounds):
-            measured = {"peak": isolated(matrix_products, dtype_of(case.config()))}
-            for loop in random.Random(number).sample([*LOOPS], len(LOOPS)):  # none always after the same
-                turn = running[loop].train(seconds)
-                measured[loop] = turn.images_per_second
-                if loop == "own":
-                    measured["peak_bytes"] = turn.peak_bytes
-            yield measured
+    loops = {loop: Turns(loop, case, torchvision_folder) for loop in (*LOOPS, PEAK)}
+    for turns in in_turn(loops, rounds, seconds):
+        measured = {loop: turn.images_per_second for loop, turn in turns.items()}
+        measured[PEAK] *= 2 * product_side() ** 3 / case.batch_size
+        yield measured | {"peak_bytes": turns["own"].peak_bytes}
 
 
 def summary(case: Case, turns: list[dict[str, float]]) -> dict[str, Any]:
     """Return a case's row of both tables."""
     own = [turn["own"] for turn in turns]
     row: dict[str, Any] = {"name": case.name, "batch_size": case.batch_size}
-    row |= {key: statistics.median(turn[key] for turn in turns) for key in (*LOOPS, "peak_bytes")}
+    row |= {key: statistics.median(turn[key] for turn in turns) for key in LOOPS}
+    row["peak_bytes"] = turns[-1]["peak_bytes"]
     row["noise"] = noise(own)
     for loop in ("course", "template", "limit"):
         row[f"own/{loop}"] = spread([turn["own"] / turn[loop] for turn in turns], "{:.2f}")

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,6 +17,8 @@ from benchmarks.cases import Case
 from benchmarks.loops import run_loop
 from benchmarks.stopwatch import Enough
 from cnnzoo.training.device import choose_device, peak_bytes
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class Measured:
 
 
 class Turns:
-    """A loop in a fresh process, which prepares at once, and from `wait` on trains only when it has its turn.
+    """A loop in a process of its own, which trains only when it has its turn; the process lives within `with`.
+
+    Entering it waits until the loop is warm.
 
     Args:
         loop: as in `run_loop`, as are the others.
@@ -48,16 +54,14 @@ class Turns:
         context.set_forkserver_preload(["benchmarks.loops"])
         self.pipe, theirs = context.Pipe()
         arguments = (theirs, threads, loop, case, torchvision_folder, *overrides)
-        self.process = context.Process(target=_serve, args=arguments)
-        self.process.start()
-        theirs.close()
+        self.process, self.theirs = context.Process(target=_serve, args=arguments), theirs
 
     def begin(self, seconds: float) -> None:
         """Let it train for so many seconds at least."""
         self.pipe.send(seconds)
 
     def end(self) -> Measured:
-        """Wait for the end of its turn.
+        """Wait for the end of its turn, or until it is warm.
 
         Raises:
             EOFError: it has failed, and has printed why.
@@ -70,21 +74,34 @@ class Turns:
         self.begin(seconds)
         return self.end()
 
-    def wait(self) -> None:
-        """Wait until it is warm.
-
-        Raises:
-            EOFError: it has failed, and has printed why.
-        """
-        self.pipe.recv()
-
     def __enter__(self) -> "Turns":
-        self.wait()
+        self.process.start()
+        self.theirs.close()
+        self.end()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.pipe.close()
         self.process.join()
+
+
+def in_turn(loops: Mapping[Name, Turns], rounds: int, seconds: float) -> Iterator[dict[Name, Measured]]:
+    """Yield what each loop gave in each round, in which each of them has one turn.
+
+    Over as many rounds as there are loops each has every place once, and where their number is even comes after every
+    other once, because the one before may leave the machine warm or busy (E. J. Williams, 1949, designs balanced for
+    the estimation of residual effects of treatments).
+    """
+    names = [*loops]
+    apart = sorted(
+        range(len(names)), key=lambda place: min(2 * place - 1, 2 * (len(names) - place))
+    )  # 0, 1, n-1, 2, ...
+    with ExitStack() as stack:
+        for each in loops.values():
+            stack.enter_context(each)
+        for number in range(rounds):
+            order = [names[(place + number) % len(names)] for place in apart]
+            yield {name: loops[name].train(seconds) for name in order}
 
 
 def _serve(

@@ -2,6 +2,8 @@
 
 import contextlib
 import time
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,12 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, gpu, slots, stopwatch
+from benchmarks import compiled, evaluation, gpu, loops, slots, stopwatch
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.loops import LOOPS, lay_out, run_loop
 from benchmarks.stopwatch import Enough, Stopwatch
 from benchmarks.training import summary, training_flops
-from benchmarks.turns import Turns
+from benchmarks.turns import Turns, in_turn
 
 SMALL = Case("lenet", 28, 256)
 
@@ -147,10 +149,83 @@ def test_a_loop_that_fails_is_not_waited_for(torchvision_folder):
         pass
 
 
-def test_a_variant_that_cannot_begin_ends_the_others(monkeypatch):
-    monkeypatch.setattr(gpu, "VARIANTS", {"a": ("no loop",), "b": ("limit",)})
+def test_a_loop_that_cannot_begin_ends_the_others():
+    loops = {loop: Turns(loop, SMALL, Path()) for loop in ("limit", "no loop")}
     with pytest.raises(EOFError):
-        next(gpu.side_by_side(SMALL, 1, 0.1))
+        next(in_turn(loops, 1, 0.1))
+    assert loops["limit"].process.exitcode == 0
+
+
+class Noted(contextlib.nullcontext):
+    """Stands for a loop, and notes its turns."""
+
+    def __init__(self, name, turns):
+        super().__init__()
+        self.name, self.turns = name, turns
+
+    def train(self, seconds):
+        self.turns.append(self.name)
+        return self.name
+
+
+@pytest.mark.parametrize("names", ["abcd", "abcde"])
+def test_each_loop_has_every_place_in_turn(names):
+    turns = []
+    rounds = list(in_turn({name: Noted(name, turns) for name in names}, len(names), 1.0))
+    assert rounds == [{name: name for name in names}] * len(names)
+    orders = ["".join(turns[start : start + len(names)]) for start in range(0, len(turns), len(names))]
+    for place in range(len(names)):
+        assert {order[place] for order in orders} == {*names}
+    followers = Counter(pair for order in orders for pair in pairwise(order))
+    assert max(followers.values()) == (1 if len(names) % 2 == 0 else 2)
+
+
+def test_the_peak_is_of_products_in_our_precision(monkeypatch):
+    """Each is a step, and takes the operations that the share of the peak is reckoned with."""
+    monkeypatch.setattr(stopwatch, "WARM_SECONDS", 0.0)
+    monkeypatch.setattr(loops, "product_side", lambda: 64)
+    speeds, products, multiply = [], [], torch.mm
+
+    def mm(a, b, out):
+        products.append((a.dtype, a.shape, b.shape))
+        return multiply(a, b, out=out)
+
+    def next_turn(speed):
+        speeds.append(speed)
+        if len(speeds) > 1:
+            raise Enough
+        return 0.01
+
+    monkeypatch.setattr(torch, "mm", mm)
+    run_loop(loops.PEAK, SMALL, next_turn, Path())
+    assert {*products} == {(loops.dtype_of(SMALL.config()), (64, 64), (64, 64))}
+    assert speeds[1] == pytest.approx(len(products) / 0.01, rel=0.9)
+
+
+def test_the_limit_computes_as_ours_does(torchvision_folder, monkeypatch):
+    """The same precision, memory format and optimizer, or the ratio would compare something else."""
+    monkeypatch.setattr(stopwatch, "WARM_SECONDS", 0.0)
+    seen = {}
+
+    def look(module, images, maps):
+        if isinstance(module, nn.Conv2d) and maps.device.type != "meta" and torch.is_grad_enabled():
+            layout = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
+            found.add((maps.dtype, layout, module.weight.dtype))
+
+    def step(optimizer, *_):
+        found.add((type(optimizer), optimizer.defaults["fused"]))
+
+    def next_turn(speed):
+        raise Enough
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(nn.modules.module.register_module_forward_hook(look).remove)
+        stack.callback(register_optimizer_step_post_hook(step).remove)
+        for loop in ("own", "limit"):
+            seen[loop] = found = set()
+            run_loop(loop, SMALL, next_turn, torchvision_folder)
+    assert seen["own"] == seen["limit"]
+    assert len(seen["own"]) == 2
 
 
 def test_cells_side_by_side_are_compared_within_a_round(monkeypatch, tmp_path):
@@ -179,9 +254,8 @@ def test_a_net_and_the_same_one_compiled_are_trained_in_turn(monkeypatch):
     assert all(slower < plain for plain, slower in measured.speeds)
 
 
-def test_the_quick_nets_are_among_all():
-    assert {*QUICK, *slots.NETS} < {case.name for case in CASES}
-    assert "vgg11/8@96" in QUICK
+def test_the_nets_that_are_named_are_among_all():
+    assert {*QUICK, *slots.NETS, *gpu.NETS, *evaluation.BATCHES} <= {case.name for case in CASES}
 
 
 @pytest.mark.parametrize(

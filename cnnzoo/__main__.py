@@ -34,14 +34,14 @@ def _folder(name: str) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and do what the verb says."""
-    parser = Parser(prog="python -m cnnzoo", description="What can be done beside training.")
+    parser = Parser(prog="python -m cnnzoo", description="Everything but training: info, data, maps, predict, report.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     data = verbs.add_parser("data", help="fetch and verify the images, say what is where, draw a contact sheet")
     data.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
-    info = verbs.add_parser("info", help="what every layer of a net makes, costs and sees; or several nets, a row each")
+    info = verbs.add_parser("info", help="output, cost and receptive field of every layer, or one row a net")
     info.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
     info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
-    info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md is also for the screen")
+    info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md, the default, reads well here")
     cell = verbs.add_parser("cell", help="run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
     cell.add_argument("overrides", nargs=1, metavar="FOLDER", help="the cell's folder")
     prediction = verbs.add_parser(
@@ -53,20 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
     maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
     maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs; data.root=DIR: the images")
-    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images (0,1,2)")
+    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images; by default 0,1,2")
     maps.add_argument(
         "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
     )
-    maps.add_argument("--save", metavar="DIR", type=_folder, default=Path("outputs") / "maps", help="outputs/maps")
+    maps.add_argument(
+        "--save",
+        metavar="DIR",
+        type=_folder,
+        default=Path("outputs") / "maps",
+        help="folder for the pictures; by default outputs/maps",
+    )
     report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
     report.add_argument("overrides", nargs="+", metavar="FOLDER", help="of sweeps, or of any runs, such as outputs")
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
-    report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies from this on, such as 0.85")
+    report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies of at least this (0.85)")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
     report.add_argument(
-        "--format", choices=("md", "csv", "latex", "html"), default="md", help="md is also for the screen"
+        "--format", choices=("md", "csv", "latex", "html"), default="md", help="md, the default, reads well here"
     )
     report.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
     report.add_argument(
@@ -113,7 +119,7 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
     columns = [Column("picture", "picture", left=True), *(Column(f"{i}", titles[i], left=True) for i in places)]
     print(to_markdown(columns, rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
-        print(f"\nnote: the background of {', '.join(bright)} is bright, and the nets know it black; try --invert")
+        print(f"\nnote: the background of {', '.join(bright)} is bright, in training it was black; try --invert")
 
 
 def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
@@ -187,7 +193,7 @@ def show_data(overrides: Sequence[str]) -> None:
     try:
         save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), images.class_names, title, sheet)
     except OSError as error:
-        raise UserError(f"cannot write {sheet}: {error.strerror}\ngo to a folder that can be written") from error
+        raise UserError(f"cannot write {sheet}: {error.strerror}\nrun it in a folder that you can write to") from error
     print(f"contact sheet: {sheet}")
 
 

@@ -165,6 +165,21 @@ def conv_layer(
     )
 
 
+def first_stages(
+    in_channels: int, out_channels: int, *, stem: str, norm: str, bias: bool | None = None
+) -> nn.Sequential:
+    """Return what GoogLeNet, ResNet and DenseNet begin with.
+
+    The paper's stem is a 7x7 convolution at stride 2 and a 3x3 pooling at stride 2, the small one a 3x3 convolution.
+    """
+    if stem == "small":
+        return stage(conv1=conv_layer(in_channels, out_channels, 3, padding=1, norm=norm, bias=bias))
+    return stage(
+        conv1=conv_layer(in_channels, out_channels, 7, stride=2, padding=3, norm=norm, bias=bias),
+        pool1=nn.MaxPool2d(3, stride=2, padding=1),
+    )
+
+
 def dense_head(
     in_features: int, num_classes: int, *, hidden: Sequence[int], dropout: float, global_pool: bool = False
 ) -> nn.Sequential:
@@ -202,6 +217,8 @@ def norm_layer(norm: str, num_features: int, *, dims: int) -> nn.Module | None:
 
 def initialize(net: nn.Module, init: str) -> None:
     """Draw the weights of all convolutions and dense layers anew by the scheme `init` and zero their biases.
+
+    `default` leaves both as torch has drawn them.
 
     Raises:
         ValueError: `init` is not one of `INITS`.

@@ -27,7 +27,7 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
     """
     if "experiment" in config.values:
         file = f"conf/experiment/{config.choices.get('experiment')}.yaml"
-        raise UserError(f"{file} is not about all keys\nbegin it with a line # @package _global_")
+        raise UserError(f"{file} lacks its first line\nbegin it with # @package _global_")
     if faults := [*_choice_faults(config.choices)]:
         raise UserError("\n".join(faults[:MAX_FAULTS]))
     schema = schema_of(config)

@@ -43,7 +43,7 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
             flag, _, value = argument.partition("=")
             if value.startswith("[") and flag in groups():
                 several = f"python sweep.py {flag}={value.strip('[]').replace(' ', '')}"
-                raise UserError(f"'{argument}' is no option of a group\ntype {several} for several runs")
+                raise UserError(f"'{argument}' is not a single option\ntype {several} for several runs")
             if argument.startswith("-") and flag not in HYDRA_FLAGS.split():
                 key = flag.lstrip("-")
                 program = "sweep.py" if grid else "train.py"
@@ -116,7 +116,7 @@ class Preflight(Callback):
         Preflight.reached = True
         if "sweep" in config:
             return
-        print("error: train.py is one run\ntype python sweep.py for several", file=sys.stderr)
+        print("error: train.py trains one net\nfor several, type python sweep.py", file=sys.stderr)
         sys.exit(USER_ERROR)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -175,9 +175,8 @@ def check_folder(name: str, *, resume: bool) -> None:
                 f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(folder)}"
             )
         if not resume and (others := foreign_files(folder)):
-            raise UserError(
-                f"{folder} has {', '.join(others)} of something else\ntype hydra.run.dir=DIR with a new folder"
-            )
+            what = f"{folder} already has {', '.join(others)}, not written by cnnzoo"
+            raise UserError(f"{what}\ntype hydra.run.dir=DIR with a new folder")
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"1")

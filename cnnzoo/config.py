@@ -118,7 +118,7 @@ def _is_conf(path: str) -> bool:
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
-    """Return what `--help` prints, with the keys of what `overrides` choose.
+    """Return what `--help` prints, with the keys of what `overrides` choose, and no grid among the options of a run.
 
     Hydra copies all configurations for each group that it lists, and lists them twice: that takes longer than the rest.
 
@@ -131,7 +131,10 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     """
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(name, list(overrides), return_hydra_config=True)
-    listed = "".join(f"{group}: {', '.join(options(group))}\n" for group in groups())
+    chosen = {group: options(group) for group in groups()}
+    if name == "train":
+        chosen["experiment"] = [each for each in chosen["experiment"] if not is_grid(each)]
+    listed = "".join(f"{group}: {', '.join(names)}\n" for group, names in chosen.items())
     keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     template = Template(composed.hydra.help.template)
     return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(keys))

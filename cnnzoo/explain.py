@@ -62,13 +62,13 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
     if merged := re.match(r"Error merging override (.*)", text):
         return f"'{merged[1]}' is of another kind than what it would replace\nlook at it in conf/, or in docs/sweeps.md"
     if file := re.match(r"In '(experiment/.*?)': Could not override '\w+@experiment\.", text):
-        return f"conf/{file[1]}.yaml is not about all keys\nbegin it with a line # @package _global_"
+        return f"conf/{file[1]}.yaml lacks its first line\nbegin it with # @package _global_"
     if file := re.match(r"In '(experiment/.*?)': Could not override 'experiment/(\w+)@", text):
         return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
-        return f"'{ambiguous[1]}' is several values, and this is one run\ntype python sweep.py for several"
+        return f"'{ambiguous[1]}' has several values, and this is one run\ntype python sweep.py for several"
     if unknown := re.match(r"Could not override '(.*?)'", text):
         return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)
     return "\n".join(text.splitlines()[:5])
@@ -78,7 +78,7 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     """Return in two lines that what `overrides` choose has no such key, and what it has."""
     group = key.partition(".")[0]
     if group in SWEEP_KEYS and not typed:
-        return f"'{key}' is said about a grid of runs\ntype python sweep.py for one"
+        return f"'{key}' is a key of grids\ntype python sweep.py for one"
     if key == "resume" and typed:
         return "resume is for one run; a grid goes on when it is typed again\ntype python train.py resume=DIR"
     choices = chosen(overrides)

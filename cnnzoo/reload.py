@@ -105,7 +105,7 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
     for override in overrides:
         if _group(override) not in LATER_KEYS and key_of(override) not in ELSEWHERE:
             raise UserError(
-                f"a run goes on as it was, and '{override}' would change it\n"
+                f"a resumed run keeps its settings, and '{override}' would change them\n"
                 f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}"
             )
         if override.startswith("~"):

@@ -176,7 +176,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "experiment/mine",
         "trainer: {max_epochs: 1}\n",
         "experiment=mine",
-        "conf/experiment/mine.yaml is not about all keys\nbegin it with a line # @package _global_",
+        "conf/experiment/mine.yaml lacks its first line\nbegin it with # @package _global_",
     ),
     "choice": (
         "experiment/mine",
@@ -189,7 +189,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "experiment/mine",
         "defaults:\n  - override /model: vgg11\n",
         "experiment=mine",
-        "conf/experiment/mine.yaml is not about all keys\nbegin it with a line # @package _global_",
+        "conf/experiment/mine.yaml lacks its first line\nbegin it with # @package _global_",
     ),
     "slash": (
         "experiment/mine",

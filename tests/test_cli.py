@@ -27,13 +27,13 @@ REFUSED = [
     (["lenet"], ["cannot read 'lenet'", "type key=value"], True),
     (["--model=lenet"], ["are written without dashes", "type model=lenet"], True),
     (["-x"], ["'-x' is no option", "python train.py --help"], True),
-    (["model=lenet,mlp"], ["is several values, and this is one run"], True),
+    (["model=lenet,mlp"], ["has several values, and this is one run"], True),
     (["model=vgg11", "model.widht=0.5"], ["did you mean model.width?", "python train.py model=vgg11 --help"], True),
     (["model.width=0.5"], ["unknown key 'model.width': lenet has none", "python train.py --help"], True),
     (["data=synthetic", "data.root=x"], ["synthetic has none", "python train.py data=synthetic --help"], True),
     (["lr=0.1"], ["did you mean optimizer.lr?"], True),
     (["epochs=3"], ["did you mean trainer.max_epochs?"], True),
-    (["plan=true"], ["'plan' is said about a grid", "type python sweep.py"], True),
+    (["plan=true"], ["'plan' is a key of grids", "type python sweep.py"], True),
     (["vgg11"], ["cannot read 'vgg11'", "type key=value, such as model=vgg11"], True),
     (["experiment=course/lenett"], ["did you mean course/lenet"], True),
     (["experiment=lenet"], ["did you mean course/lenet"], True),
@@ -44,7 +44,11 @@ REFUSED = [
     (["resume=outer"], ["no run in outer", "type one of them, such as outer/date"], True),
     (["--modle=lenet"], ["type modle=lenet"], True),
     (["seed=[0,1]"], ["seed has one value in a run (got [0, 1])", "type python sweep.py seed=0,1 "], True),
-    (["model=[lenet,mlp]"], ["'model=[lenet,mlp]' is no option", "type python sweep.py model=lenet,mlp "], True),
+    (
+        ["model=[lenet,mlp]"],
+        ["'model=[lenet,mlp]' is not a single option", "type python sweep.py model=lenet,mlp "],
+        True,
+    ),
     (["model=lenet.yaml"], ["model=lenet.yaml is no option of that group", "type model=lenet"], True),
     (["experiment=course/lenet.yaml"], ["type experiment=course/lenet"], True),
     (["model=./lenet"], ["type model=lenet"], True),
@@ -53,14 +57,14 @@ REFUSED = [
     (["data.root=~/data"], ["cannot read 'data.root=~/data'", f"type data.root={Path.home()}/data"], True),
     (["data=28"], ["a group is chosen by the name of one of its options"], True),
     (["model=null"], ["a group is chosen by the name of one of its options"], True),
-    (["-m", "seed=0,1"], ["train.py is one run"], True),
+    (["-m", "seed=0,1"], ["train.py trains one net"], True),
     (["seed=${data.nothing}"], ["data.nothing"], True),
     (["hydra.run.dir=${nothing}"], ["nothing"], True),
     (["hydra.run.dir=" + 300 * "a"], ["cannot write to", "File name too long"], True),
     (["data.resize=8"], ["lenet needs data.resize >= 12", "type data.resize=12"], True),
     (["hydra.run.dir=/dev/null/run"], ["cannot write to /dev/null/run", "type hydra.run.dir=DIR"], True),
     (["resume=old", "hydra.run.dir=new"], ["goes on in its own folder", "leave hydra.run.dir out"], True),
-    (["hydra.run.dir=mine"], ["mine has config.yaml of something else", "type hydra.run.dir=DIR"], True),
+    (["hydra.run.dir=mine"], ["mine already has config.yaml, not written by cnnzoo", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=old"], ["old already holds a run", "type hydra.run.dir=DIR"], True),
     (["data.resize=15", "model.padding=0"], ["at stage2; this net needs data.resize >= 16"], False),
     (
@@ -201,6 +205,7 @@ def test_help_names_groups_and_keys_at_once(tmp_path, without_torch):
         part in result.stdout for part in ("model: alexnet, ", "optimizer: adam", "batch_size: 256", "trainer=smoke")
     )
     assert ", course/lenet, " in result.stdout
+    assert "small_grid" not in result.stdout
     assert not list(tmp_path.iterdir())
 
 
@@ -211,6 +216,7 @@ def test_help_has_the_keys_of_what_is_chosen(in_tmp, capsys):
     assert "  width: 1.0\n" in out
     assert "  slots: auto\n" in out
     assert "hydra:" not in out
+    assert ", small_grid, " in out
     assert type_in(train_module, "model=vgg99", "--help") == 2
     assert "unknown model 'vgg99'" in capsys.readouterr().err
 

@@ -48,7 +48,7 @@ def test_a_run_from_before_there_was_a_key_is_read_as_with_its_usual_value(finis
     [
         ("~pictures", "'~pictures' takes away what every run has\nleave it out"),
         ("data.root=/tmp", "unknown key 'data.root': synthetic has none\nleave it out"),
-        ("seed=1", "a run goes on as it was"),
+        ("seed=1", "a resumed run keeps its settings"),
     ],
 )
 def test_what_may_not_be_changed_later_is_refused(override, words, finished):
@@ -115,7 +115,7 @@ def test_only_what_does_not_change_the_figures_can_be_changed(finished, tmp_path
     (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "choices": fashion.choices, "config": fashion.values}))
     elsewhere = change_later_keys(read_run(str(tmp_path))[0], ["data.root=elsewhere"])
     assert elsewhere.values == fashion.values | {"data": fashion.values["data"] | {"root": "elsewhere"}}
-    with pytest.raises(UserError, match="'seed=3' would change it"):
+    with pytest.raises(UserError, match="'seed=3' would change them"):
         change_later_keys(config, ["seed=3"])
 
 

@@ -41,7 +41,8 @@ class AlexNet(ConvNet):
     Deviations:
         * input: paper 224 in the text and 227 by its figures; here any size. padding=2 makes 224 what 227 is without.
         * padding of the first convolution: the course 1 pixel; here 0. At 224 px the maps have the same size.
-        * two towers: paper on two GPUs; here groups, which compute the same.
+        * two towers: paper on two GPUs; here groups, which compute the same but for local response normalisation, whose
+          windows of five maps cross the border between the towers.
         * initial weights: paper normal, with a deviation of 0.01, and biases of 1 in conv2, conv4, conv5 and the hidden
           dense layers; here `model.init`, and biases of 0.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, norm_layer, pooled_head, stage
+from cnnzoo.blocks import ConvNet, choose_stem, first_stages, norm_layer, pooled_head, stage
 from cnnzoo.shapes import feature_shape
 
 
@@ -16,9 +16,9 @@ class DenseNet(ConvNet):
     arXiv:1608.06993; table 1 (DenseNet-BC). The course's net is Zhang et al., Dive into Deep Learning, section 8.7.
 
     Shape:
-        Input:  (N, in_channels, S, S), float; S >= 29 with the paper's stem and S >= 8 with the small one, because the
-                transitions halve to zero below it. The small stem, used below 64 px, is a 3x3 convolution at stride 1,
-                without pooling, after section 3 for CIFAR.
+        Input:  (N, in_channels, S, S), float; with four blocks S >= 29 with the paper's stem and S >= 8 with the small
+                one, because the transitions halve to zero below it. The small stem, used below 64 px, is a 3x3
+                convolution at stride 1, without pooling, after section 3 for CIFAR.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -55,11 +55,7 @@ class DenseNet(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=64)
-        if self.stem == "paper":
-            conv1 = conv_layer(in_channels, stem_channels, 7, stride=2, padding=3, norm="batch", bias=course)
-            self.features = stage(conv1=conv1, pool1=nn.MaxPool2d(3, stride=2, padding=1))
-        else:
-            self.features = stage(conv1=conv_layer(in_channels, stem_channels, 3, padding=1, norm="batch", bias=course))
+        self.features = first_stages(in_channels, stem_channels, stem=self.stem, norm="batch", bias=course)
         channels = stem_channels
         if not blocks:
             raise ValueError("model.blocks must be one number or more\ntype model.blocks=[4,4,4,4]")

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from cnnzoo.blocks import Concat, ConvNet, Residual, choose_stem, conv_layer, pooled_head, stage
+from cnnzoo.blocks import Concat, ConvNet, Residual, choose_stem, conv_layer, first_stages, pooled_head, stage
 from cnnzoo.shapes import feature_shape
 
 # Table 1 of the paper: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection; None is a pooling between.
@@ -31,9 +31,9 @@ class GoogLeNet(ConvNet):
     section 3.1 and figure 5; residual blocks as Szegedy et al., AAAI 2017, arXiv:1602.07261, sections 3.2 and 3.3.
 
     Shape:
-        Input:  (N, in_channels, S, S), float; any S. Below 64 px the paper's stem leaves the last stage hardly a pixel;
-                the small stem has a 3x3 convolution at stride 1 for the 7x7 and no first pooling. With auxiliary heads
-                S >= 17, and the paper's stem begins at 65 px.
+        Input:  (N, in_channels, S, S), float; any S. At 28 px the paper's stem leaves one pixel to the last stage; the
+                small stem, used below 64 px, has a 3x3 convolution at stride 1 for the 7x7 and no first pooling. With
+                auxiliary heads S >= 17, and the paper's stem begins at 65 px.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -73,11 +73,7 @@ class GoogLeNet(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=65 if aux_heads else 64)  # at 64 px 4a is 4x4
-        if self.stem == "paper":
-            conv1 = conv_layer(in_channels, 64, 7, stride=2, padding=3, norm=norm)
-            self.features = stage(conv1=conv1, pool1=nn.MaxPool2d(3, stride=2, padding=1))
-        else:
-            self.features = stage(conv1=conv_layer(in_channels, 64, 3, padding=1, norm=norm))
+        self.features = first_stages(in_channels, 64, stem=self.stem, norm=norm)
         self.features.add_module("reduce2", conv_layer(64, 64, 1, norm=norm))
         self.features.add_module("conv2", conv_layer(64, 192, 3, padding=1, norm=norm))
         self.features.add_module("pool2", nn.MaxPool2d(3, stride=2, padding=1))
@@ -138,7 +134,8 @@ def auxiliary_head(in_channels: int, height: int, num_classes: int, norm: str) -
         ValueError: the maps are smaller than its 5x5 pooling.
     """
     if height < 5:
-        raise ValueError(f"auxiliary heads pool 5x5, and the maps are {height}x{height}\ntype model.aux_heads=false")
+        remedy = "type model.aux_heads=false, or model.stem=auto with data.resize=17 or more"
+        raise ValueError(f"auxiliary heads pool 5x5, and the maps are {height}x{height}\n{remedy}")
     side = (height - 5) // 3 + 1
     return stage(
         pool=nn.AvgPool2d(5, stride=3),

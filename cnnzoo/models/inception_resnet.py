@@ -67,7 +67,7 @@ class InceptionResNetV2(ConvNet):
     """A stem, ten residual Inception blocks A, twenty B and ten C, with reductions between them.
 
     Source: the paper of `InceptionResNetV1`, figures 15 to 19, in the form in which its authors published code and
-    weights, on which the figure of 55.84 million parameters rests.
+    weights: 55.84 million parameters with a scale in each batch norm, as here, and 55.81 million without, as there.
 
     Shape:
         Input:  (N, in_channels, S, S), float; S >= 75 with the paper's stem, because the last reduction halves to zero

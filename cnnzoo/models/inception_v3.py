@@ -16,7 +16,8 @@ class InceptionV3(ConvNet):
 
     Shape:
         Input:  (N, in_channels, S, S), float; S >= 75 with the paper's stem, because the last reduction halves to zero
-                below it. The small stem, used below 75 px, has padding, stride 1 and no first pooling.
+                below it. The small stem, used below 75 px, has padding, stride 1 and no first pooling. With the
+                auxiliary head S >= 69 with the small stem, and S >= 299 with the paper's.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -28,12 +29,13 @@ class InceptionV3(ConvNet):
         dropout: probability of dropping a feature before the output layer; 0.5 in torchvision, 0.2 in the authors'
             code, not in the paper.
 
-    Deviations, all but that of the average pooling as in the authors' code:
+    Deviations, all but the last two as in the authors' code:
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
           stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
         * auxiliary loss: paper no weight given; here 0.4.
-        * average pooling: counts the padding, as torchvision's; TensorFlow's, of the authors' code, does not.
         * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
+        * average pooling: counts the padding, as torchvision's; TensorFlow's, of the authors' code, does not.
+        * batch norm: has a scale, as torchvision's; that of the authors' code has none.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.
@@ -178,8 +180,9 @@ def _block_c(in_channels: int) -> Concat:
 
 def _auxiliary_head(in_channels: int, height: int, num_classes: int) -> nn.Sequential:
     if (height - 5) // 3 + 1 < 5:
+        needs = f"the auxiliary head needs maps of at least 17x17 (got {height})"
         raise ValueError(
-            f"the auxiliary head needs maps of 17x17 (got {height})\ntype model.aux_heads=false or data.resize=299"
+            f"{needs}\ntype model.aux_heads=false, or model.stem=small with data.resize=69 or more, or data.resize=299"
         )
     return stage(
         pool=nn.AvgPool2d(5, stride=3),

@@ -40,9 +40,9 @@ class LeNet5(ConvNet):
         * output: paper Euclidean radial basis functions on drawn characters; here a dense layer, trained by
           cross-entropy, because the classes are no characters.
         * padding: paper digits on background; here zeros around normalised images, which is their mean grey.
-        * initial weights: paper uniform, bounded by 2.4 / fan-in; here `model.init`, which takes C3's 60 kernels for
-          those of a grouped convolution: fan-in 25 and fan-out 1,500, where the connections have 94 and 250 on
-          average. By Xavier's rule they begin half as wide (standard deviation 0.036 for 0.076).
+        * initial weights: paper uniform, bounded by 2.4 / fan-in; here `model.init`. C3 is kept as 60 single kernels:
+          Xavier's rule sees 25 inputs and 1,500 outputs, where a map really has 94 and 250 on average, so that C3
+          begins with half the spread (standard deviation 0.036 for 0.076).
 
     Raises:
         Nothing.
@@ -122,8 +122,8 @@ class PartialConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum over the connections of each output map.
 
-        A full convolution whose other kernels are zero computes that 6 times as fast as 60 single kernels do, which are
-        what is counted and traced on the meta device.
+        A full convolution whose other kernels are zero computes that 6 times as fast as 60 single kernels do. On the
+        meta device, where layers are counted, the 60 are applied one by one, so that tables have the paper's figures.
         """
         if x.is_meta:
             connections = self.conv(x[:, self.inputs])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, Residual, choose_stem, conv_layer, pooled_head, stage
+from cnnzoo.blocks import ConvNet, Residual, choose_stem, conv_layer, first_stages, pooled_head, stage
 
 CHANNELS = (64, 128, 256, 512)  # of the stages
 
@@ -16,8 +16,8 @@ class ResNet(ConvNet):
     with projection shortcuts where the shape changes (option B).
 
     Shape:
-        Input:  (N, in_channels, S, S), float; any S. Below 64 px the paper's stem leaves the last stage hardly a pixel;
-                the small stem is the 3x3 convolution at stride 1, without pooling, of section 4.2.
+        Input:  (N, in_channels, S, S), float; any S. At 28 px the paper's stem leaves one pixel to the last stage; the
+                small stem, used below 64 px, is the 3x3 convolution at stride 1, without pooling, of section 4.2.
         Output: (N, num_classes), unnormalised logits.
 
     Args:
@@ -34,7 +34,7 @@ class ResNet(ConvNet):
         * bottleneck: paper halves the image in the first 1x1; here in the 3x3, as torchvision and later practice.
 
     Raises:
-        ValueError: an option is unknown.
+        ValueError: an option is unknown, or there are not four numbers of blocks.
     """
 
     def __init__(
@@ -56,11 +56,7 @@ class ResNet(ConvNet):
         widths = [max(1, round(channels * width)) for channels in CHANNELS]
         expansion = 4 if bottleneck else 1
         before = widths[0]
-        if self.stem == "paper":
-            conv1 = conv_layer(in_channels, before, 7, stride=2, padding=3, norm="batch", bias=course)
-            self.features = stage(conv1=conv1, pool1=nn.MaxPool2d(3, stride=2, padding=1))
-        else:
-            self.features = stage(conv1=conv_layer(in_channels, before, 3, padding=1, norm="batch", bias=course))
+        self.features = first_stages(in_channels, before, stem=self.stem, norm="batch", bias=course)
         for index, (num_blocks, channels) in enumerate(zip(blocks, widths, strict=True), start=1):
             layers = {}
             for number in range(1, num_blocks + 1):
@@ -76,10 +72,11 @@ class ResNet(ConvNet):
 def residual_block(before: int, channels: int, stride: int, *, bottleneck: bool, course: bool) -> Residual:
     """Return one block; its shortcut is the identity unless the shape changes."""
 
-    def conv(before: int, after: int, kernel_size: int, stride: int = 1, activation: str | None = "relu") -> nn.Module:
-        padding = kernel_size // 2
-        options = {"stride": stride, "padding": padding, "norm": "batch", "bias": course}
-        return conv_layer(before, after, kernel_size, activation=activation, **options)  # type: ignore[arg-type]
+    def conv(before: int, after: int, size: int, stride: int = 1, activation: str | None = "relu") -> nn.Module:
+        same = size // 2
+        return conv_layer(
+            before, after, size, stride=stride, padding=same, norm="batch", activation=activation, bias=course
+        )
 
     if bottleneck:
         after = 4 * channels

@@ -40,7 +40,7 @@ class VGG(ConvNet):
         * a convolution before a batch norm keeps its bias, as in torchvision, so that its weights can be loaded.
 
     Raises:
-        ValueError: an option is unknown, or image_size is too small.
+        ValueError: an option is unknown, there are not five numbers of blocks, or image_size is too small.
     """
 
     def __init__(

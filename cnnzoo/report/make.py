@@ -51,7 +51,7 @@ def make_report(
         UserError: there are no runs, no such key, or no such row.
     """
     if pivot and (baseline or at_least or beside_course):
-        raise UserError("--columns makes tables without a baseline, threshold or --course\ntype one or the other")
+        raise UserError("--columns cannot be combined with --baseline, --at-least or --course\nleave one of them out")
     runs, repeats = drop_repeats(read_runs(folders))
     common = add_settings(runs, without=pivot)
     question = course.find_question(runs)

@@ -60,9 +60,8 @@ class SweepFolder:
     def _read(self) -> dict[str, dict[str, Any]]:
         if not (self.path / PLAN).exists():
             if others := [name for name in SUMMARIES if (self.path / name).exists()]:
-                raise UserError(
-                    f"{self.path} has {', '.join(others)} of something else\ntype hydra.sweep.dir=DIR with a new folder"
-                )
+                what = f"{self.path} already has {', '.join(others)}, not written by cnnzoo"
+                raise UserError(f"{what}\ntype hydra.sweep.dir=DIR with a new folder")
             return {}
         try:
             cells = dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])

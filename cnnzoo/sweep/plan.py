@@ -78,7 +78,7 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
         time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
         print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
     elif minutes and device:
-        print("no run of similar size has been completed on this device, so how long it takes is not known")
+        print("no estimate: no run of similar size has been completed on this device")
 
 
 def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:

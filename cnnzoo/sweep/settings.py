@@ -54,7 +54,7 @@ def refuse_lists(overrides: Sequence[str]) -> None:
     said_of_grids = [each for each in overrides if not is_of_runs(each)]
     for override in OverridesParser.create().parse_overrides(said_of_grids):
         if override.is_sweep_override():
-            raise UserError(f"'{override.input_line}' is several values, and a sweep has one\ntype one of them")
+            raise UserError(f"'{override.input_line}' has several values, and this key takes one\ntype one of them")
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -70,7 +70,7 @@ def read_settings(config: DictConfig) -> Settings:
     lacking = [key for key in SWEEP_KEYS if key not in config]
     lacking += [f"sweep.{key}" for key in SWEEP_SETTINGS if "sweep" in config and key not in config.sweep]
     if lacking:
-        raise UserError(f"every sweep has a {lacking[0]}\nleave ~{lacking[0]} out")
+        raise UserError(f"{lacking[0]} cannot be removed\nleave ~{lacking[0]} out")
     if any(key_of(each) == "hydra.run.dir" for each in config.hydra.overrides.hydra):
         raise UserError("hydra.run.dir is the folder of one run\ntype hydra.sweep.dir=DIR for that of a grid")
     keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(SWEEP_KEYS)), resolve=True)

@@ -69,7 +69,7 @@ class Watch(lightning.Callback):
         if at_chance and losses[-1] > losses[0] - MARGIN:  # a loss that begins high and falls is on its way
             raise RunEnded(
                 "stuck",
-                f"the training loss has not left that of guessing ({self.chance:.3f}) in {self.patience} epochs\n"
+                f"the training loss is still that of guessing ({self.chance:.3f}) after {self.patience} epochs\n"
                 f"type another optimizer.lr (it is {_rate(trainer):g}) or model.init, "
                 "or watch.patience=N to wait longer",
             )

@@ -842,7 +842,7 @@ def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):
         (["runs", "--columns", "data.size"], "unknown key 'data.size'"),
         (["runs", "--columns", "test_acc"], "unknown key 'test_acc'"),
         (["runs", "--rows", "model, versions"], "unknown key 'versions'"),
-        (["runs", "--columns", "model", "--baseline", "lenet"], "--columns makes tables without a baseline"),
+        (["runs", "--columns", "model", "--baseline", "lenet"], "--columns cannot be combined with"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
     ],
 )

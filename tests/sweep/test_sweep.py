@@ -284,7 +284,7 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
     ("override", "words"),
     [
         ("sweep.slots=0", "sweep.slots must be auto or a whole number"),
-        ("~sweep.slots", r"every sweep has a sweep.slots\nleave ~sweep.slots out"),
+        ("~sweep.slots", r"sweep.slots cannot be removed\nleave ~sweep.slots out"),
         ("~plan", "leave ~plan out"),
         ("sweep.timeout=-1", "sweep.timeout must be a number of minutes"),
         ("sweep.invalid=maybe", "sweep.invalid must be skip or error"),
@@ -296,8 +296,8 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep.variants=3", "sweep.variants must be a list"),
         ("sweep.laptop=3", "sweep.laptop must be overrides"),
         ("sweep.per_model=3", "sweep.per_model must be overrides by model"),
-        ("plan=true,false", r"'plan=true,false' is several values, and a sweep has one\ntype one of them"),
-        ("sweep.slots=1,2", "'sweep.slots=1,2' is several values"),
+        ("plan=true,false", r"'plan=true,false' has several values, and this key takes one\ntype one of them"),
+        ("sweep.slots=1,2", "'sweep.slots=1,2' has several values"),
         ("sweep=weekend", r"sweep is a group of keys\ntype sweep.name=weekend"),
         ("sweep=null", "type sweep.name=NAME"),
         ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
@@ -337,7 +337,7 @@ def test_mistakes_in_a_grid_are_answered_before_anything_is_written(override, wo
 def test_a_summary_that_no_sweep_has_written_is_not_overwritten(in_tmp):
     (in_tmp / "summary.md").write_text("my notes")
     for more in ("plan=false", "plan=true"):
-        with pytest.raises(UserError, match=r"summary.md of something else\ntype hydra.sweep.dir=DIR"):
+        with pytest.raises(UserError, match=r"summary.md, not written by cnnzoo\ntype hydra.sweep.dir=DIR"):
             run(*SMALL, "hydra.sweep.dir=.", more)
     assert [(path.name, path.read_text()) for path in in_tmp.iterdir()] == [("summary.md", "my notes")]
 

@@ -15,6 +15,7 @@ from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 
 SHEET_COLUMNS = 12
+ENDINGS = (".md", ".csv", ".tex", ".html", ".pdf", ".png", ".svg")  # of files, where a folder is asked for
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +30,8 @@ def _folder(name: str) -> Path:
     """Return the folder of that name; an empty one, as of a variable that is not set, is refused."""
     if not name:
         raise argparse.ArgumentTypeError("the name of a folder is missing")
+    if Path(name).suffix in ENDINGS:
+        raise argparse.ArgumentTypeError(f"{name} is to be a folder; leave {Path(name).suffix} out")
     return Path(name)
 
 

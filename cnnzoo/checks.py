@@ -80,7 +80,11 @@ def changes(config: RunConfig) -> dict[str, Any]:
     """
     plain = replace(config, choices=config.choices | {"trainer": "default"})  # a trial's limits are to be seen
     own, usual = flatten(config.values), flatten(schema_of(plain).values)
-    return {key: value for key, value in own.items() if value != usual.get(key) and _is_told(key)}
+    return {key: value for key, value in own.items() if _differ(value, usual.get(key)) and _is_told(key)}
+
+
+def _differ(value: Any, usual: Any) -> bool:
+    return type(value) is not type(usual) or value != usual  # a limit of 1 is one batch, and one of 1.0 all
 
 
 def _is_told(key: str) -> bool:

@@ -186,7 +186,11 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
     except OmegaConfBaseException as error:
         rates = OmegaConf.select(values, "model.lr")
         if error.full_key == "optimizer.lr" and isinstance(rates, int | float):
-            raise UserError(f"model.lr has a rate for each optimizer\ntype optimizer.lr={rates}") from error
+            optimizer = choices["optimizer"]
+            raise UserError(
+                f"model.lr has a rate for each optimizer\n"
+                f"type optimizer.lr={rates}, or in the net's yaml lr: {{{optimizer}: {rates}}}"
+            ) from error
         if error.full_key == "optimizer.lr" and "model.lr" in str(error):
             net, optimizer = choices["model"], choices["optimizer"]
             raise UserError(

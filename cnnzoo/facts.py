@@ -49,6 +49,7 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
         UserError: one of them cannot be built as the configuration has it.
     """
     data, options = config.values["data"], config.values["trainer"]
+    shape = (data["channels"], data["resize"], data["resize"])
     check_export(config)
     try:
         precision = options["precision"]
@@ -59,6 +60,7 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
                 check_compiler(device)
         with torch.device("meta"):
             net = build_net(config)
+        layers = trace_layers(net, shape)
         optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
         build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
@@ -66,8 +68,6 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
-    shape = (data["channels"], data["resize"], data["resize"])
-    layers = trace_layers(net, shape)
     totals = total(layers)
     passed = [layer.part for layer in layers if layer.macs]
     return Facts(

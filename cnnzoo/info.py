@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cnnzoo.analysis.trace import Totals, total, trace_layers
+from cnnzoo.analysis.trace import Layer, Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
@@ -112,9 +112,7 @@ def _composed(composer: Composer, overrides: Sequence[str], *, size: bool = True
 
 
 def _layer_table(config: RunConfig, style: str) -> str:
-    data = config.values["data"]
-    net = _on_meta(config)
-    layers = trace_layers(net, (data["channels"], data["resize"], data["resize"]))
+    net, layers = _on_meta(config)
     totals = total(layers)
     rows: list[dict[str, Any]] = [
         asdict(layer)
@@ -160,10 +158,10 @@ def _net_row(config: RunConfig) -> dict[str, Any]:
     data = config.values["data"]
     smallest = _smallest(config)
     try:
-        net = _on_meta(config)
+        net, layers = _on_meta(config)
     except UserError as error:
         return {"min_size": smallest, "problem": str(error)}
-    totals = total(trace_layers(net, (data["channels"], data["resize"], data["resize"])))
+    totals = total(layers)
     # A net without feature maps sees the whole image.
     seen = {"receptive_field": totals.receptive_field or data["resize"]}
     return {"min_size": smallest, "stem": net.stem} | asdict(totals) | seen
@@ -195,15 +193,17 @@ def _smallest_of(arguments: str) -> int | None:
     return min((px for px in found if works(px, {})), default=None)
 
 
-def _on_meta(config: RunConfig) -> ConvNet:
-    """Return the configured net without its weights.
+def _on_meta(config: RunConfig) -> tuple[ConvNet, list[Layer]]:
+    """Return the configured net without its weights, and its layers.
 
     Raises:
         UserError: it cannot be built.
     """
+    data = config.values["data"]
     try:
         with torch.device("meta"):
-            return build_net(config)
+            net = build_net(config)
+        return net, trace_layers(net, (data["channels"], data["resize"], data["resize"]))
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if isinstance(error, RuntimeError) else error
         raise UserError(f"{config.choices['model']}: {reason}") from error

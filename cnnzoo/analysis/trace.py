@@ -87,7 +87,8 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
     cannot be traced.
 
     Raises:
-        ValueError: the net has lazy parameters that no image has passed yet, or `input_shape` is not (C, H, W).
+        ValueError: the net has lazy parameters that no image has passed yet, `input_shape` is not (C, H, W), or a layer
+            cannot take what the one before it gives; the message names it.
     """
     if len(input_shape) != 3:
         raise ValueError(f"input_shape is (C, H, W), of one image (got {tuple(input_shape)})")
@@ -105,6 +106,8 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
         net.eval()
         with torch.no_grad(), torch.device("meta"), ShapesOnly(), tracer:
             functional_call(net, state, (tracer.image,))
+    except RuntimeError as error:
+        raise ValueError(f"{tracer.where} cannot take what it is given: {str(error).splitlines()[0]}") from error
     finally:
         for handle in handles:
             handle.remove()
@@ -178,6 +181,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._written and (storage := tensor.untyped_storage()._cdata) in self._written:
             known.append(self._written[storage][1])
         return union(known) if known else None
+
+    @property
+    def where(self) -> str:
+        """The module at work, in words."""
+        return self._running[-1].name or "the net"
 
     def enter(self, name: str) -> None:
         self._running.append(_Running(name))

@@ -36,7 +36,7 @@ def draw_confusion(rows: Sequence[Row], language: Language) -> Figure:
                     )
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
             axes.set_yticks(range(len(names)), names, fontsize=7)
-            axes.set_title(label, fontsize=9)
+            axes.set_title(f"{label} (%)", fontsize=9)
             axes.set_xlabel(say(language, "predicted"), fontsize=8)
             axes.set_ylabel(say(language, "true"), fontsize=8)
     return figure

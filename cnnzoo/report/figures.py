@@ -1,9 +1,8 @@
 """The figures of a report."""
 
-import itertools
 import statistics
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from cnnzoo.report.texts import Language, say
 
 EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
-LABEL = 30  # characters on a line
+INVISIBLE = 0.002  # of the longest bar
+LABEL = 28  # characters on a line
 TICKS = 50  # characters below an axis, beyond which they are turned
 
 
@@ -33,7 +33,8 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
     with rc_context(style):
         figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
         axes = figure.add_subplot()
-        for row, (marker, color) in zip(known, _looks(), strict=False):
+        for index, row in enumerate(known):
+            marker, color, _ = look_of(row, index)
             accuracy = row["test_acc"]
             deviation = accuracy.deviation
             axes.errorbar(
@@ -81,14 +82,15 @@ def draw_along(
     with rc_context(style):
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
-        for index, ((label, points), (marker, color)) in enumerate(zip(lines.items(), _looks(), strict=False)):
+        for index, (label, points) in enumerate(lines.items()):
+            marker, color, line = look_of({}, index)
             shown = sorted((places[value], each.mean, each.deviation or 0.0) for value, each in points.items())
             axes.errorbar(
                 [place for place, *_ in shown],
                 [mean for _, mean, _ in shown],
                 yerr=[deviation for *_, deviation in shown],
                 fmt=marker,
-                ls=LINES[index // 2 % len(LINES)] if joined else "",
+                ls=line if joined else "",
                 color=color,
                 ms=6,
                 capsize=3,
@@ -106,7 +108,7 @@ def draw_along(
         axes.set_xlabel(key)
         axes.set_ylabel(say(language, "test_acc"))
         if any(lines):
-            figure.legend(loc="outside right upper", fontsize=8)
+            figure.legend(loc="outside right upper", fontsize=8, handlelength=3)
     return figure
 
 
@@ -132,8 +134,9 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
             evaluated = next(column for column in EVALUATED if column in histories[0][0])
             named[say(language, evaluated)] = None
             length = min(map(len, histories))
-            look: Any = {"color": COLORS[index % len(COLORS)], "ls": LINES[index // 2 % len(LINES)], "lw": 1.4}
-            look |= {"marker": MARKERS[index % len(MARKERS)], "ms": 4, "markevery": max(1, length // 6)}
+            marker, color, line = look_of(row, index)
+            look: Any = {"color": color, "ls": line, "lw": 1.4}
+            look |= {"marker": marker, "ms": 4, "markevery": max(1, length // 6)}
             for axes, column in ((left, "train/loss"), (right, evaluated)):
                 epochs = range(1, length + 1)
                 values = [[history[epoch][column] for history in histories] for epoch in range(length)]
@@ -152,7 +155,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
             axes.set_xlabel(say(language, "epoch"))
             axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _percent_axis(right)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
     return figure
 
 
@@ -178,13 +181,16 @@ def draw_parameters(rows: Sequence[Row], language: Language) -> Figure:
             "dense_params": [row["dense_params"] for row in rows],
             "other_params": [row["params"] - row["conv_params"] - row["dense_params"] for row in rows],
         }
+        largest = max(row["params"] for row in rows)
         for (part, values), color, hatch in zip(parts.items(), COLORS, HATCHES, strict=False):
+            if max(values) < INVISIBLE * largest:
+                continue
             label = say(language, part)
             axes.barh(places, values, left=start, color=color, hatch=hatch, edgecolor="white", lw=0.5, label=label)
             start += values
         for place, row in zip(places, rows, strict=True):
             axes.annotate(
-                f"{row['params'] / 1e6:,.2f} M", (row["params"], place), (4, 0), textcoords="offset points", va="center"
+                _count(row["params"]), (row["params"], place), (4, 0), textcoords="offset points", va="center"
             )
         axes.set_yticks(places, [label_of(row) for row in rows])
         axes.invert_yaxis()
@@ -205,12 +211,18 @@ def _lines(row: Row) -> int:
     return label_of(row).count("\n") + 1
 
 
-def _looks() -> Iterator[tuple[str, str]]:
-    return zip(itertools.cycle(MARKERS), itertools.cycle(COLORS))
+def look_of(row: Row, index: int) -> tuple[str, str, str]:
+    """Return marker, colour and line of a row, the same in all figures of a report; without one, by its `index`."""
+    number = row.get("look", index)
+    return MARKERS[number % len(MARKERS)], COLORS[number % len(COLORS)], LINES[number // 2 % len(LINES)]
 
 
 def _percent_axis(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e6:,.2f} M" if number >= 1e6 else f"{number / 1e3:,.1f} k"
 
 
 def _round(value: float) -> str:

@@ -18,6 +18,7 @@ SHOWN = 4  # feature maps of a stage
 BINS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))  # receptive field as a share of the image's height
 INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
 FIELD = COLORS[1]
+GROUND = "#dbe4ee"  # between maps, none of which is blue
 
 
 @dataclass(frozen=True)
@@ -161,3 +162,4 @@ def _show(axes: Axes, image: np.ndarray, title: str, *, low: float | None = None
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+    axes.set_facecolor(GROUND)

@@ -19,7 +19,9 @@ NO_KEYS = (  # of a run's row, by which none is told apart
     *("val_acc", "test_acc", "seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes", "started"),
     *("status", "error", "changed", "versions", "git", "files", "folder"),
 )
+NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
+HEADINGS = {"px": "data.resize", "epochs": "trainer.max_epochs", "batch": "data.batch_size"}  # of tables
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
@@ -56,9 +58,12 @@ def make_report(
     common = add_settings(runs, without=pivot)
     question = course.find_question(runs)
     keys = list(dict.fromkeys(rows)) or _keys(runs)
+    keys += [key for key in NEVER_POOLED if key not in keys and len({row.get(key) for row in runs}) > 1]
     known = {key for row in runs for key in row} - {*NO_KEYS}
     if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
-        raise UserError(f"unknown key {unknown[0]!r}\ntype keys of the configuration, such as model or data.resize")
+        meant = HEADINGS.get(unknown[0]) or next((key for key in known if key.endswith(f".{unknown[0]}")), None)
+        near = f"; did you mean {meant}?" if meant else ""
+        raise UserError(f"unknown key {unknown[0]!r}{near}\ntype keys of the configuration, such as data.resize")
     keys = [key for key in keys if key != pivot]
     pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])
     answer = question if question and not pivot and not rows else None
@@ -67,6 +72,8 @@ def make_report(
     first = find_row(pooled, baseline) if baseline else None
     compare(pooled, first, at_least)
     complete(pooled)
+    for number, row in enumerate(pooled):
+        row["look"] = number  # the same in all figures
     if beside_course:
         if "model" not in keys:
             raise UserError("--course is about nets\ntype model among the keys of --rows")

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 TILE, GAP, TEXT = 96, 6, 15  # pixels: of an image, between images, of a line of text
-PAPER, INK = (255, 255, 255), (26, 26, 27)
+PAPER, INK, FRAME = (255, 255, 255), (26, 26, 27), (150, 160, 175)
+CORNER = "row: true\ncolumn:\npredicted\n(%)"
 CHANNELS, FILTERS = 12, 96  # that are shown of a stage and of a layer
 
 
@@ -68,7 +69,9 @@ def draw_maps(image: np.ndarray, stages: Mapping[str, np.ndarray]) -> np.ndarray
         y = GAP + row * (TILE + GAP)
         draw.multiline_text((GAP, y + TILE // 3), label, fill=INK, font=_font(), spacing=2)
         for column, each in enumerate(maps):
-            sheet.paste(_tile(each, each.min(), each.max()), (left + column * (TILE + GAP), y))
+            x = left + column * (TILE + GAP)
+            draw.rectangle((x - 1, y - 1, x + TILE, y + TILE), outline=FRAME)  # bright maps end somewhere, too
+            sheet.paste(_tile(each, each.min(), each.max()), (x, y))
     return np.asarray(sheet)
 
 
@@ -92,6 +95,7 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
         if share >= 0.005:
             ink = PAPER if share > 0.5 else INK
             draw.text((x + cell / 2, y + cell / 2), f"{int(100 * share + 0.5)}", fill=ink, font=font, anchor="mm")
+    draw.multiline_text((GAP, GAP), CORNER, fill=INK, font=font, spacing=2)
     for index, name in enumerate(names):
         middle = margin + index * cell + cell / 2
         draw.text((margin - GAP, middle), name, fill=INK, font=font, anchor="rm")

@@ -88,7 +88,7 @@ def short_key(key: str) -> str:
 
 
 def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Return one row for all runs with the same values of `keys`, and the labels of rows that pool more than seeds.
+    """Return one row for all runs with the same values of `keys`, and which rows pool more than seeds, and what.
 
     A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed), the
     facts that all of them share, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
@@ -112,8 +112,9 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}
             | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
         )
-        if len({_identity(row | {"seed": 0}) for row in group if row.get("device")}) > 1:  # of what has been run
-            mixed.append(label)
+        ran = [row for row in group if row.get("device")]
+        if differing := [short_key(key) for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]:
+            mixed.append(f"{label} ({', '.join(differing)})")
     return pooled, mixed
 
 
@@ -203,6 +204,11 @@ def mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are known, or None if none is."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
+
+
+def _told_apart_by(rows: Sequence[Row]) -> list[str]:
+    """Return the keys by which runs are told apart, but their seed."""
+    return list(dict.fromkeys([*GROUPS, *sorted(key for row in rows for key in row if _is_setting(key))]))
 
 
 def _identity(row: Row) -> tuple[Any, ...]:

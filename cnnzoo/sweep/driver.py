@@ -22,10 +22,10 @@ from cnnzoo.explain import typed
 from cnnzoo.reload import quoted
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
-from cnnzoo.sweep.folder import LOG, SweepFolder
+from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.plan import ENDED_BADLY, cells_to_do, done_elsewhere, print_plan
+from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
 from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
 
@@ -93,6 +93,8 @@ def sweep(
                 emit(to_do, folder, settings.emit, console)
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
+            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder)):
+                console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
             stopped_by = None if make_launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)
@@ -163,6 +165,29 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
     return gpus, settings.slots or max(1, len(gpus))
 
 
+def _changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield which nets are not those any more with which completed cells were trained."""
+    for net in dict.fromkeys(cell.config.choices["model"] for cell in cells):
+        of_net = [cell for cell in cells if cell.config.choices["model"] == net and not cell.problem]
+        pairs = [(folder.record(cell.name) or {}, cell.facts) for cell in of_net]
+        if changed := [(record["params"], facts["params"]) for record, facts in pairs if _has_changed(record, facts)]:
+            before, now = changed[0]
+            yield (
+                f"{net} had {before:,} parameters when it was trained here, and has {now:,} now; "
+                "completed cells stay as they are, and fresh=true trains all in a new folder"
+            )
+
+
+def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    return record.get("status") == "completed" and record.get("params") != facts.get("params")
+
+
+def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield which cells another process trains, such as one that has outlived its sweep."""
+    if names := [cell.name for cell in to_do if is_locked(folder.path / cell.name)]:
+        yield f"another process trains {', '.join(names)}; what is timed beside it takes longer"
+
+
 def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:
     """Have one of Hydra's launchers run the cells; what becomes of them is on record in their folders."""
     # Its jobs start anywhere, and have to find the plugin that they were made in.
@@ -211,7 +236,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         print(f"to go on:  {_again(folder)}")
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
     if set(statuses) - {"completed", "n/a"} or any(folder.lacks_export(cell) for cell in cells if not cell.problem):
-        if set(statuses) & set(ENDED_BADLY):
+        if "failed" in statuses:  # others end the same way again
             again = _again(folder)
             print(f"to run the failed ones again:  {again}{'' if 'retry=failed' in again else ' retry=failed'}")
         sys.exit(FAILED)

@@ -28,6 +28,9 @@ def check_file(file: Path) -> None:
 def emit(to_do: Sequence[Cell], folder: SweepFolder, file: Path, console: Console) -> None:
     """Write one shell line for each cell that is to do, which runs it in the folder of this sweep."""
     folder.write_summary()
+    if not to_do:
+        console.print("nothing is to do")
+        return
     here = shlex.quote(str(Path.cwd()))
     lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
     with atomic_file(file) as opened:

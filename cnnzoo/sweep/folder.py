@@ -32,6 +32,7 @@ COLUMNS = [
     "px",
     "optimizer",
     "seed",
+    "settings",
     "stem",
     "params",
     "macs",
@@ -161,7 +162,8 @@ class SweepFolder:
             record = self.record(name) or {}
             metrics = record.get("metrics") or {}
             rows.append(
-                {key: cell[key] for key in ("model", "px", "optimizer", "seed", "stem", "params", "macs")}
+                {key: cell[key] for key in ("model", "px", "optimizer", "seed")}
+                | {key: record.get(key, cell[key]) for key in ("stem", "params", "macs")}  # of the net that was trained
                 | {
                     "val_acc": metrics.get("val/acc"),
                     "test_acc": metrics.get("test/acc"),

@@ -255,3 +255,10 @@ def test_totals_are_those_of_the_counters(name):
 def test_the_shape_is_that_of_one_image(shape):
     with pytest.raises(ValueError, match=r"input_shape is \(C, H, W\), of one image"):
         trace_layers(nn.Conv2d(1, 1, 3), shape)
+
+
+def test_a_layer_that_cannot_take_what_it_is_given_is_named():
+    net = stage(conv=nn.Conv2d(1, 8, 3), flatten=nn.Flatten(), head=nn.Linear(5408, 10))
+    assert trace_layers(net, (1, 28, 28))
+    with pytest.raises(ValueError, match=r"^head cannot take what it is given: "):
+        trace_layers(net, (1, 32, 32))

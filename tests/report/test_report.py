@@ -214,8 +214,43 @@ def test_rows_that_pool_more_than_seeds_are_named(tmp_path):
     write_run(tmp_path / "b", seed=1, **{"model.width": 0.5})
     assert len(table_of(tmp_path)) == 2
     assert len(table_of(tmp_path, rows=["model"])) == 1
-    assert "pooled over more than seeds: lenet" in notes_of(tmp_path, rows=["model"])
+    assert "pooled over more than seeds: lenet (width)" in notes_of(tmp_path, rows=["model"])
     assert "pooled over" not in notes_of(tmp_path)
+
+
+def test_one_batch_is_not_all_of_them(tmp_path):
+    """1 and 1.0 are the same number, and not the same limit; records of before do not call it a change."""
+    write_run(tmp_path / "whole")
+    write_run(tmp_path / "one", seed=1, **{"trainer.limit_train_batches": 1})
+    record = read_record(tmp_path / "one")
+    assert record["changed"].pop("trainer.limit_train_batches") == 1
+    write_record(tmp_path / "one", record)
+    rows = table_of(tmp_path)
+    assert sorted(row["settings"] for row in rows) == ["", "limit_train_batches=1"]
+    assert "pooled over more than seeds: lenet (limit_train_batches)" in notes_of(tmp_path, rows=["model"])
+
+
+def test_rows_never_pool_other_data_or_protocols(tmp_path):
+    write_run(tmp_path / "a", acc=0.9)
+    write_run(tmp_path / "b", acc=0.2, data="synthetic")
+    rows = table_of(tmp_path, rows=["model"])
+    assert [(row["data"], row["test acc"]) for row in rows] == [("fashion_mnist", "90.00%"), ("synthetic", "20.00%")]
+
+
+def test_a_row_looks_the_same_in_all_figures(tmp_path):
+    for number, acc in enumerate((0.5, 0.9, 0.8)):
+        write_run(tmp_path / f"{number}", px=28 + number, acc=acc)
+    drawn = [block.draw() for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]
+    looks: dict[str, set[str]] = {}
+    for figure in drawn:
+        for axes in figure.axes:
+            handles, labels = axes.get_legend_handles_labels()
+            for handle, label in zip(handles, labels, strict=True):
+                line = handle[0] if isinstance(handle, tuple) else handle
+                if label.startswith("lenet"):
+                    looks.setdefault(label, set()).add((line.get_color(), line.get_marker()))
+    assert {label: len(each) for label, each in looks.items()} == dict.fromkeys(looks, 1)
+    assert len(looks) == len(set.union(*looks.values())) == 3
 
 
 def test_a_row_of_several_nets_has_only_what_they_share(tmp_path):

@@ -103,6 +103,21 @@ def test_the_same_command_again_does_nothing_and_another_grid_adds_to_the_table(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_net_that_was_edited_since_keeps_its_row_and_is_named(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.parents[1])
+    record = next(finished.glob("mlp-28-adamw-s1-*/run.json"))
+    before = record.read_bytes()
+    try:
+        write_record(record.parent, json.loads(before) | {"params": 7})
+        assert run(*SMALL, "sweep.name=small") == 0
+        assert "note: mlp had 7 parameters when it was trained here, and has " in capsys.readouterr().out
+        assert next(row for row in summary(finished) if row["folder"] == record.parent.name)["params"] == "7"
+    finally:
+        record.write_bytes(before)
+    assert run(*SMALL, "sweep.name=small") == 0
+    assert "note:" not in capsys.readouterr().out
+
+
 def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(finished.parents[1])
     more = [*SMALL[:-2], "model=mlp,lenet", "seed=0,1,9", "plan=true"]

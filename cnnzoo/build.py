@@ -32,7 +32,10 @@ def build(node: dict[str, Any]) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ImportError):
             why = str(cause).splitlines()[:2][-1]
-            raise ValueError(f"{node['_target_']} cannot be loaded: {why}\nlook at _target_ in its yaml") from error
+            named = " and in cnnzoo/models/__init__.py" if node["_target_"].startswith("cnnzoo.models.") else ""
+            raise ValueError(
+                f"{node['_target_']} cannot be loaded: {why}\nlook for its name at _target_ in its yaml{named}"
+            ) from error
         raise cause from None
 
 

@@ -85,7 +85,8 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     config = schema(tuple(choices))
     known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
     of_grids = [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)] if typed else []
-    near = nearest(key, [*groups(), *known, *of_grids])
+    own = [each for each in known if each.startswith(f"{group}.") or each.endswith(f".{key.rpartition('.')[2]}")]
+    near = nearest(key, own if "." in key and group in config.choices else [*groups(), *known, *of_grids])
     without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
     program = "sweep.py" if typed else "train.py"
     script = " ".join(["python", program, *(each for each in choices if each.startswith(f"{group}=")), "--help"])

@@ -90,7 +90,7 @@ def markdown(document: Document, figures: str | None) -> str:
             case Notes(lines):
                 parts.append("\n".join(f"- {line}" for line in lines))
             case Figure(name, caption, _):
-                parts += [f"![{caption}]({figures}/{name}.svg)"] if figures else []
+                parts += [f"![{caption}]({figures}/{name}.png)"] if figures else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -120,6 +120,12 @@ def _plain(row: Row) -> Row:
             plain[key] = value.value
         elif key == "structure" and value is not None:
             plain[key] = "{} conv + {} dense".format(*value)
+        elif key == "seeds":
+            plain[key] = value.replace("/", " of ")  # 2/3 would be a day of March in a spreadsheet
+        elif key == "status":
+            plain[key] = value or "completed"
+        elif key == "peak_bytes" and value is not None:
+            plain[key] = round(value)
     return plain
 
 

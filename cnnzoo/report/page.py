@@ -26,7 +26,7 @@ th:focus-visible { outline: 2px solid currentColor }
 th[aria-sort=ascending]::after { content: " ▲" } th[aria-sort=descending]::after { content: " ▼" }
 .left { text-align: left } td.long { white-space: normal; min-width: 12rem }
 .notes, figcaption { color: var(--faint); font-size: .8rem; max-width: 60rem; margin: .4rem 0 0; padding: 0;
-  list-style-position: inside; overflow-wrap: anywhere }
+  overflow-wrap: anywhere } .notes { padding-left: 1.1rem }
 figure { margin: 1.6rem 0; break-inside: avoid } svg { max-width: 100%; height: auto; color: var(--ink) }
 @page { size: A4 landscape; margin: 12mm }
 @media print {

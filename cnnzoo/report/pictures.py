@@ -83,7 +83,7 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """
     cell = 40
     font = _font()
-    margin = GAP * 2 + int(max(font.getlength(name) for name in names))
+    margin = GAP * 2 + int(max(font.getlength(text) for text in (*names, *CORNER.split("\n"))))
     sheet = Image.new("RGB", (margin + cell * len(names) + GAP,) * 2, PAPER)
     draw = ImageDraw.Draw(sheet)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))

@@ -77,7 +77,7 @@ def test_bars_are_stacked_and_end_at_all_parameters():
     figure = draw_parameters(rows, "en")
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in figure.axes[0].patches]
     assert bars == [(0, 20_000), (20_000, 80_000), (80_000, 90_000)]
-    assert figure.axes[0].texts[0].get_text() == "0.09 M"
+    assert figure.axes[0].texts[0].get_text() == "90.0 k"
     format_tick = figure.axes[0].xaxis.get_major_formatter()
     assert [format_tick(value) for value in (500, 20_000, 4e6)] == ["500", "20k", "4M"]
 

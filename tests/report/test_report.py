@@ -740,6 +740,16 @@ def test_each_format_holds_the_whole_table(question, language):
     assert float(lines[0]["test_acc_std"]) == pytest.approx(0.01 / 2**0.5)
 
 
+def test_a_spreadsheet_reads_the_csv_as_it_is_meant(tmp_path):
+    """Not 1/2 as a day, nor bytes with a decimal; and what is completed says so beside what is not."""
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", seed=1, status="failed")
+    write_run(tmp_path / "c", px=96)
+    lines = list(csv.DictReader(io.StringIO(render(make_report([tmp_path]), "csv"))))
+    told = {line["data.resize"]: (line["seeds"], line["status"], line["peak_bytes"]) for line in lines}
+    assert told == {"28": ("1 of 2", "1 failed", f"{2**30}"), "96": ("1 of 1", "completed", f"{2**30}")}
+
+
 @pytest.mark.parametrize(("language", "compiler"), [("en", "pdflatex"), ("zh", "xelatex")])
 def test_latex_compiles(question, language, compiler, tmp_path_factory):
     if not shutil.which(compiler):
@@ -779,7 +789,7 @@ def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(question,
     written = save(document, "md", folder)
     assert {path.suffix for path in written} == {".md", ".svg", ".pdf", ".png"}
     assert all(path.stat().st_size > 1000 for path in written)
-    assert "(figures/accuracy-time.svg)" in (folder / "report.md").read_text()
+    assert "(figures/accuracy-time.png)" in (folder / "report.md").read_text()
     save(document, "md", folder)
     assert sorted(path.name for path in folder.iterdir()) == ["figures", "report.md"]
     (folder / "report.md").write_bytes("我的".encode("gbk"))

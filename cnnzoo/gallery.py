@@ -43,7 +43,7 @@ def draw_maps(
     if wrong := [index for index in images if not 0 <= index < len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
     names = [config.name for config in configs]
-    models = [name.rsplit("-", 2)[0] for name in names]  # without optimizer and seed
+    models = [f"{config.choices['model']}-{config.values['data']['resize']}" for config in configs]
     shown = models if len(set(models)) == len(models) else names
     if len(set(shown)) < len(shown):
         shown = [Path(folder).name for folder in folders]

@@ -183,10 +183,10 @@ def _recorded_run(
 def _record_before(run_dir: Path) -> dict[str, Any]:
     try:
         record: Any = read_record(run_dir)
-    except ValueError:
+    except (FileNotFoundError, ValueError):
         record = None
     if not isinstance(record, dict):
-        raise UserError(f"{run_dir}/run.json is damaged\nmend it, or type hydra.run.dir=DIR with a new folder")
+        raise UserError(f"{run_dir}/run.json is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder")
     return record
 
 

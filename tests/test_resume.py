@@ -238,10 +238,10 @@ def test_what_an_earlier_part_ran_on_is_on_record(steps, tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("text", ["{", "[]"])
-@pytest.mark.parametrize("saved", [True, False])
-def test_a_damaged_record_is_answered_in_words(text, saved, tmp_path):
-    (tmp_path / "run.json").write_text(text)
+@pytest.mark.parametrize(("text", "saved"), [("{", True), ("{", False), ("[]", True), ("[]", False), (None, True)])
+def test_a_damaged_or_lost_record_is_answered_in_words(text, saved, tmp_path):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
     if saved:
         (tmp_path / "checkpoints").mkdir()
         (tmp_path / "checkpoints" / LAST).touch()

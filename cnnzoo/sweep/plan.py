@@ -1,6 +1,5 @@
 """What a sweep would do, and how long that would take."""
 
-import json
 import math
 import shlex
 import statistics
@@ -13,7 +12,7 @@ from cnnzoo.reload import quoted
 from cnnzoo.report.columns import millions
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.sweep.folder import SweepFolder, is_completed, settings_of
+from cnnzoo.sweep.folder import SweepFolder, is_completed, record_in, settings_of
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
 
@@ -158,9 +157,8 @@ def _images(values: Mapping[str, Any]) -> tuple[float, float]:
 
 def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
     for path in outputs.glob("*/*/run.json"):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        record = record_in(path.parent)
+        if record is None:
             continue
         made = [(part.get("device"), part.get("slots", 1)) for part in parts_of(record)]
         alone = all(each == (device, 1) for each in made)

@@ -133,7 +133,11 @@ def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monk
 
 def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.parents[1])
+    damaged = finished.parent / "other" / "run" / "run.json"  # which tells nothing of how long runs take
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("[1]")
     assert run(*SMALL[:-1], "seed=1,7", "sweep.name=small", "plan=true") == 0
+    shutil.rmtree(damaged.parents[1])
     text = capsys.readouterr().out
     assert "4 cells in outputs/small: 2 completed, 2 to do" in text
     assert "for 2 of 2 to do" in text

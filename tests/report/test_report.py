@@ -889,6 +889,8 @@ def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):
         (["runs", "--rows", "model, versions"], "unknown key 'versions'"),
         (["runs", "--columns", "model", "--baseline", "lenet"], "--columns cannot be combined with"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
+        (["runs", "--save", "report.html"], "argument --save: report.html is to be a folder; leave .html out"),
+        (["runs", "--columns", "px"], "unknown key 'px'; did you mean data.resize?"),
     ],
 )
 def test_mistakes_are_answered_in_words(arguments, words, in_tmp, capsys):

@@ -28,7 +28,7 @@ from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, sweep
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _again, _choose_slots, _finish
+from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
@@ -118,6 +118,15 @@ def test_a_net_that_was_edited_since_keeps_its_row_and_is_named(finished, monkey
     assert "note:" not in capsys.readouterr().out
 
 
+def test_a_cell_that_another_process_trains_is_named(tmp_path):
+    cells, _ = make_cells(["model=mlp", "seed=0,1"])
+    (tmp_path / cells[1].name).mkdir()
+    with FileLock(tmp_path / cells[1].name / ".lock"):
+        (note,) = _at_work(cells, SweepFolder(tmp_path))
+    assert note.startswith(f"another process trains {cells[1].name};")
+    assert not list(_at_work(cells, SweepFolder(tmp_path)))
+
+
 def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(finished.parents[1])
     more = [*SMALL[:-2], "model=mlp,lenet", "seed=0,1,9", "plan=true"]
@@ -185,6 +194,8 @@ def test_lines_for_another_scheduler_fill_the_same_table(in_tmp):
     assert run(*grid, "sweep.name=jobs") == 0
     with pytest.raises(UserError, match="is there already"):
         run(*grid, "sweep.name=jobs", "emit=jobs.txt")
+    assert run(*grid, "sweep.name=jobs", "emit=more.txt") == 0
+    assert not (in_tmp / "more.txt").exists()  # nothing is to do
 
 
 @pytest.mark.parametrize("more", [[], ["emit=jobs.txt"]])

@@ -45,7 +45,7 @@ def measure(scope: Scope) -> str:
         for _ in range(scope.rounds):
             begin = time.perf_counter()
             command = [sys.executable, "-m", "cnnzoo", "report", str(folder / "runs")]
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(command, capture_output=True, check=True)
             seconds.append(time.perf_counter() - begin)
     return (
         f"A report of {RUNS:,} runs in {RUNS // SEEDS} rows takes {statistics.median(seconds):.2f} s, "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
@@ -51,6 +52,17 @@ def build_net(config: RunConfig) -> ConvNet:
         raise TypeError(f"{config.net_arguments['_target_']} is no net of cnnzoo\nderive it from cnnzoo.blocks.ConvNet")
     initialize(net, config.values["model"]["init"])
     return net
+
+
+def build_net_without_weights(config: RunConfig) -> ConvNet:
+    """Return the configured net on the meta device: its layers and their shapes, and no memory taken.
+
+    Raises:
+        TypeError: its class does not take these arguments, or is no `ConvNet`.
+        ValueError: its arguments are impossible.
+    """
+    with torch.device("meta"):
+        return build_net(config)
 
 
 def build_optimizer(config: RunConfig) -> "Callable[..., Optimizer]":

@@ -64,13 +64,9 @@ def _last(name: str) -> str:
     return re.split(r"[./]", name)[-1]
 
 
-def keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted names of all values that can be set."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from keys(value, f"{prefix}{key}.")
-        elif not key.startswith("_"):
-            yield f"{prefix}{key}"
+def keys(values: dict[str, Any]) -> list[str]:
+    """Return the dotted names of all values that can be set."""
+    return [key for key in flatten(values) if not key.rpartition(".")[2].startswith("_")]
 
 
 def changes(config: RunConfig) -> dict[str, Any]:

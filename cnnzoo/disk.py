@@ -1,16 +1,77 @@
-"""Whether there is room to write, and which errors say that there is not."""
+"""Files that are whole or not there at all, whether there is room for them, and which errors say that there is not."""
 
 import errno
+import os
+import re
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from cnnzoo.errors import UserError
 
+UNFINISHED = ".tmp"
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
     errno.ENOLCK,  # such as a network file system without its lock daemon
 )
+
+
+@contextmanager
+def atomic_file(path: Path, put: Callable[[Path], object] | None = None) -> Iterator[BinaryIO]:
+    """Open a file that appears at `path` when the block ends, flushed to the disk, and not at all if it raises.
+
+    Args:
+        path: where it appears.
+        put: gives the finished file its place; by default it takes that of the one that was there.
+    """
+    temporary = unfinished(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if put:
+            put(temporary)
+        else:
+            temporary.replace(path)
+            sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def unfinished(path: Path) -> Path:
+    """Return what the file at `path` is called while this process writes it."""
+    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process had begun to write into `folder`; nobody else may be writing there."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        if re.fullmatch(rf"\..+\.\d+{re.escape(UNFINISHED)}", path.name) and path.is_file():
+            path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of the files in `folder` on the disk, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Yield FOLDER, then FOLDER-2, FOLDER-3, ... beside it, for what must not go where something is."""
+    yield folder
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    for number in count(2):
+        yield named.with_name(f"{named.name}-{number}")
 
 
 def is_unwritable(error: BaseException) -> bool:

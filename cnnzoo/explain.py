@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.checks import keys, nearest
 from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, groups, options, schema
 from cnnzoo.errors import BUSY, FAILED, USER_ERROR, BusyError, RunEnded, UserError
-from cnnzoo.reload import quoted
+from cnnzoo.reload import as_typed
 from cnnzoo.rules import DERIVED
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
@@ -54,8 +54,7 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
             return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
     if isinstance(error, OverrideParseException):
         if path := re.fullmatch(r"([\w.]+)=([^\[\]{},'\"]+)", error.override):
-            value = quoted(str(Path(path[2]).expanduser()))
-            right = f'"{path[1]}={value}"' if "'" in value else f"{path[1]}={value}"
+            right = as_typed(path[1], str(Path(path[2]).expanduser()))
             return f"cannot read '{error.override}'\ntype {right}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_data, build_net, build_optimizer
+from cnnzoo.build import build, build_data, build_net_without_weights, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.errors import UserError
 from cnnzoo.trained import check_export
@@ -58,8 +56,7 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
             precision = resolve_precision(precision, device)
             if config.values["compile"]:
                 check_compiler(device)
-        with torch.device("meta"):
-            net = build_net(config)
+        net = build_net_without_weights(config)
         layers = trace_layers(net, shape)
         optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)

@@ -4,6 +4,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -12,10 +13,13 @@ from omegaconf import OmegaConf
 
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.build import build, build_net, build_optimizer
-from cnnzoo.config import RunConfig
+from cnnzoo.config import LATER_KEYS, RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
+from cnnzoo.record import flatten
 from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, draw_maps
+from cnnzoo.report.pool import short_value
+from cnnzoo.rules import DERIVED
 from cnnzoo.training.checkpoint_files import BEST, FOLDER
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
 from cnnzoo.training.classifier import ImageClassifier
@@ -27,7 +31,10 @@ from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import Drawings, HyperParameters, LossCurve, Pictures, RunLogger
 from cnnzoo.training.watch import Watch
 
-NOT_TOLD = ("_target_", "in_channels", "num_classes", "image_size")
+NOT_TOLD = (  # by TensorBoard's table of runs
+    *DERIVED,
+    *("data.root", "data.channels", "data.num_classes", "model.min_size", "trainer.accelerator"),
+)
 DRAWINGS = Drawings(
     images=draw_images,
     filters=draw_filters,
@@ -168,15 +175,14 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     return trainer
 
 
-def _told_apart(job: Job) -> dict[str, bool | str | float]:
-    """Return what TensorBoard's table of runs shows beside their figures."""
-    values, choices = job.config.values, job.config.choices
-    told: dict[str, bool | str | float] = {key: choices[key] for key in ("model", "optimizer", "scheduler")}
-    told |= {"resize": values["data"]["resize"], "batch_size": values["data"]["batch_size"], "seed": values["seed"]}
-    told |= {"lr": values["optimizer"]["lr"], "epochs": values["trainer"]["max_epochs"], "precision": job.precision}
-    arguments = job.config.net_arguments.items()
-    return told | {
-        f"model.{key}": value
-        for key, value in arguments
-        if isinstance(value, str | int | float) and key not in NOT_TOLD
-    }
+def _told_apart(job: Job) -> dict[str, str | float]:
+    """Return what TensorBoard's table of runs shows beside their figures: everything, as it finds what differs."""
+    told: dict[str, Any] = {key: job.config.choices[key] for key in ("model", "optimizer", "scheduler", "data")}
+    told |= {key: value for key, value in flatten(job.config.values).items() if _is_told(key)}
+    told["trainer.precision"] = job.precision
+    return {key: value if type(value) in (int, float) else short_value(value) for key, value in told.items()}
+
+
+def _is_told(key: str) -> bool:
+    left_out = key in NOT_TOLD or key.startswith("model.lr.") or key.partition(".")[0] in LATER_KEYS
+    return not left_out and not key.rpartition(".")[2].startswith("_")

@@ -10,8 +10,8 @@ from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_data
 from cnnzoo.checks import check_config
+from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
-from cnnzoo.record import numbered
 from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
 from cnnzoo.report.style import write

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build_net
+from cnnzoo.build import build_net_without_weights
 from cnnzoo.errors import UserError
 from cnnzoo.fit import Job, fit_and_test
 from cnnzoo.record import write_record
@@ -58,9 +58,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
         raise UserError(f"out of memory before the first batch: {said}\nmake room on the device{fewer}") from error
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
         raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
-    with torch.device("meta"):
-        has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in build_net(job.config).modules())
-    if has_batch_norm:
+    if any(isinstance(module, BATCH_NORMS) for module in build_net_without_weights(job.config).modules()):
         raise UserError(
             f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
             f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize{fewer}"

@@ -7,17 +7,14 @@ here imports torch, so that they need not load it.
 import csv
 import json
 import math
-import os
 import platform
-import re
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
-from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from cnnzoo.disk import atomic_file
 from cnnzoo.errors import UserError
 
 SCHEMA = 1
@@ -26,7 +23,6 @@ HISTORY = "metrics.csv"
 CONFUSION = "confusion.csv"
 ONNX = "model.onnx"
 CONFIG = "config.yaml"
-UNFINISHED = ".tmp"
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "lr", "seconds", "images_per_second")  # of the history
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
@@ -116,47 +112,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at `path` when the block ends, flushed to the disk, and not at all if it raises."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def numbered(folder: Path) -> Iterator[Path]:
-    """Yield FOLDER, then FOLDER-2, FOLDER-3, ... beside it, for what must not go where something is."""
-    yield folder
-    named = folder if folder.name not in ("", "..") else folder.resolve()
-    for number in count(2):
-        yield named.with_name(f"{named.name}-{number}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names of the files in `folder` on the disk, where the system can do that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process had begun to write into `folder`; nobody else may be writing there."""
-    for path in folder.glob(f".*{UNFINISHED}"):
-        if re.fullmatch(rf"\..+\.\d+{re.escape(UNFINISHED)}", path.name) and path.is_file():
-            path.unlink()
 
 
 def package_versions() -> dict[str, str]:

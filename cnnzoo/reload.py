@@ -82,10 +82,15 @@ def _add_missing(values: dict[str, Any], usual: Mapping[str, Any], prefix: str =
 
 def resume_command(folder: Path) -> str:
     """Return what is typed to go on with the run in `folder`."""
-    override = f"resume={quoted(os.path.relpath(folder))}"
+    return f"python train.py {as_typed('resume', os.path.relpath(folder))}"
+
+
+def as_typed(key: str, value: str) -> str:
+    """Return an override as it is typed in a shell."""
+    override = f"{key}={quoted(value)}"
     if "'" not in override:
-        return f"python train.py {override}"
-    return "python train.py " + (shlex.quote(override) if SHELL & set(override) else f'"{override}"')
+        return override
+    return shlex.quote(override) if SHELL & set(override) else f'"{override}"'
 
 
 def quoted(value: str) -> str:

@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from cnnzoo.build import build_net
+from cnnzoo.build import build_net_without_weights
 from cnnzoo.config import RunConfig
-from cnnzoo.record import HISTORY, read_history, remove_unfinished
+from cnnzoo.disk import remove_unfinished
+from cnnzoo.record import HISTORY, read_history
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
 from cnnzoo.training.checkpoints import START, Progress, check_fits
 
@@ -37,8 +36,7 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, Prog
     remove_unfinished(run_dir)
     folder = run_dir / FOLDER
     notes = set_damaged_aside(folder)
-    with torch.device("meta"):
-        net = build_net(config)
+    net = build_net_without_weights(config)
     rows = read_history(run_dir)
     # The best one may be the newest: it is saved first, and then becomes the last.
     saved = [path for path in (folder / LAST, folder / PREVIOUS, folder / BEST) if path.exists()]

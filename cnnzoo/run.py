@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -90,23 +91,19 @@ def is_completed(run_dir: Path) -> bool:
 def _recorded_run(
     config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
 ) -> dict[str, Any]:
-    pieces, started = 1, datetime.now(UTC).isoformat(timespec="seconds")
     before: dict[str, Any] = {}
-    batch_size = config.values["data"]["batch_size"]
     if holds_run(run_dir):
         if not resume:
             raise UserError(
                 f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(run_dir)}"
             )
         before = _record_before(run_dir)
-        accuracy = (before.get("metrics") or {}).get("test/acc")
-        if before.get("status") == "completed" and accuracy is not None:
-            print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
-            remove_previous(run_dir / FOLDER)
-            _export(config, run_dir)
-            return before
-        pieces = batch_size // (before.get("micro_batch_size") or batch_size)
-        started = before.get("started", started)
+    accuracy = (before.get("metrics") or {}).get("test/acc")
+    if before.get("status") == "completed" and accuracy is not None:
+        print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
+        remove_previous(run_dir / FOLDER)
+        _export(config, run_dir)
+        return before
     accelerator, console = config.values["trainer"]["accelerator"], RunConsole()
     device = choose_device(accelerator)
     if accelerator == "auto" and (why := useless_gpu()):
@@ -115,30 +112,7 @@ def _recorded_run(
     checkpoint, progress = find_checkpoint(config, run_dir) if resume else (None, START)
     history = History(run_dir, epochs=progress.epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
-    record: dict[str, Any] = {
-        "status": "running",
-        "started": started,
-        "name": config.name,
-        "choices": config.choices,
-        "config": config.values,
-        "changed": changes(config),
-        "seed": config.values["seed"],
-        "protocol": config.values["protocol"],
-        **asdict(facts),
-        "micro_batch_size": batch_size // pieces,
-        "metrics": {},
-        "epochs": 0,
-        "seconds": {"setup": None, "per_epoch": None, "total": None},
-        "images_per_second": None,
-        "peak_bytes": None,
-        "device": describe_device(device),
-        "threads": torch.get_num_threads(),
-        "slots": slots,
-        "versions": package_versions(),
-        "git": git_state(CONF.parent),
-        "data": None,
-        "error": None,
-    }
+    record = _first_record(config, facts, before, device, slots)
     if checkpoint and (earlier := earlier_parts(before, record)):
         record["earlier"] = earlier
     is_same_device = all(part["device"] == record["device"] for part in record.get("earlier", []))
@@ -163,6 +137,7 @@ def _recorded_run(
 
     try:
         precision, step = facts.precision, progress.step
+        pieces = config.values["data"]["batch_size"] // record["micro_batch_size"]
         job = Job(config, run_dir, device, precision, data, history, checkpoint, step, stop, console, pieces)
         record["metrics"] = fit_within_memory(job, record)
     except BaseException as error:
@@ -178,6 +153,36 @@ def _recorded_run(
     print_summary(record, os.path.relpath(run_dir), console)
     _export(config, run_dir)
     return record
+
+
+def _first_record(
+    config: RunConfig, facts: Facts, before: Mapping[str, Any], device: torch.device, slots: int
+) -> dict[str, Any]:
+    """Return the record of a run that begins, or goes on from that of `before`: what is not known yet is empty."""
+    return {
+        "status": "running",
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "name": config.name,
+        "choices": config.choices,
+        "config": config.values,
+        "changed": changes(config),
+        "seed": config.values["seed"],
+        "protocol": config.values["protocol"],
+        **asdict(facts),
+        "micro_batch_size": before.get("micro_batch_size") or config.values["data"]["batch_size"],
+        "metrics": {},
+        "epochs": 0,
+        "seconds": {"setup": None, "per_epoch": None, "total": None},
+        "images_per_second": None,
+        "peak_bytes": None,
+        "device": describe_device(device),
+        "threads": torch.get_num_threads(),
+        "slots": slots,
+        "versions": package_versions(),
+        "git": git_state(CONF.parent),
+        "data": None,
+        "error": None,
+    }
 
 
 def _record_before(run_dir: Path) -> dict[str, Any]:

@@ -1,20 +1,20 @@
 """Trained nets, for notebooks, scripts and the command line."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from PIL.Image import Image
+from PIL.Image import Image, fromarray
 from torch import Tensor, nn
 
-from cnnzoo.build import build_data, build_net
+from cnnzoo.build import build_data, build_net, build_net_without_weights
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
+from cnnzoo.disk import remove_unfinished, unfinished
 from cnnzoo.errors import UserError
-from cnnzoo.record import ONNX, UNFINISHED, remove_unfinished
+from cnnzoo.record import ONNX
 from cnnzoo.reload import read_run, resume_command
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.checkpoints import check_fits, load_weights
@@ -28,7 +28,8 @@ class TrainedNet(NamedTuple):
     Attributes:
         net: with its best weights, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes).
         transform: one picture, a PIL image of any size and mode or a uint8 tensor (H, W), to what the net sees,
-            (1, C, S, S); `invert=True` for a bright background.
+            (1, C, S, S): padded to a square, brought to the size of the data and then to S, as in training;
+            `invert=True` for a bright background.
         class_names: one for each logit.
     """
 
@@ -57,8 +58,7 @@ def load(folder: str | Path) -> TrainedNet:
                 f"{folder} is completed, and its {checkpoint.name} is gone\ntype another run, or train it anew"
             )
         raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
-    with torch.device("meta"):
-        check_fits(checkpoint, build_net(config))
+    check_fits(checkpoint, build_net_without_weights(config))
     net = build_net(config).eval().requires_grad_(requires_grad=False)
     net.load_state_dict(load_weights(checkpoint))
     data = build_data(config)
@@ -90,7 +90,7 @@ def export_onnx(folder: Path) -> Path:
     net, transform, _ = load(folder)
     size = transform(torch.zeros(28, 28, dtype=torch.uint8))
     remove_unfinished(folder)
-    temporary = folder / f".{ONNX}.{os.getpid()}{UNFINISHED}"
+    temporary = unfinished(folder / ONNX)
     torch.onnx.export(
         net,
         (size.repeat(2, 1, 1, 1),),
@@ -110,12 +110,10 @@ def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tenso
             if picture.dtype != torch.uint8 or picture.dim() < 2 or picture.numel() != picture.shape[-2:].numel():
                 told = f"{str(picture.dtype).removeprefix('torch.')} of shape {tuple(picture.shape)}"
                 raise UserError(f"a tensor is to be one image of bytes, uint8 of shape (H, W) (got {told})")
-            pixels = (255 - picture if invert else picture).reshape(1, *picture.shape[-2:])
-        elif isinstance(picture, Image):
-            pixels = to_pixels(picture, size, invert=invert)
-        else:
+            picture = fromarray(picture.reshape(picture.shape[-2:]).numpy(force=True))
+        elif not isinstance(picture, Image):
             raise UserError(f"a picture is a PIL image or a tensor (got {type(picture).__name__})")
-        return transform(pixels[None], training=False)
+        return transform(to_pixels(picture, size, invert=invert)[None], training=False)
 
     return prepare
 

@@ -54,6 +54,14 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
         assert first == f"{net.label}\npredicts bag"
         assert [title.partition(" ")[0] for title in others] == names
     assert f"6x7x7\nsees {24} px" in "".join(titles)
+    assert figure.get_suptitle() == "test image 0: bag"
+
+
+def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
+    figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
+    names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
+    assert names == ["", "", "stage2", "", "", ""] or names == ["", "stage0", "stage2", "", "", ""]
+    assert figure.get_suptitle() == "test image 0: bag (of stages in the same column, the last)"
 
 
 def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
@@ -62,6 +70,8 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
     boxes = [{patch.get_bbox().bounds for patch in axes.patches} for axes in shown]
     first = [{(12, 12, 3, 3)}, {(11, 11, 5, 5)}, {(1.5, 1.5, 24, 24)}, {(-0.5, -0.5, 28, 28)}]
     assert boxes == [*first, {(7.5, 7.5, 12, 12)}]
+    seen = [axes.get_title(loc="left").partition(": ")[2] for axes in shown]
+    assert seen == ["3 of 28 px", "5 of 28 px", "24 of 28 px", "40 px, all", "12 of 28 px"]
 
 
 def test_the_maps_that_vary_most_are_shown():

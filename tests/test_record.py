@@ -4,15 +4,7 @@ import subprocess
 import pytest
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import (
-    atomic_file,
-    foreign_files,
-    git_state,
-    read_history,
-    read_record,
-    remove_unfinished,
-    write_record,
-)
+from cnnzoo.record import foreign_files, git_state, read_history, read_record, write_record
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
@@ -26,21 +18,6 @@ def test_numbers_that_json_does_not_have_become_null(tmp_path):
     assert json.loads(text, parse_constant=pytest.fail)["metrics"] == {"val/loss": None, "rows": [None, 1.5]}
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "last.ckpt"
-    path.write_bytes(b"good")
-
-    def write():
-        with atomic_file(path) as file:
-            file.write(b"half of the n")
-            raise OSError("no space left on device")
-
-    with pytest.raises(OSError, match="no space"):
-        write()
-    assert path.read_bytes() == b"good"
-    assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]
-
-
 @pytest.mark.parametrize("column", ["epoch", "seconds", "val/acc", "train/loss"])
 def test_a_history_without_one_of_its_columns_is_damaged(column, tmp_path):
     header = "epoch,step,train/loss,train/acc,val/loss,val/acc,lr,seconds,images_per_second"
@@ -49,14 +26,6 @@ def test_a_history_without_one_of_its_columns_is_damaged(column, tmp_path):
     (tmp_path / "metrics.csv").write_text(f"{header.replace(column, 'x')}\n1,4,2,0.5,2,0.5,0.1,1,9\n")
     with pytest.raises(UserError, match=r"metrics\.csv is damaged: it has no column"):
         read_history(tmp_path)
-
-
-def test_only_what_a_killed_process_left_is_removed(tmp_path):
-    for name in (".run.json.123.tmp", ".model.onnx.7.tmp", ".notes.tmp", "x.5.tmp"):
-        (tmp_path / name).touch()
-    (tmp_path / ".folder.9.tmp").mkdir()
-    remove_unfinished(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {".notes.tmp", "x.5.tmp", ".folder.9.tmp"}
 
 
 def test_checksums_of_something_else_are_not_written_over(tmp_path):

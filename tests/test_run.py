@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnzoo import memory, run
 from cnnzoo.build import build_data, build_net
-from cnnzoo.checks import check_config
+from cnnzoo.checks import check_config, keys
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
@@ -90,8 +90,8 @@ def test_metrics_csv_has_a_row_per_epoch_and_the_record_its_best(finished):
 def test_tensorboard_shows_the_same_figures(finished):
     events = EventAccumulator(str(finished)).Reload()
     losses = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
-    others = {"lr", "images_per_second", "train/grad_norm", "seconds_per_epoch", "best/val_acc", "best/val_loss"}
-    others |= {"train/batch_loss"}
+    others = {"lr", "images_per_second", "train/grad_norm", "train/batch_loss"}
+    others |= {f"final/{name}" for name in ("seconds_per_epoch", "test_acc", "test_loss", "val_acc", "val_loss")}
     assert set(events.Tags()["scalars"]) == losses | others
     shown = [event.value for event in events.Scalars("val/loss")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
@@ -112,13 +112,25 @@ def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
     record = read_record(finished)
     told = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content)
     values = told.session_start_info.hparams
-    assert (values["model"].string_value, values["resize"].number_value) == ("lenet", 28)
-    assert (values["lr"].number_value, values["model.norm"].string_value) == (0.03, "none")
-    shown = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)
-    names = {info.name.tag for info in shown.experiment.metric_infos}
-    assert names == {"test/acc", "test/loss", "best/val_acc", "best/val_loss", "seconds_per_epoch"}
-    for shown, kept in (("test/acc", "test/acc"), ("best/val_acc", "val/acc")):
-        assert events.Scalars(shown)[-1].value == pytest.approx(record["metrics"][kept], abs=1e-5)
+    assert (values["model"].string_value, values["data.resize"].number_value) == ("lenet", 28)
+    assert (values["optimizer.lr"].number_value, values["model.norm"].string_value) == (0.03, "none")
+    assert (values["trainer.gradient_clip_val"].string_value, values["compile"].string_value) == ("null", "false")
+    assert values["trainer.precision"].string_value == record["precision"]
+    asked = {*keys(record["config"]), "model", "optimizer", "scheduler", "data"} - {*values}
+    assert {key.partition(".")[0] for key in asked} == {
+        "checkpoint",
+        "data",
+        "export",
+        "model",
+        "pictures",
+        "trainer",
+        "watch",
+    }
+    assert not asked & {"data.augment", "trainer.limit_train_batches", "protocol", "seed", "model.activation"}
+    assert "_hparams_/experiment" not in events.Tags()["tensors"]  # the first run's would decide on the columns of all
+    figures = record["metrics"] | {"seconds": record["seconds"]["per_epoch"]}
+    for shown, kept in (("test_acc", "test/acc"), ("val_acc", "val/acc"), ("seconds_per_epoch", "seconds")):
+        assert events.Scalars(f"final/{shown}")[-1].value == pytest.approx(figures[kept], abs=1e-5)
 
 
 def test_pictures_can_be_left_out(tmp_path):

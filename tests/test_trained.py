@@ -199,6 +199,15 @@ def test_a_picture_lies_as_its_camera_was_held(run, tmp_path):
     assert torch.equal(transform(read_photo(tmp_path / "x.png")), upright)
 
 
+@pytest.mark.parametrize("shape", [(96, 96), (100, 50), (20, 30), (1, 28, 28)])
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_tensor_is_seen_as_the_picture_that_it_is(shape, invert, run):
+    pixels = torch.randint(256, shape, dtype=torch.uint8)
+    picture = Image.fromarray(pixels.reshape(shape[-2:]).numpy())
+    _, transform, _ = cnnzoo.load(run)
+    assert torch.equal(transform(pixels, invert=invert), transform(picture, invert=invert))
+
+
 @pytest.mark.parametrize(
     ("picture", "words"),
     [

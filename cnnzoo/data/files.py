@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cnnzoo.data.sources import PACKAGE, sources
+from cnnzoo.disk import atomic_file
 from cnnzoo.errors import UserError
-from cnnzoo.record import atomic_file
 
 log = logging.getLogger(__name__)
 

@@ -49,6 +49,9 @@ class GoogLeNet(ConvNet):
 
     Deviations:
         * local response normalisation of the stem: left out, as the course does.
+        * norm: Ioffe and Szegedy's own net (their figure 5) has two 3x3 convolutions for every 5x5, a third block at
+          28x28, average pooling in most blocks, and blocks with stride 2 in place of two poolings; here GoogLeNet's
+          table stays, so that batch norm alone is compared.
         * residual: the paper's nets are larger; here the blocks keep GoogLeNet's size, and where a block changes the
           number of channels its shortcut is a linear 1x1 convolution. The branch with max pooling stays, which the
           paper's residual blocks do not have. With `norm` there is batch norm behind the linear

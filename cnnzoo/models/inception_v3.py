@@ -9,7 +9,7 @@ BATCH_NORM_EPS = 1e-3  # of the Inception papers' code; torch's default is 1e-5
 
 
 class InceptionV3(ConvNet):
-    """A stem, three blocks at 35x35, five at 17x17, three at 8x8 (for images of 299 px).
+    """A stem, three blocks at 35x35, a reduction, four at 17x17, another, and two at 8x8 (for images of 299 px).
 
     Source: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, Rethinking the Inception Architecture for Computer Vision,
     CVPR 2016, arXiv:1512.00567, table 1 and figures 5 to 10; channels as in the authors' code, and torchvision's.
@@ -30,6 +30,8 @@ class InceptionV3(ConvNet):
             code, not in the paper.
 
     Deviations, all but the last two as in the authors' code:
+        * blocks: paper's table 1 five of figure 6 at 17x17; here four behind the reduction. The second reduction is
+          not that of figure 10: a 1x1, a 1x7, a 7x1 and a 3x3 with stride 2 stand for its two 3x3 convolutions.
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
           stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
         * auxiliary loss: paper no weight given; here 0.4.

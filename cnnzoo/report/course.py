@@ -10,7 +10,16 @@ from cnnzoo.report.texts import Language, join, listed, named, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
 BEFORE = ("alexnet", "vgg11", "nin")
-LADDER = ("googlenet", "googlenet_bn", "inception_fact", "inception_res", "inception_v3", "inception_resnet_v2")
+LADDER = (
+    "googlenet",
+    "googlenet_bn",
+    "inception_fact",
+    "inception_res",
+    "inception_v3",
+    "inception_v4",
+    "inception_resnet_v1",
+    "inception_resnet_v2",
+)
 
 # Zhang et al., Dive into Deep Learning, PyTorch: pixels, test accuracy in the Chinese and in the English edition.
 FIGURES = {
@@ -25,12 +34,14 @@ FIGURES = {
 }
 
 
-OWN = {  # not what our yaml files have
+OWN = {  # not what our yaml files have; `texts.py` says so of each
     "lenet_bn": {"model.padding": 0},
     "alexnet": {"model.padding": 1},
     "vgg11": {"model.width": 0.25},
+    "nin": {"model.course": True},
+    "resnet18": {"model.course": True},
 }
-RECIPE = ("model.init", "model.dropout", "model.course", "model.stem")  # and not which net it is
+RECIPE = ("model.init", "model.dropout", "model.stem")  # and not which net it is
 
 
 @dataclass(frozen=True)
@@ -99,10 +110,20 @@ def add_figures(rows: Sequence[Row]) -> None:
         row |= dict(zip(("course_px", "course_zh", "course_en"), FIGURES[row["model"]], strict=True))
 
 
+def other_nets(rows: Sequence[Row]) -> list[str]:
+    """Return which nets beside the course's figures are not quite those of the course: in their own yaml's wiring."""
+    known = (run for row in rows if "course_px" in row for run in row["runs"])
+    return list(dict.fromkeys(run["model"] for run in known if run["model"] in OWN and not _changed(run)))
+
+
 def _is_the_courses(run: Row) -> bool:
-    """Say whether a run is of a net as the course has it, on its data, whatever the recipe and the size."""
-    net = {key: value for key, value in run["changed"].items() if key.startswith("model.") and key not in RECIPE}
-    return net in ({}, OWN.get(run["model"])) and run.get("data") == "fashion_mnist"
+    """Say whether a run is of a net as our yaml or the course has it, on its data, whatever the recipe and the size."""
+    return _changed(run) in ({}, OWN.get(run["model"])) and run.get("data") == "fashion_mnist"
+
+
+def _changed(run: Row) -> dict[str, object]:
+    """Return what of the net itself is not as in its yaml."""
+    return {key: value for key, value in run["changed"].items() if key.startswith("model.") and key not in RECIPE}
 
 
 def find_question(rows: Sequence[Row]) -> Question | None:

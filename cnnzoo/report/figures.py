@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 from cnnzoo.record import read_history
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
-from cnnzoo.report.style import COLORS, HATCHES, INK, LINES, MARKERS, style_of
+from cnnzoo.report.style import COLORS, FILLS, HATCHES, INK, LINES, MARKERS, style_of
 from cnnzoo.report.texts import Language, say
 
 EVALUATED = ("val/acc", "test/acc")
@@ -34,19 +34,9 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
         figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for index, row in enumerate(known):
-            marker, color, _ = look_of(row, index)
             accuracy = row["test_acc"]
-            deviation = accuracy.deviation
-            axes.errorbar(
-                *(row[cost], accuracy.mean, deviation or None),
-                fmt=marker,
-                color=color,
-                ms=7,
-                capsize=3,
-                mec=INK,
-                mew=0.5,
-                label=label_of(row),
-            )
+            look = marker_of(row, index) | {"ls": "", "ms": 7, "capsize": 3, "label": label_of(row)}
+            axes.errorbar(row[cost], accuracy.mean, accuracy.deviation or None, **look)
         costs = [row[cost] for row in known]
         best = front([(row[cost], row["test_acc"].mean) for row in known])
         best.append((max(costs), best[-1][1]))  # nothing dearer is better, either
@@ -83,22 +73,10 @@ def draw_along(
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for index, (label, points) in enumerate(lines.items()):
-            marker, color, line = look_of({}, index)
             shown = sorted((places[value], each.mean, each.deviation or 0.0) for value, each in points.items())
-            axes.errorbar(
-                [place for place, *_ in shown],
-                [mean for _, mean, _ in shown],
-                yerr=[deviation for *_, deviation in shown],
-                fmt=marker,
-                ls=line if joined else "",
-                color=color,
-                ms=6,
-                capsize=3,
-                mec=INK,
-                mew=0.5,
-                lw=1.4,
-                label=textwrap.fill(label, LABEL),
-            )
+            x, y, deviations = zip(*shown, strict=True)
+            look = marker_of({}, index) | {"ls": line_of({}, index) if joined else "", "lw": 1.4, "ms": 6, "capsize": 3}
+            axes.errorbar(x, y, deviations, label=textwrap.fill(label, LABEL), **look)
         axes.set_xticks([*places.values()], [*titles.values()])
         if sum(map(len, titles.values())) > TICKS:
             for tick in axes.get_xticklabels():
@@ -134,9 +112,8 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
             evaluated = next(column for column in EVALUATED if column in histories[0][0])
             named[say(language, evaluated)] = None
             length = min(map(len, histories))
-            marker, color, line = look_of(row, index)
-            look: Any = {"color": color, "ls": line, "lw": 1.4}
-            look |= {"marker": marker, "ms": 4, "markevery": max(1, length // 6)}
+            look = marker_of(row, index) | {"ls": line_of(row, index), "lw": 1.4}
+            look |= {"ms": 4, "markevery": max(1, length // 6)}
             for axes, column in ((left, "train/loss"), (right, evaluated)):
                 epochs = range(1, length + 1)
                 values = [[history[epoch][column] for history in histories] for epoch in range(length)]
@@ -211,10 +188,18 @@ def _lines(row: Row) -> int:
     return label_of(row).count("\n") + 1
 
 
-def look_of(row: Row, index: int) -> tuple[str, str, str]:
-    """Return marker, colour and line of a row, the same in all figures of a report; without one, by its `index`."""
+def marker_of(row: Row, index: int) -> dict[str, Any]:
+    """Return the marker and colour of a row, the same in all figures of a report; without one, by its `index`."""
     number = row.get("look", index)
-    return MARKERS[number % len(MARKERS)], COLORS[number % len(COLORS)], LINES[number // 2 % len(LINES)]
+    color, fill = COLORS[number % len(COLORS)], FILLS[number // len(MARKERS) % len(FILLS)]
+    edge = {"mec": INK, "mew": 0.5} if fill == "full" else {"mec": color, "mew": 1.2}
+    return {"marker": MARKERS[number % len(MARKERS)], "fillstyle": fill, "color": color, **edge}
+
+
+def line_of(row: Row, index: int) -> str:
+    """Return the line of a row; two rows with the same marker have different ones."""
+    number = row.get("look", index)
+    return LINES[(number // 2 + number // len(MARKERS)) % len(LINES)]
 
 
 def _percent_axis(axes: Axes) -> None:

@@ -58,9 +58,12 @@ class Traced:
 def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     """Return a row for each net: the image, then its stages, each with the maps that vary most.
 
-    Columns are stages by their number, or by how much of the image their units see.
+    Columns are stages by their number, or by how much of the image their units see; of those that would share a column
+    the last is shown, which the title says.
     """
     rows = [_by_depth(net) if align == "depth" else _by_field(net) for net in nets]
+    if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
+        title += " (of stages in the same column, the last)"
     columns = max(map(len, rows))
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(
@@ -101,7 +104,8 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
                     continue
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
-                name = f"{net.label}\n{stage.name}: {stage.field[0]} of {height} px"
+                seen = f"{stage.field[0]} of {height} px" if stage.field[0] <= height else f"{stage.field[0]} px, all"
+                name = f"{net.label}\n{stage.name}: {seen}"
                 _show(axes, net.image, name)
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))

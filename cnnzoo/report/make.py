@@ -7,12 +7,12 @@ from typing import Any
 
 from cnnzoo.errors import UserError
 from cnnzoo.report import course
-from cnnzoo.report.columns import SIZE, TRAINING, columns, complete, known_keys
+from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.pivot import pivot_figure, pivot_tables
 from cnnzoo.report.pool import GROUPS, add_settings, comparable_times, compare, drop_repeats, find_row, pool, short_key
 from cnnzoo.report.runs import Row, read_runs
-from cnnzoo.report.texts import Language, named, say
+from cnnzoo.report.texts import Language, listed, named, say
 
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 NO_KEYS = (  # of a run's row, by which none is told apart
@@ -21,7 +21,7 @@ NO_KEYS = (  # of a run's row, by which none is told apart
 )
 NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
-HEADINGS = {"px": "data.resize", "epochs": "trainer.max_epochs", "batch": "data.batch_size"}  # of tables
+HEADINGS = {heading: key for key, headings in KEYS.items() for heading in headings if heading != key}  # of tables
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
@@ -87,8 +87,10 @@ def make_report(
     if pivot:
         document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:
-        if answer and first and first["label"] == answer.baseline(pooled):  # the draft speaks of no other
+        if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
             paragraphs = answer.paragraphs(pooled, first, at_least, language)
+            if first is None or first["test_acc"] is None:
+                paragraphs = [say(language, "no_answer", label=first["label"] if first else answer.model)]
             document.blocks += [Paragraph(each) for each in paragraphs]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
@@ -203,6 +205,8 @@ def _notes(
         notes.append(say(language, "threshold", percent=f"{100 * at_least:g}%"))
     if any("course_px" in row for row in pooled):
         notes.append(say(language, "beside_course"))
+        if others := [say(language, f"course_{net}") for net in course.other_nets(pooled)]:
+            notes.append(say(language, "course_others", nets=listed(language, others)))
     if not comparable_times(pooled):
         notes.append(say(language, "other_times"))
     if repeats:

@@ -42,7 +42,8 @@ for (const head of document.querySelectorAll("th")) {
     for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
     head.ariaSort = up ? "ascending" : "descending";
     const key = row => row.cells[place].dataset.value;
-    const order = (a, b) => (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b) * (up ? 1 : -1);
+    const words = (a, b) => a.localeCompare(b, undefined, {numeric: true});
+    const order = (a, b) => (isNaN(a) || isNaN(b) ? words(a, b) : a - b) * (up ? 1 : -1);
     const compare = (a, b) => a === "" ? 1 : b === "" ? -1 : order(a, b);  // what is blank stays below
     body.append(...[...body.rows].sort((a, b) => compare(key(a), key(b))));
   };

@@ -228,4 +228,6 @@ def _is_setting(key: str) -> bool:
 
 def short_value(value: Any) -> str:
     """Return a value of the configuration as it stands in a row's label."""
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value).replace(" ", "")

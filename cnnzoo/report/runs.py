@@ -33,7 +33,7 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
     rows: dict[str, Row] = {}
     for path, plan in (each for folder in folders for each in _find(folder)):
         if plan is not None:
-            rows |= {str(path / name): _planned(cell) for name, cell in plan.items() if isinstance(cell, dict)}
+            rows |= {str(path / name): _planned(cell) for name, cell in plan.items()}
         else:
             rows[str(path)] = _row(_read(path))
     if not rows:
@@ -57,12 +57,25 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
             continue
         seen.add(path.resolve())
         if PLAN in files:
-            try:
-                yield path, dict(json.loads((path / PLAN).read_text(encoding="utf-8"))["cells"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path / PLAN} is damaged: {error}\nmend it, or move it away") from error
+            yield path, read_plan(path)
         if FILE_NAME in files:
             yield path, None
+
+
+def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[str, dict[str, Any]]:
+    """Return what is known beforehand of the cells of the sweep in `folder`, by the names of their folders.
+
+    Raises:
+        UserError: `sweep.json` is damaged; the message ends with the `remedy`.
+    """
+    path = folder / PLAN
+    try:
+        cells: dict[str, dict[str, Any]] = dict(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        if not all(isinstance(cell, dict) and {"overrides", "problem"} <= cell.keys() for cell in cells.values()):
+            raise ValueError("a cell lacks its overrides")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}\n{remedy}") from error
+    return cells
 
 
 def _natural(name: str) -> list[str | int]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cnnzoo.disk import atomic_file, numbered
 from cnnzoo.errors import UserError
-from cnnzoo.record import atomic_file, numbered
 from cnnzoo.report.document import Document, csv, latex, markdown, save_figures
 from cnnzoo.report.page import page
 

@@ -12,8 +12,9 @@ from matplotlib.font_manager import get_font_names
 
 from cnnzoo.report.texts import Language
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")  # 7, and 8 markers: 56 looks
-MARKERS, LINES, HATCHES = "osD^vP*X", ("-", "--", ":", "-."), ("", "////", "....")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")
+MARKERS, FILLS = "osD^vP*X", ("full", "none", "left")  # 24 looks without colour
+LINES, HATCHES = ("-", "--", ":", "-."), ("", "////", "....")
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
 STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),

@@ -59,8 +59,20 @@ TEXTS = {
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
         "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "
-        "one run, with its own recipe and the pixels in the column; vgg11 has a quarter of the channels there, lenet_bn no padding and the library's layer",
-        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素；其中 vgg11 的通道数为四分之一，lenet_bn 没有填充，并用框架自带的批量归一化层",
+        "one run, with its own recipe and the pixels in the column",
+        "课程：《动手学深度学习》中文版与英文版的测试准确率，取 10 轮的最后一轮，单次运行，用课程自己的方案与所列像素",
+    ),
+    "course_others": ("the course's nets differ from ours: {nets}", "课程的网络与此处不同：{nets}"),
+    "course_lenet_bn": (
+        "lenet_bn has no padding, and the library's batch norm",
+        "lenet_bn 没有填充，并用框架自带的批量归一化层",
+    ),
+    "course_alexnet": ("alexnet has one more pixel of padding", "alexnet 多一个像素的填充"),
+    "course_vgg11": ("vgg11 has a quarter of the channels", "vgg11 的通道数为四分之一"),
+    "course_nin": ("nin has a ReLU before the average", "nin 在全局平均之前有 ReLU"),
+    "course_resnet18": (
+        "resnet18 has biases, and no batch norm on its shortcuts",
+        "resnet18 的卷积有偏置，捷径上没有批量归一化",
     ),
     "other_times": (
         "epochs were timed on different devices or with different numbers of images, so accuracy is not plotted against time",
@@ -89,6 +101,10 @@ TEXTS = {
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
     "best_of": ("{some} of {all} rows, the best", "共 {all} 行，只画最好的 {some} 行"),
     "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
+    "no_answer": (
+        "No draft of an answer yet: it compares the other rows with {label}, of which no run is completed.",
+        "尚无答案草稿：草稿将其他各行与 {label} 比较，而 {label} 尚无已完成的运行。",
+    ),
     "unequal": ("Not all rows were trained for the same number of epochs: {told}.", "各行的训练轮数不同：{told}。"),
     "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
     # question 1

@@ -10,7 +10,7 @@ from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.report.runs import PLAN
-from cnnzoo.sweep.folder import LOG, SweepFolder
+from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
 from cnnzoo.training.signals import SIGNALS
 
 
@@ -37,13 +37,21 @@ def run_planned(run_dir: Path) -> None:
     try:
         train(config, run_dir, resume=True)
     finally:
-        folder.write_summary()
+        _write_summary(folder)
 
 
 def renew_summary(run_dir: Path) -> None:
     """Renew the summary of the sweep that the run in `run_dir` is a cell of, if it is one."""
     if (run_dir.parent / PLAN).exists() and run_dir.name in (folder := SweepFolder(run_dir.parent)).cells:
+        _write_summary(folder)
+
+
+def _write_summary(folder: SweepFolder) -> None:
+    """Renew a sweep's summary; that it cannot be written does not change what became of the run."""
+    try:
         folder.write_summary()
+    except OSError as error:
+        print(f"note: cannot write {folder.path / SUMMARIES[0]}: {error.strerror}", file=sys.stderr)
 
 
 def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:

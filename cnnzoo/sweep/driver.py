@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.live import Live
 
 from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
@@ -22,17 +21,16 @@ from cnnzoo.explain import typed
 from cnnzoo.reload import quoted
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
-from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
+from cnnzoo.sweep.folder import SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
+from cnnzoo.sweep.screen import Screen, for_screen
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
-from cnnzoo.sweep.summary import columns, counts, for_screen, how_many, pool
+from cnnzoo.sweep.summary import columns, counts, how_many, pool
 
 if TYPE_CHECKING:
     import torch  # which takes seconds; a mistake is answered without it
-
-TRACEBACK = "Traceback (most recent call last):"
 
 
 def sweep(
@@ -203,22 +201,10 @@ def _run(
     to_do: Sequence[Cell], folder: SweepFolder, gpus: list[str], slots: int, timeout: float | None, console: Console
 ) -> int | None:
     """Run what is to do; return the signal that stopped it, if one did."""
-    with Live(for_screen(folder.write_summary(), console), console=console, auto_refresh=False, transient=True) as live:
-        ended = 0
-
-        def show(cell: Cell) -> None:
-            nonlocal ended
-            ended += 1
-            console.print(f"{ended}/{len(to_do)}  {_outcome(cell, folder)}", soft_wrap=True)
-            try:
-                rows = folder.write_summary()
-            except OSError as error:
-                console.print(f"note: cannot write {folder.path / 'summary.csv'}: {error.strerror}")
-                return
-            if console.is_terminal:
-                live.update(for_screen(rows, console), refresh=True)
-
-        runner = Launcher(folder, slots=slots, gpus=gpus, timeout=timeout, on_change=show)
+    with Screen(folder, console, len(to_do)) as screen:
+        runner = Launcher(
+            folder, slots=slots, gpus=gpus, timeout=timeout, on_end=screen.show_end, on_wait=screen.show_work
+        )
         runner.run(to_do)
     return runner.stopped_by
 
@@ -248,13 +234,3 @@ def _again(folder: SweepFolder) -> str:
     others = [each for each in command if not each.startswith("fresh=")]
     where = [] if others == command else [f"hydra.sweep.dir={quoted(str(folder.path))}"]
     return shlex.join(["python", *others, *where])
-
-
-def _outcome(cell: Cell, folder: SweepFolder) -> str:
-    record = folder.record(cell.name) or {}
-    status = folder.status(cell.name)
-    if status == "completed":
-        return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
-    reason = str(record.get("error") or "").strip().splitlines()
-    told = reason[-1:] if reason[:1] == [TRACEBACK] else reason  # of which the last line is the error
-    return f"{cell.name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"

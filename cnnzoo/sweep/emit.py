@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cnnzoo.disk import atomic_file
 from cnnzoo.errors import UserError
-from cnnzoo.record import atomic_file
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import Cell
 

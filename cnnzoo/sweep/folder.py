@@ -14,10 +14,11 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
 from cnnzoo.config import key_of
-from cnnzoo.disk import left_behind
+from cnnzoo.disk import atomic_file, left_behind
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import ONNX, atomic_file, parts_of, read_record, write_record
-from cnnzoo.report.runs import FACTS, PLAN
+from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
+from cnnzoo.report.pool import TIMED_ON
+from cnnzoo.report.runs import FACTS, PLAN, read_plan
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
@@ -64,15 +65,7 @@ class SweepFolder:
                 what = f"{self.path} already has {', '.join(others)}, not written by cnnzoo"
                 raise UserError(f"{what}\ntype hydra.sweep.dir=DIR with a new folder")
             return {}
-        try:
-            cells = dict(json.loads((self.path / PLAN).read_text(encoding="utf-8"))["cells"])
-            if not all(isinstance(cell, dict) and {"overrides", "problem"} <= cell.keys() for cell in cells.values()):
-                raise ValueError("a cell lacks its overrides")
-            return cells
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{self.path / PLAN} is damaged: {error}\nmend it, or type hydra.sweep.dir=DIR with another folder"
-            ) from error
+        return read_plan(self.path, "mend it, or type hydra.sweep.dir=DIR with another folder")
 
     def add(self, cells: Sequence[Cell]) -> None:
         """Note down the cells of a grid, while the folder is locked."""
@@ -121,6 +114,11 @@ class SweepFolder:
         """Return the record of a cell, or None if it has none that can be read."""
         return record_in(self.path / name)
 
+    def recorded(self, name: str) -> int | None:
+        """Return when the record of a cell was written, in ns, or None if there is none."""
+        path = self.path / name / FILE_NAME
+        return path.stat().st_mtime_ns if path.exists() else None
+
     def status(self, name: str) -> str:
         """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible here."""
         record = self.record(name)
@@ -138,8 +136,8 @@ class SweepFolder:
         record = self.record(name)
         if record is None:
             folder.mkdir(parents=True, exist_ok=True)
-            if (damaged := folder / "run.json").exists():
-                damaged.replace(folder / "run.json.damaged")
+            if (damaged := folder / FILE_NAME).exists():
+                damaged.replace(folder / f"{FILE_NAME}.damaged")
             record = {
                 "name": cell.config.name,
                 "choices": cell.config.choices,
@@ -216,7 +214,7 @@ def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def _timed_on(record: Mapping[str, Any]) -> str:
-    return str([[part.get(key) for key in ("device", "threads", "slots")] for part in parts_of(record)])
+    return str([[part.get(key) for key in TIMED_ON] for part in parts_of(record)])
 
 
 def _is_record(record: Any) -> bool:

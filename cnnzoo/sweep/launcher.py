@@ -38,6 +38,7 @@ class Running:
     process: Any
     slot: int
     deadline: float
+    recorded: int | None = None  # when its record was written that there was when it began, in ns
     reason: str | None = None  # why it was asked to stop
 
     def stop(self, reason: str) -> None:
@@ -55,7 +56,8 @@ class Launcher:
         slots: how many at a time.
         gpus: which the slots take in turn; empty on a CPU.
         timeout: seconds for one cell, or None.
-        on_change: called with each cell when it has ended and is on record.
+        on_end: called with each cell when it has ended and is on record.
+        on_wait: called with the cells that run, every few seconds.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class Launcher:
         slots: int,
         gpus: Sequence[str],
         timeout: float | None,
-        on_change: Callable[[Cell], None],
+        on_end: Callable[[Cell], None],
+        on_wait: Callable[[Sequence[Cell]], None] = lambda cells: None,
     ) -> None:
-        self.folder, self.slots, self.gpus, self.on_change = folder, slots, gpus, on_change
+        self.folder, self.slots, self.gpus = folder, slots, gpus
+        self.on_end, self.on_wait = on_end, on_wait
         self.timeout = float("inf") if timeout is None else timeout
         self.stopped_by: int | None = None  # the signal that came
         self.context = multiprocessing.get_context("forkserver")
@@ -94,12 +98,13 @@ class Launcher:
                         not_before = time.monotonic() + POLL
                     elif self.folder.status(cell.name) == "completed" and not self.folder.lacks_export(cell):
                         # by another process, meanwhile
-                        self.on_change(cell)
+                        self.on_end(cell)
                     else:
                         running.append(self._start(cell, running))
                         if self.stopped_by is not None:  # a signal came just before
                             running[-1].stop("interrupted")
                     continue
+                self.on_wait([each.cell for each in running])
                 wait([each.process.sentinel for each in running], timeout=POLL)
                 for each in list(running):
                     if each.process.exitcode is None:
@@ -125,9 +130,10 @@ class Launcher:
         gpu = self.gpus[slot % devices] if self.gpus else None
         sharing = len(range(slot % devices, self.slots, devices))  # slots of the same device
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
+        recorded = self.folder.recorded(cell.name)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()
-        return Running(cell, process, slot, time.monotonic() + self.timeout)
+        return Running(cell, process, slot, time.monotonic() + self.timeout, recorded)
 
     def _end(self, ended: Running) -> None:
         name, code = ended.cell.name, ended.process.exitcode
@@ -137,7 +143,9 @@ class Launcher:
             return
         said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
         refused_again = said and status in ENDED_BADLY and said != (record or {}).get("error")
-        if status in (None, "running") or (ended.reason and status == "preempted") or refused_again:
+        is_old = code not in (0, USER_ERROR) and self.folder.recorded(name) == ended.recorded  # it died before
+        died = status in (None, "running") or (is_old and status != "completed")
+        if died or (ended.reason and status == "preempted") or refused_again:
             reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
             try:
                 self.folder.fail(name, ended.cell, reason)
@@ -147,7 +155,7 @@ class Launcher:
             # Such as an export that failed, or a full disk where the cell was to go on.
             log = self.folder.path / name / LOG
             print(f"note: {name} is {status}, and then its process {_ending(code)}; log: {log}", file=sys.stderr)
-        self.on_change(ended.cell)
+        self.on_end(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:
         again, self.stopped_by = self.stopped_by is not None, number

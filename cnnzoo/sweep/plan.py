@@ -1,14 +1,13 @@
 """What a sweep would do, and how long that would take."""
 
 import math
-import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.record import parts_of, read_history
-from cnnzoo.reload import quoted
+from cnnzoo.reload import as_typed
 from cnnzoo.report.columns import millions
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
@@ -55,7 +54,7 @@ def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
     count, other = max(
         ((sum(is_completed(other / cell.name) for cell in cells), other) for other in others), default=(0, folder)
     )
-    there = shlex.quote(f"hydra.sweep.dir={quoted(str(other))}")
+    there = as_typed("hydra.sweep.dir", str(other))
     told = f"{count} of these cells {'is' if count == 1 else 'are'} completed in {other}; type {there} to go on there"
     return told if count else ""
 

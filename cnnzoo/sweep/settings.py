@@ -10,8 +10,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of
+from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
-from cnnzoo.record import flatten, numbered
+from cnnzoo.record import flatten
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
 

@@ -2,16 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from typing import Any, Literal
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import Any
 
 from cnnzoo.report.columns import accuracy, mebibytes, millions
 from cnnzoo.report.pool import mean, spread
-from cnnzoo.report.tables import Column, texts
+from cnnzoo.report.tables import Column
 
 Row = Mapping[str, Any]
 
@@ -31,34 +26,10 @@ _COLUMNS = (
     Column("status", "status", left=True),
 )
 
-SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")  # the first at first
-
 
 def columns(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of the pooled table; that of the settings only where there are some."""
     return [column for column in _COLUMNS if column.key != "settings" or any(row["settings"] for row in rows)]
-
-
-def for_screen(rows: Sequence[Row], console: Console) -> Table:
-    """Return the pooled table, without some columns where the screen is too narrow; settings may take several lines."""
-    pooled = pool(rows)
-    for left_out in range(len(SPARED) + 1):
-        shown = [column for column in columns(rows) if column.key not in SPARED[:left_out]]
-        lines = texts(shown, pooled)
-        table = Table(box=None, padding=(0, 1, 0, 0))
-        needed = 0
-        for column, cells in zip(shown, zip(*lines, strict=True), strict=True):
-            folds = column.key in ("settings", "status")
-            pieces = [word for text in (column.title, *cells) for word in (text.split() if folds else [text])]
-            width = max(map(cell_len, pieces))
-            needed += width + 1
-            justify: Literal["left", "right"] = "left" if column.left else "right"
-            table.add_column(column.title, justify=justify, no_wrap=not folds, min_width=width)
-        if needed <= console.width:
-            break
-    for line in lines:
-        table.add_row(*map(escape, line))
-    return table
 
 
 def how_many(cells: Sized) -> str:

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import torch
 
+from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished
 from cnnzoo.errors import UserError
-from cnnzoo.record import UNFINISHED, atomic_file, remove_unfinished, sync_folder
 
 FOLDER = "checkpoints"
 BEST = "best.ckpt"
@@ -32,34 +32,19 @@ def save(state: dict[str, Any], path: Path) -> None:
         OSError: it cannot be written; the file that was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    try:
-        with temporary.open("wb") as file:
-            hashing = _HashingFile(file)
-            try:
-                torch.save(state, hashing)  # type: ignore[arg-type]
-            except RuntimeError as error:  # how torch reports that a file could not be written
-                raise (hashing.error or error) from None
-            file.flush()
-            os.fsync(file.fileno())
-        _put(temporary, path, hashing.sha256.hexdigest())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic_file(path, lambda finished: _put(finished, path, hashing.sha256.hexdigest())) as file:
+        hashing = _HashingFile(file)
+        try:
+            torch.save(state, hashing)  # type: ignore[arg-type]
+        except RuntimeError as error:  # how torch reports that a file could not be written
+            raise (hashing.error or error) from None
 
 
 def copy(source: Path, path: Path) -> None:
     """Copy the checkpoint at `source` to `path`, as safely as `save` does; damage to one is then not the other's."""
-    temporary = _beside(path)
-    try:
-        with source.open("rb") as original, temporary.open("wb") as file:
-            shutil.copyfileobj(original, file, 2**20)
-            file.flush()
-            os.fsync(file.fileno())
-        _put(temporary, path, dict(_read_sums(path.parent))[source.name])
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    digest = dict(_read_sums(path.parent))[source.name]
+    with source.open("rb") as original, atomic_file(path, lambda finished: _put(finished, path, digest)) as file:
+        shutil.copyfileobj(original, file, 2**20)
 
 
 def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
@@ -126,7 +111,7 @@ def set_aside(path: Path, suffix: str) -> Path:
     return path.rename(target)
 
 
-def _put(temporary: Path, path: Path, digest: str) -> None:
+def _put(finished: Path, path: Path, digest: str) -> None:
     """Give a finished file its place, and move the last checkpoint to that of the previous one."""
     folder, sums = path.parent, _read_sums(path.parent)
     changed = {path.name: digest}
@@ -136,10 +121,10 @@ def _put(temporary: Path, path: Path, digest: str) -> None:
     # The old lines and the new ones: whenever this is cut off, every file has its own among them.
     _write_sums(folder, [*sums, *changed.items()])
     if rotated:
-        second_name = _beside(folder / PREVIOUS)
+        second_name = unfinished(folder / PREVIOUS)
         _link(path, second_name)
         second_name.replace(folder / PREVIOUS)
-    temporary.replace(path)
+    finished.replace(path)
     sync_folder(folder)
     _write_sums(folder, (dict(sums) | changed).items())
 
@@ -147,10 +132,6 @@ def _put(temporary: Path, path: Path, digest: str) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import lightning
 import torch
 
-from cnnzoo.record import HISTORY, atomic_file, read_history
+from cnnzoo.disk import atomic_file
+from cnnzoo.record import HISTORY, read_history
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import peak_bytes
 

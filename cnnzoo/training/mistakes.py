@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnzoo.record import CONFUSION, atomic_file
+from cnnzoo.disk import atomic_file
+from cnnzoo.record import CONFUSION
 
 WORST = 24  # mistakes that are kept
 

@@ -149,29 +149,31 @@ class Pictures(lightning.Callback):
 class HyperParameters(lightning.Callback):
     """Fills TensorBoard's tab HPARAMS when the run is tested, so that runs can be sorted by what became of them.
 
+    The tab shows the first five figures by their names, which is why these begin with `final`, and first the values
+    that differ between the runs, as long as none of them says which columns there are.
+
     Args:
-        values: what tells runs apart, such as {"model": "lenet"}.
+        values: what tells runs apart, such as {"model": "lenet"}; the same keys in all runs where possible.
         history: of the run.
     """
 
-    def __init__(self, values: Mapping[str, bool | str | float], history: History) -> None:
+    def __init__(self, values: Mapping[str, str | float], history: History) -> None:
         self.values = values
         self.history = history
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the tab's row."""
-        last = trainer.callback_metrics
-        figures = {"test/acc": float(last["test/acc"]), "test/loss": float(last["test/loss"])}
+        figures = {f"final/test_{name}": float(trainer.callback_metrics[f"test/{name}"]) for name in ("acc", "loss")}
         if "val/acc" in self.history.rows[-1]:
             best = max(self.history.rows, key=lambda row: row["val/acc"])
-            figures |= {"best/val_acc": best["val/acc"], "best/val_loss": best["val/loss"]}
-        figures["seconds_per_epoch"] = self.history.median("seconds") or 0.0
+            figures |= {f"final/val_{name}": best[f"val/{name}"] for name in ("acc", "loss")}
+        figures["final/seconds_per_epoch"] = self.history.median("seconds") or 0.0
         writer = _writer(trainer)
-        for summary in hparams(dict(self.values), figures):  # type: ignore[no-untyped-call]
+        _columns, *session = hparams(dict(self.values), {})  # type: ignore[no-untyped-call]
+        for summary in session:
             writer.file_writer.add_summary(summary)
-        for name, value in figures.items():  # the tab takes them from the last points of these names
-            if not name.startswith("test/"):  # which are logged already
-                writer.add_scalar(name, value, trainer.global_step)
+        for name, value in figures.items():
+            writer.add_scalar(name, value, trainer.global_step)
 
 
 def _show(trainer: lightning.Trainer, name: str, picture: np.ndarray) -> None:

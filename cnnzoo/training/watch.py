@@ -63,10 +63,12 @@ class Watch(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the epoch's loss."""
-        losses = [row["train/loss"] for row in self.history.rows[-(self.patience or 0) :]]
-        enough = len(losses) == self.patience and trainer.global_step >= MIN_STEPS
-        at_chance = enough and min(losses) > self.chance - MARGIN
-        if at_chance and losses[-1] > losses[0] - MARGIN:  # a loss that begins high and falls is on its way
+        losses = [row["train/loss"] for row in self.history.rows]
+        if self.patience is None or len(losses) < self.patience or trainer.global_step < MIN_STEPS:
+            return
+        latest = losses[-self.patience :]
+        at_chance = min(latest) > self.chance - MARGIN
+        if at_chance and latest[-1] > latest[0] - MARGIN:  # a loss that begins high and falls is on its way
             raise RunEnded(
                 "stuck",
                 f"the training loss is still that of guessing ({self.chance:.3f}) after {self.patience} epochs\n"

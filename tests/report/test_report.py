@@ -20,7 +20,7 @@ from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
-from cnnzoo.report.course import FIGURES, add_figures
+from cnnzoo.report.course import FIGURES, add_figures, other_nets
 from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
@@ -28,6 +28,7 @@ from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import render, save
 from cnnzoo.report.tables import texts
+from cnnzoo.report.texts import say
 from tests.report.runs import write_plan, write_run
 
 
@@ -380,7 +381,7 @@ def test_an_answer_leaves_no_row_out_because_of_its_device(language, tmp_path):
 
 def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
     record = read_record(write_run(tmp_path / "a" / "x"))
-    cell = {"model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0, "problem": None}
+    cell = {"overrides": ["model=lenet"], "model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0, "problem": None}
     cell |= {key: record[key] for key in ("choices", "config", "changed")}
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "sweep.json").write_text(json.dumps({"cells": {"y": cell}}))
@@ -399,7 +400,11 @@ def test_the_courses_figures_stand_beside_its_nets(tmp_path):
             "resnet18": ("96", "89.3%", "90.3%"),
             "mlp": ("", "", ""),
         }
-    assert "course: the test accuracy" in notes_of(tmp_path, beside_course=True)
+    notes = notes_of(tmp_path, beside_course=True)
+    assert "course: the test accuracy" in notes
+    assert (
+        "the course's nets differ from ours: resnet18 has biases, and no batch norm on its shortcuts; " in f"{notes}; "
+    )
     assert not set(titles) & set(table_of(tmp_path)[0])
     assert "course: the" not in notes_of(tmp_path)
 
@@ -427,6 +432,12 @@ def test_the_courses_recipes_have_the_courses_nets(name):
     row = {"model": name, "runs": [run]}
     add_figures([row])
     assert row["course_en"] == FIGURES[name][2]
+    assert other_nets([row]) == []
+    plain = {"model": name, "runs": [{**run, "changed": {}}]}
+    add_figures([plain])
+    for net in other_nets([plain]):
+        assert changes(config).keys() & {f"model.{key}" for key in ("padding", "width", "course")}
+        assert say("en", f"course_{net}") != say("zh", f"course_{net}")
     other = {**run, "changed": {"model.width": 0.5}}
     with pytest.raises(UserError):
         add_figures([{"model": name, "runs": [run, other]}])
@@ -636,6 +647,25 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
     assert not [block for block in blocks if isinstance(block, Paragraph)]
     assert isinstance(blocks[0], Heading)
     assert blocks[0].text.startswith("Question")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_a_draft_waits_for_is_said(question, language):
+    for folder in question.glob("0-*"):
+        write_record(folder, read_record(folder) | {"status": "failed", "metrics": {}})
+    (told,) = paragraphs(question, language=language)
+    assert re.search("no run is completed|尚无已完成的运行", told)
+    labels = {"alexnet_simplified": "alexnet 224", "vgg_resolution": "vgg11 224", "inception_ladder": "googlenet"}
+    assert f" {labels[read_record(folder)['choices']['experiment']]}" in told
+
+
+@pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
+def test_what_a_draft_waits_for_may_be_no_row_yet(question):
+    for folder in question.glob("0-*"):
+        (folder / "run.json").unlink()
+    assert paragraphs(question) == [
+        "No draft of an answer yet: it compares the other rows with googlenet, of which no run is completed."
+    ]
 
 
 @pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)

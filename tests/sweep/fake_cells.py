@@ -35,6 +35,8 @@ def _run(config, folder: Path, share) -> None:
     if fault == "refused":  # before anything is on record
         (folder / LOG).write_text("error: another day\ntype nothing\nerror: no room\nmake some\n")
         sys.exit(USER_ERROR)
+    if fault == "kill at once":
+        os.kill(os.getpid(), signal.SIGKILL)
     record = {"status": "running", "config": config.values, "choices": config.choices, "metrics": {}, "seconds": {}}
     record |= share
     if fault == "slow stop":  # as one that finishes its batch, and saves

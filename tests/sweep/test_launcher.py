@@ -51,7 +51,7 @@ def grid(tmp_path, monkeypatch):
 
 def run(cells, folder, *, retry=False, slots=1, timeout=None):
     ended = []
-    runner = Launcher(folder, slots=slots, gpus=[], timeout=timeout, on_change=lambda cell: ended.append(cell.name))
+    runner = Launcher(folder, slots=slots, gpus=[], timeout=timeout, on_end=lambda cell: ended.append(cell.name))
     runner.run(cells_to_do(cells, folder, retry=retry))
     return ended
 
@@ -97,6 +97,18 @@ def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
     assert f"note: {cells[1].name} is preempted, and then its process ended with exit code 2" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("status", ["preempted", "failed", "diverged"])
+def test_a_cell_that_dies_before_it_goes_on_has_the_new_reason(status, grid):
+    cells, folder = grid
+    (folder.path / cells[1].name).mkdir()
+    ended = {"status": status, "metrics": {}, "seconds": {}, "error": "another one"}
+    fake_cells.write_record(folder.path / cells[1].name, ended)
+    (folder.path / "fault").write_text("kill at once")
+    run(cells, folder, retry=True)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "failed", "completed"]
+    assert "was killed by SIGKILL" in folder.record(cells[1].name)["error"]
+
+
 @pytest.mark.parametrize("slots", [2, 3])
 def test_cells_run_side_by_side(slots, grid):
     cells, folder = grid
@@ -119,7 +131,7 @@ def test_cells_run_side_by_side(slots, grid):
 def test_cells_that_run_side_by_side_take_the_gpus_in_turn(slots, gpus, expected, grid):
     cells, folder = grid
     (folder.path / "fault").write_text("sleep 1")
-    Launcher(folder, slots=slots, gpus=gpus, timeout=None, on_change=lambda cell: None).run(cells)
+    Launcher(folder, slots=slots, gpus=gpus, timeout=None, on_end=lambda cell: None).run(cells)
     records = [folder.record(cell.name) for cell in cells]
     assert {(record["gpu"], record["slots"]) for record in records} == expected
 
@@ -233,7 +245,7 @@ if __name__ == "__main__":
     cells = pickle.loads((folder.path / "cells").read_bytes())
     with folder.locked():
         show = lambda cell: print(cell.name, flush=True)
-        runner = launcher.Launcher(folder, slots=1, gpus=[], timeout=None, on_change=show)
+        runner = launcher.Launcher(folder, slots=1, gpus=[], timeout=None, on_end=show)
         runner.run(cells_to_do(cells, folder, retry=False))
 """
 
@@ -264,7 +276,7 @@ def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is
     process = SimpleNamespace(terminate=lambda: asked.append("terminate"), kill=lambda: asked.append("kill"))
     running = [Running(cells[0], process, slot=0, deadline=0.0)]
     running[0].stop("stopped after 1 minutes (sweep.timeout)")
-    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_change=lambda cell: None)
+    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_end=lambda cell: None)
     runner._interrupt(signal.SIGINT, running)
     assert asked == ["terminate"]
     runner._interrupt(signal.SIGINT, running)
@@ -275,7 +287,7 @@ def test_a_cell_that_saves_itself_when_its_time_is_up_has_failed(grid):
     cells, folder = grid
     (folder.path / cells[0].name).mkdir()
     fake_cells.write_record(folder.path / cells[0].name, {"status": "preempted", "metrics": {}, "seconds": {}})
-    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_change=lambda cell: None)
+    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_end=lambda cell: None)
     reason = "stopped after 1 minutes (sweep.timeout)"
     runner._end(Running(cells[0], SimpleNamespace(exitcode=143), slot=0, deadline=0.0, reason=reason))
     assert (folder.status(cells[0].name), folder.record(cells[0].name)["error"]) == ("failed", reason)

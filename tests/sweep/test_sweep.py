@@ -1,6 +1,7 @@
 """Sweeps as users see them: the command, the folder, the table, the exit code."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -24,16 +25,18 @@ from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.explain import explain
 from cnnzoo.record import read_record, write_record
+from cnnzoo.report.runs import read_runs
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep import driver, sweep
+from cnnzoo.sweep import driver, screen, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
+from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import read_settings
-from cnnzoo.sweep.summary import for_screen, pool
+from cnnzoo.sweep.summary import pool
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
 
@@ -405,10 +408,13 @@ def test_a_record_that_is_none_is_a_cell_to_do(text, finished):
         record.write_bytes(before)
 
 
-def test_a_damaged_plan_is_answered_in_words(tmp_path):
-    (tmp_path / "sweep.json").write_text('{"cel')
-    with pytest.raises(UserError, match=r"sweep\.json is damaged"):
+@pytest.mark.parametrize("text", ['{"cel', "[]", '{"cells": {"a": 1}}', '{"cells": {"a": {"problem": null}}}'])
+def test_a_damaged_plan_is_answered_in_words(text, tmp_path):
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(UserError, match=r"sweep\.json is damaged: .*\nmend it, or type hydra.sweep.dir=DIR"):
         SweepFolder(tmp_path)
+    with pytest.raises(UserError, match=r"sweep\.json is damaged: .*\nmend it, or move it away"):
+        read_runs([tmp_path])
 
 
 def test_a_planned_cell_is_checked_as_if_it_had_been_typed(finished, tmp_path):
@@ -451,7 +457,7 @@ def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(fault, words
 
 def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):
     shown = []
-    table = driver.for_screen
+    table = for_screen
     monkeypatch.setattr(cell_process, "main", fake_cells.main)
     monkeypatch.setattr(driver, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
 
@@ -459,7 +465,7 @@ def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):
         shown.append([row["status"] for row in rows])
         return table(rows, console)
 
-    monkeypatch.setattr(driver, "for_screen", watched)
+    monkeypatch.setattr(screen, "for_screen", watched)
     assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid") == 0
     assert sorted(shown[1]) == ["completed", "to do"]
     assert shown[2] == ["completed"] * 2
@@ -586,6 +592,40 @@ def test_times_of_several_devices_are_not_averaged():
     row |= {"status": "completed", "test_acc": 0.9, "images_per_second": 1, "peak_bytes": 1}
     rows = [row | {"seconds_per_epoch": seconds, "timed_on": device} for seconds, device in ((5.0, "a"), (105.0, "b"))]
     assert [pool(each)[0]["seconds_per_epoch"] for each in (rows, rows[:1], [rows[0], rows[0]])] == [None, 5.0, 5.0]
+
+
+def test_a_terminal_shows_how_far_the_cells_are_that_run(tmp_path):
+    cells, _ = make_cells([*SMALL, "protocol=holdout,course", "seed=0", "model=mlp"])
+    folder = SweepFolder(tmp_path)
+    folder.add(cells)
+    first, second = cells
+    header = "epoch,step,train/loss,train/acc,val/loss,val/acc,lr,seconds,images_per_second"
+    told = [_progress(first, folder)]
+    (tmp_path / first.name).mkdir()
+    for rows in ("1,4,2,0.5,2,0.256,0.1,1.5,9\n", "1,4,2,0.5,2,0.2,0.1,1,9\n2,8,2,0.5,2,0.3,0.1,2,9\n"):
+        (tmp_path / first.name / "metrics.csv").write_text(f"{header}\n{rows}")
+        told.append(_progress(first, folder))
+    (tmp_path / second.name).mkdir()
+    (tmp_path / second.name / "metrics.csv").write_text(f"{header.replace('val', 'test')}\n1,4,2,1,2,0.1,0.1,1,9\n")
+    told.append(_progress(second, folder))
+    (tmp_path / second.name / "metrics.csv").write_text("damaged")
+    told.append(_progress(second, folder))
+    assert [each.partition("  ")[2] for each in told] == [
+        "epoch 1 of 2",
+        "epoch 2 of 2, val acc 25.6%, 1.5 s an epoch",
+        "testing, val acc 30.0%, 2.0 s an epoch",
+        "epoch 2 of 2, test acc 10.0%, 1.0 s an epoch",
+        "epoch 1 of 2",
+    ]
+    for is_terminal in (True, False):
+        console = RunConsole(file=io.StringIO(), force_terminal=is_terminal, width=200, markup=False, highlight=False)
+        with Screen(folder, console, 2) as shown_to:
+            shown_to.show_work([first])
+            shown_to.show_end(second)
+        shown = console.file.getvalue()
+        assert (f"at work: {first.name}  testing, val acc 30.0%" in shown) == is_terminal
+        assert f"1/2  {second.name}  to do" in shown
+    assert [row["status"] for row in summary(tmp_path)] == ["to do"] * 2
 
 
 def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):

@@ -1,0 +1,112 @@
+"""What a sweep shows: a line for each cell that has ended, and on a terminal below them what runs, and the table."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal, Self
+
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_history
+from cnnzoo.report.tables import texts
+from cnnzoo.sweep.folder import LOG, SweepFolder
+from cnnzoo.sweep.grid import Cell
+from cnnzoo.sweep.summary import Row, columns, pool
+
+TRACEBACK = "Traceback (most recent call last):"
+SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")  # the first at first
+
+
+class Screen:
+    """Shows what becomes of a sweep's cells while they run, and keeps its summary up to date.
+
+    Args:
+        folder: of the sweep.
+        console: where to print.
+        count: how many cells are to do.
+    """
+
+    def __init__(self, folder: SweepFolder, console: Console, count: int) -> None:
+        self.folder, self.console, self.count = folder, console, count
+        self.ended = 0
+        self.table = for_screen(folder.write_summary(), console)
+        self.live = Live(self.table, console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self.live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.__exit__(kind, error, trace)
+
+    def show_end(self, cell: Cell) -> None:
+        """Print a cell's line, and renew the table."""
+        self.ended += 1
+        self.console.print(f"{self.ended}/{self.count}  {_outcome(cell, self.folder)}", soft_wrap=True)
+        try:
+            rows = self.folder.write_summary()
+        except OSError as error:
+            self.console.print(f"note: cannot write {self.folder.path / 'summary.csv'}: {error.strerror}")
+            return
+        self.table = for_screen(rows, self.console)
+        self.show_work([])
+
+    def show_work(self, cells: Sequence[Cell]) -> None:
+        """Show how far the cells are that run, above the table: a low screen has only the first lines of both."""
+        if self.console.is_terminal:
+            lines = [_progress(cell, self.folder) for cell in cells]
+            self.live.update(Group(*lines, self.table), refresh=True)
+
+
+def for_screen(rows: Sequence[Row], console: Console) -> Table:
+    """Return the pooled table, without some columns where the screen is too narrow; settings may take several lines."""
+    pooled = pool(rows)
+    for left_out in range(len(SPARED) + 1):
+        shown = [column for column in columns(rows) if column.key not in SPARED[:left_out]]
+        lines = texts(shown, pooled)
+        table = Table(box=None, padding=(0, 1, 0, 0))
+        needed = 0
+        for column, cells in zip(shown, zip(*lines, strict=True), strict=True):
+            folds = column.key in ("settings", "status")
+            pieces = [word for text in (column.title, *cells) for word in (text.split() if folds else [text])]
+            width = max(map(cell_len, pieces))
+            needed += width + 1
+            justify: Literal["left", "right"] = "left" if column.left else "right"
+            table.add_column(column.title, justify=justify, no_wrap=not folds, min_width=width)
+        if needed <= console.width:
+            break
+    for line in lines:
+        table.add_row(*map(escape, line))
+    return table
+
+
+def _progress(cell: Cell, folder: SweepFolder) -> str:
+    """Return how far a cell is that runs."""
+    try:
+        rows = read_history(folder.path / cell.name)
+    except (UserError, OSError):  # damaged, as the cell itself will say, or just being replaced
+        rows = []
+    if folder.status(cell.name) == "completed":
+        return f"at work: {cell.name}  exporting"
+    epochs = cell.config.values["trainer"]["max_epochs"]
+    words = [f"epoch {len(rows) + 1} of {epochs}" if len(rows) < epochs else "testing"]
+    if rows:
+        name = "val" if "val/acc" in rows[-1] else "test"
+        words += [f"{name} acc {rows[-1][f'{name}/acc']:.1%}", f"{rows[-1]['seconds']:,.1f} s an epoch"]
+    return f"at work: {cell.name}  {', '.join(words)}"
+
+
+def _outcome(cell: Cell, folder: SweepFolder) -> str:
+    record = folder.record(cell.name) or {}
+    status = folder.status(cell.name)
+    if status == "completed":
+        return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
+    reason = str(record.get("error") or "").strip().splitlines()
+    told = reason[-1:] if reason[:1] == [TRACEBACK] else reason  # of which the last line is the error
+    return f"{cell.name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"

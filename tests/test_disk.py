@@ -1,0 +1,55 @@
+import pytest
+
+from cnnzoo.disk import atomic_file, numbered, remove_unfinished, unfinished
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"good")
+
+    def write():
+        with atomic_file(path) as file:
+            file.write(b"half of the n")
+            raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        write()
+    assert path.read_bytes() == b"good"
+    assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_who_puts_a_file_in_its_place_gets_it_whole(tmp_path):
+    seen = []
+
+    def put(finished):
+        seen.append((finished.name, finished.read_bytes()))
+        finished.replace(tmp_path / "elsewhere")
+
+    with atomic_file(tmp_path / "last.ckpt", put) as file:
+        file.write(b"all of it")
+    assert seen == [(unfinished(tmp_path / "last.ckpt").name, b"all of it")]
+    assert [item.name for item in tmp_path.iterdir()] == ["elsewhere"]
+
+
+def test_a_file_that_cannot_be_put_in_its_place_is_removed(tmp_path):
+    def put(finished):
+        raise OSError(f"no link to {finished}")
+
+    with pytest.raises(OSError, match="no link"), atomic_file(tmp_path / "last.ckpt", put) as file:
+        file.write(b"all of it")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_only_what_a_killed_process_left_is_removed(tmp_path):
+    for name in (unfinished(tmp_path / "run.json").name, ".model.onnx.7.tmp", ".notes.tmp", "x.5.tmp"):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.9.tmp").mkdir()
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".notes.tmp", "x.5.tmp", ".folder.9.tmp"}
+
+
+@pytest.mark.parametrize(("folder", "second"), [("top/a", "top/a-2"), ("top/a/..", "top-2")])
+def test_what_is_there_already_gets_a_number(folder, second, tmp_path):
+    (tmp_path / "top" / "a").mkdir(parents=True)
+    names = numbered(tmp_path / folder)
+    assert [next(names), next(names)] == [tmp_path / folder, tmp_path / second]

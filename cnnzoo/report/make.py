@@ -10,11 +10,20 @@ from cnnzoo.report import course
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.pivot import pivot_figure, pivot_tables
-from cnnzoo.report.pool import GROUPS, add_settings, comparable_times, compare, drop_repeats, find_row, pool, short_key
+from cnnzoo.report.pool import (
+    CIRCUMSTANCES,
+    GROUPS,
+    add_settings,
+    comparable_times,
+    compare,
+    drop_repeats,
+    find_row,
+    pool,
+    short_key,
+)
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.texts import Language, listed, named, say
 
-CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 NO_KEYS = (  # of a run's row, by which none is told apart
     *("val_acc", "test_acc", "seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes", "started"),
     *("status", "error", "changed", "versions", "git", "files", "folder"),

@@ -10,10 +10,8 @@ from cnnzoo.errors import UserError
 from cnnzoo.report.runs import FACTS, Row
 
 # By these keys runs are told apart, where they differ; the last ones are about how fast they were, too.
-GROUPS = (
-    *("model", "data.resize", "optimizer", "scheduler", "data", "protocol"),
-    *("trainer.max_epochs", "data.batch_size", "device", "precision", "threads", "slots", "pieces"),
-)
+CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "precision", "threads", "slots", "pieces")
+GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = (
     *("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
@@ -21,7 +19,6 @@ NOT_SETTINGS = (
 )
 NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
-LEFT_OUT = ("trainer.max_epochs", "data.batch_size")  # of labels, if they are different without
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
@@ -125,20 +122,28 @@ def _common(rows: Sequence[Row], key: str) -> Any:
 
 
 def labels_of(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
-    """Return short names for the rows: the model, and which of the keys' values are needed to tell them apart."""
-    varied = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1]
+    """Return short names for the rows: the model, and which of the keys' values are needed to tell them apart.
 
-    def label(row: Row, *, short: bool) -> str:
-        words = []
-        for key in keys:
-            value = row.get(key)
-            if value in (None, "") or (key != "model" and key not in varied) or (short and key in LEFT_OUT):
-                continue
-            words.append(str(value) if key in PLAIN else f"{short_key(key)}={short_value(value)}")
+    Those of `CIRCUMSTANCES` are told only of rows that would have the same name without.
+    """
+    varied = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1]
+    told = [{key for key in keys if key == "model" or (key in varied and key not in CIRCUMSTANCES)} for _ in rows]
+
+    def label(place: int) -> str:
+        row = rows[place]
+        known = [key for key in keys if key in told[place] and row.get(key) not in (None, "")]
+        words = [str(row[key]) if key in PLAIN else f"{short_key(key)}={short_value(row[key])}" for key in known]
         return " ".join(words) or str(row.get(keys[0]))
 
-    labels = [label(row, short=True) for row in rows]
-    return labels if len(set(labels)) == len(labels) else [label(row, short=False) for row in rows]
+    for key in (key for key in keys if key in CIRCUMSTANCES and key in varied):
+        alike: dict[str, list[int]] = {}
+        for place in range(len(rows)):
+            alike.setdefault(label(place), []).append(place)
+        for places in alike.values():
+            if len({str(rows[place].get(key)) for place in places}) > 1:
+                for place in places:
+                    told[place].add(key)
+    return [label(place) for place in range(len(rows))]
 
 
 def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -> None:

@@ -24,7 +24,7 @@ from cnnzoo.report.course import FIGURES, add_figures, other_nets
 from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
-from cnnzoo.report.pool import Spread
+from cnnzoo.report.pool import Spread, labels_of
 from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import render, save
 from cnnzoo.report.tables import texts
@@ -131,6 +131,30 @@ def test_a_change_is_compared_with_the_larger_spread(other, shown, tmp_path):
         write_run(tmp_path / f"a{seed}", model="alexnet", seed=seed, acc=0.89 + 0.02 * seed)
         write_run(tmp_path / f"b{seed}", model="nin", seed=seed, acc=other - 0.001 + 0.002 * seed)
     assert [row["change (points)"] for row in table_of(tmp_path, baseline="alexnet")] == ["", shown]
+
+
+def test_a_label_says_how_a_row_was_made_only_where_another_has_the_same_name():
+    keys = ["model", "data.resize", "trainer.max_epochs", "device", "threads", "settings"]
+    rows = [
+        dict(zip(keys, values, strict=True))
+        for values in (
+            ("lenet", 28, 5, "cpu", 2, ""),
+            ("nin", 28, 5, "cpu", 2, "width=0.5"),
+            ("nin", 28, 10, "cpu", 2, "width=0.5"),
+            ("nin", 28, 10, "cuda", 4, "width=0.5"),
+            ("nin", 28, 10, "cuda", 8, "width=0.5"),
+            ("nin", 96, 10, "cuda", 8, ""),
+        )
+    ]
+    assert labels_of(rows, keys) == [
+        "lenet 28",
+        "nin 28 max_epochs=5 width=0.5",
+        "nin 28 max_epochs=10 cpu width=0.5",
+        "nin 28 max_epochs=10 cuda threads=4 width=0.5",
+        "nin 28 max_epochs=10 cuda threads=8 width=0.5",
+        "nin 96",
+    ]
+    assert labels_of(rows[:1], keys) == ["lenet"]
 
 
 def test_rows_are_told_apart_by_what_differs_and_by_nothing_that_follows_from_it(tmp_path):

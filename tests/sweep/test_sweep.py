@@ -1,6 +1,7 @@
 """Sweeps as users see them: the command, the folder, the table, the exit code."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -383,6 +384,17 @@ def test_a_cell_is_run_only_as_its_name_says(finished, tmp_path):
     (tmp_path / "sweep.json").write_text(json.dumps({"cells": {name: cell}}))
     with pytest.raises(UserError, match=r"was planned with other files in conf/\nput them back"):
         run_planned(tmp_path / name)
+
+
+def test_a_summary_that_cannot_be_written_does_not_change_what_became_of_a_run(finished, tmp_path, monkeypatch, capsys):
+    def full_disk(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cell = shutil.copytree(finished, tmp_path / "small") / summary(finished)[0]["folder"]
+    monkeypatch.setattr(SweepFolder, "write_summary", full_disk)
+    for renew in (run_planned, cell_process.renew_summary):
+        renew(cell)
+        assert capsys.readouterr().err == f"note: cannot write {tmp_path}/small/summary.csv: No space left on device\n"
 
 
 def test_cells_that_are_the_same_are_run_once(in_tmp, capsys):

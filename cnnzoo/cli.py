@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
@@ -38,6 +40,8 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
         grid: whether it runs many cells, each of which is composed by itself.
     """
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
+    # Hydra composes everything twice, first only to find the mode: here, that is the program's. None: by the flags.
+    Hydra.get_mode = lambda *_, **__: RunMode.MULTIRUN if grid else None  # type: ignore[method-assign]
     with plain_errors():
         for argument in sys.argv[1:]:
             flag, _, value = argument.partition("=")

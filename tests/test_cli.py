@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import sweep
 import train as train_module
@@ -162,6 +163,20 @@ def plan(in_tmp, capsys):
 def grid_of(words, cwd, **environment):
     command = [sys.executable, str(ROOT / "sweep.py"), *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize(("program", "wrong"), [(train_module, "data.resize=0"), (sweep, "sweep.slots=0")])
+def test_hydra_composes_what_is_typed_once(program, wrong, in_tmp, monkeypatch):
+    composed = []
+    load = ConfigLoaderImpl.load_configuration
+
+    def counted(self, config_name, overrides, *arguments, **options):
+        composed.append(wrong in overrides)
+        return load(self, config_name, overrides, *arguments, **options)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", counted)
+    assert type_in(program, wrong) == 2
+    assert sum(composed) == 1
 
 
 @pytest.mark.parametrize(

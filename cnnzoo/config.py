@@ -22,14 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
-SWEEP_KEYS = (
-    "sweep",
-    "budget",
-    "plan",
-    "emit",
-    "retry",
-    "fresh",
-)  # in conf/sweep.yaml: said about a grid, not about a run
+SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
 SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class

@@ -74,6 +74,11 @@ def numbered(folder: Path) -> Iterator[Path]:
         yield named.with_name(f"{named.name}-{number}")
 
 
+def unused(path: Path) -> Path:
+    """Return the first of PATH, PATH-2, PATH-3, ... that is not there."""
+    return next(each for each in numbered(path) if not each.exists())
+
+
 def is_unwritable(error: BaseException) -> bool:
     """Say whether an error is of a disk or a folder that cannot be written to."""
     return isinstance(error, OSError) and error.errno in UNWRITABLE

@@ -45,6 +45,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         overrides: what was composed; by default what was typed.
     """
     text = str(error)
+    if isinstance(error, UserError):  # in our own words
+        return text
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.partition("/")
         if group == "hydra":

@@ -11,13 +11,12 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
-from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.build import build, build_net, build_optimizer
 from cnnzoo.config import LATER_KEYS, RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
+from cnnzoo.pictures import Pictures
 from cnnzoo.record import flatten
-from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, draw_maps
 from cnnzoo.report.pool import short_value
 from cnnzoo.rules import DERIVED
 from cnnzoo.training.checkpoint_files import BEST, FOLDER
@@ -28,20 +27,12 @@ from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.signals import StopRequest
-from cnnzoo.training.tensorboard import Drawings, HyperParameters, LossCurve, Pictures, RunLogger
+from cnnzoo.training.tensorboard import HyperParameters, LossCurve, RunLogger
 from cnnzoo.training.watch import Watch
 
 NOT_TOLD = (  # by TensorBoard's table of runs
     *DERIVED,
     *("data.root", "data.channels", "data.num_classes", "model.min_size", "trainer.accelerator"),
-)
-DRAWINGS = Drawings(
-    images=draw_images,
-    filters=draw_filters,
-    maps=draw_maps,
-    confusion=draw_confusion,
-    feature_maps=feature_maps,
-    first_filters=first_filters,
 )
 
 
@@ -154,7 +145,7 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     callbacks = [job.history, Display(job.history, job.console), watch, LossCurve(), checkpoints, mistakes]
     if values["pictures"]:
         callbacks += [
-            Pictures(DRAWINGS, job.data.class_names, mistakes),
+            Pictures(job.data.class_names, mistakes),
             HyperParameters(_told_apart(job), job.history),
         ]
     trainer = lightning.Trainer(

@@ -30,13 +30,7 @@ from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import export_onnx
 from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
 from cnnzoo.training.checkpoints import START
-from cnnzoo.training.device import (
-    choose_device,
-    describe_device,
-    keep_freed_memory,
-    peak_bytes,
-    useless_gpu,
-)
+from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, useless_gpu
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import Stopped, StopRequest, leave_closed_terminal

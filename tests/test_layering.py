@@ -30,8 +30,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"build", "config", "data", "disk", "errors", "record", "reload", "training"},
         {"torch", "PIL", "onnxscript"},
     ),
+    "pictures": ({"analysis", "report", "training"}, {"torch", "lightning", "numpy"}),
     "fit": (
-        {"analysis", "build", "config", "console", "data", "record", "report", "rules", "training"},
+        {"build", "config", "console", "data", "pictures", "record", "report", "rules", "training"},
         {"torch", "lightning", "omegaconf"},
     ),
     "resume": ({"build", "config", "disk", "record", "training"}, set()),

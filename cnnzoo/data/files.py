@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cnnzoo.data.sources import PACKAGE, sources
-from cnnzoo.disk import atomic_file
+from cnnzoo.disk import atomic_file, unused
 from cnnzoo.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _find(root: Path, file: File, *, set_aside: bool = False) -> Found | None:
         if fault is None:
             return Found(path, data)
         if set_aside:
-            aside = _unused(path.with_name(f"{path.name}.damaged"))
+            aside = unused(path.with_name(f"{path.name}.damaged"))
             path.rename(aside)
             log.warning("%s is damaged (%s): set aside as %s and fetched again", path, fault, aside.name)
     return None
@@ -128,11 +128,6 @@ def _content(path: Path) -> bytes:
         return gzip.decompress(data)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return b""  # which has the wrong size
-
-
-def _unused(path: Path) -> Path:
-    candidates = (path.with_name(f"{path.name}{number or ''}") for number in range(1000))
-    return next(candidate for candidate in candidates if not candidate.exists())
 
 
 def _fetch(root: Path, files: list[File]) -> Iterator[tuple[File, bytes]]:

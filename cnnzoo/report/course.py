@@ -78,17 +78,19 @@ class Question:
         if baseline is None or len(done) < 2 or not any(row is baseline for row in done):
             return []
         paragraphs = self.answer(done, baseline, at_least, language)
+        if not paragraphs:
+            return []
         others = [row for row in done if row.get("trainer.max_epochs") != baseline.get("trainer.max_epochs")]
-        if paragraphs and others:
+        if others:
             told = [say(language, "epochs_of", row=row) for row in (baseline, *others)]
             paragraphs.append(say(language, "unequal", told=listed(language, told)))
-        words = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
-        if paragraphs and (absent := [row["label"] for row in rows if row["test_acc"] is None]):
-            labels = [label for label in absent if words[label] != {"n/a"}]
-            paragraphs += [say(language, "without", labels=named(language, labels))] if labels else []
-        if paragraphs and (partly := [row["label"] for row in done if words[row["label"]] != {"completed"}]):
+        statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
+        absent = [row["label"] for row in rows if row["test_acc"] is None]
+        if waiting := [label for label in absent if statuses[label] != {"n/a"}]:
+            paragraphs.append(say(language, "without", labels=named(language, waiting)))
+        if partly := [row["label"] for row in done if statuses[row["label"]] != {"completed"}]:
             paragraphs.append(say(language, "partly", labels=named(language, partly)))
-        if paragraphs and (alone := [row["label"] for row in done if row["test_acc"].deviation is None]):
+        if alone := [row["label"] for row in done if row["test_acc"].deviation is None]:
             key = "one_seed" if len(alone) == len(done) else "one_seed_of"
             paragraphs.append(say(language, key, labels=named(language, alone)))
         return paragraphs
@@ -169,7 +171,7 @@ def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language
     steps = [row for row in rows if row["model"] in LADDER and row is not baseline]
     steps.sort(key=lambda row: LADDER.index(row["model"]))
     shares = [say(language, "q3_share", **as_shown(row, language)) for row in (*others, baseline)]
-    why = {"alexnet", "vgg11", "nin"} <= {row["model"] for row in others}
+    why = {*BEFORE} <= {row["model"] for row in others}
     ladder = [say(language, "q3_baseline", **as_shown(baseline, language))]
     ladder += [say(language, "q3_step", **as_shown(row, language)) for row in steps]
     return [join(language, [*shares, say(language, "q3_why") if why else ""]), join(language, ladder)]

@@ -66,14 +66,7 @@ def make_report(
     runs, repeats = drop_repeats(read_runs(folders))
     common = add_settings(runs, without=pivot)
     question = course.find_question(runs)
-    keys = list(dict.fromkeys(rows)) or _keys(runs)
-    keys += [key for key in NEVER_POOLED if key not in keys and len({row.get(key) for row in runs}) > 1]
-    known = {key for row in runs for key in row} - {*NO_KEYS}
-    if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
-        meant = HEADINGS.get(unknown[0]) or next((key for key in known if key.endswith(f".{unknown[0]}")), None)
-        near = f"; did you mean {meant}?" if meant else ""
-        raise UserError(f"unknown key {unknown[0]!r}{near}\ntype keys of the configuration, such as data.resize")
-    keys = [key for key in keys if key != pivot]
+    keys = _row_keys(runs, rows, pivot)
     pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])
     answer = question if question and not pivot and not rows else None
     if answer:
@@ -105,14 +98,29 @@ def make_report(
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
-    if drawn and pivot and (along := pivot_figure(pooled, keys, pivot, language)):
-        document.blocks.append(along)
     if drawn:
-        document.blocks += _figures(pooled, first, at_least, language)
+        along = pivot_figure(pooled, keys, pivot, language) if pivot else None
+        document.blocks += [*([along] if along else []), *_figures(pooled, first, at_least, language)]
     return document
 
 
-def _keys(runs: Sequence[Row]) -> list[str]:
+def _row_keys(runs: Sequence[Row], rows: Sequence[str], pivot: str | None) -> list[str]:
+    """Return the keys whose values make a row: those asked for, or those in which the runs differ, but never `pivot`.
+
+    Raises:
+        UserError: no run has one of them.
+    """
+    keys = list(dict.fromkeys(rows)) or _differing_keys(runs)
+    keys += [key for key in NEVER_POOLED if key not in keys and len({row.get(key) for row in runs}) > 1]
+    known = {key for row in runs for key in row} - {*NO_KEYS}
+    if unknown := [key for key in (*keys, *([pivot] if pivot else [])) if key not in known]:
+        meant = HEADINGS.get(unknown[0]) or next((key for key in known if key.endswith(f".{unknown[0]}")), None)
+        near = f"; did you mean {meant}?" if meant else ""
+        raise UserError(f"unknown key {unknown[0]!r}{near}\ntype keys of the configuration, such as data.resize")
+    return [key for key in keys if key != pivot]
+
+
+def _differing_keys(runs: Sequence[Row]) -> list[str]:
     """Return the keys in which the runs differ, and always the model and the size of the images."""
 
     def varies(key: str) -> bool:
@@ -125,30 +133,19 @@ def _keys(runs: Sequence[Row]) -> list[str]:
 def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
     from cnnzoo.report import confusion, figures
 
-    def best_of(rows: Sequence[Row], cost: str) -> tuple[list[Row], str]:
-        """Return the rows that fit into a figure, in their order, and what to say if they are not all."""
-        ahead = figures.front([(row[cost], row["test_acc"].mean) for row in rows if row["test_acc"] and row.get(cost)])
-        at_front = [row for row in best if (row.get(cost), row["test_acc"].mean) in ahead]
-        own = {id(row) for row in rows}
-        ranked = [id(row) for row in (*([first] if first else []), *at_front, *best, *rows) if id(row) in own]
-        kept = {*list(dict.fromkeys(ranked))[:POINTS]}
-        return [row for row in rows if id(row) in kept], some_of(
-            len(kept), len(rows), "some_of" if first else "best_of"
-        )
-
-    def some_of(some: int, every: int, words: str = "best_of") -> str:
-        return "" if some == every else f" ({say(language, words, some=some, all=every)})"
+    def some_of(some: Sequence[Row], every: Sequence[Row], words: str = "best_of") -> str:
+        return "" if len(some) == len(every) else f" ({say(language, words, some=len(some), all=len(every))})"
 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []
+    chosen = "some_of" if first else "best_of"  # the baseline is among them
     for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
-        comparable = cost != "seconds_per_epoch" or comparable_times(tested)
-        if comparable and sum(1 for row in tested if row.get(cost)) > 1:
-            drawn, some = best_of([row for row in tested if row.get(cost)], cost)
-            caption = say(language, "trade_off", cost=say(language, cost)) + some
-            draw = partial(figures.draw_trade_off, drawn, cost, language, at_least)
-            found.append(Figure(name, caption, draw))
+        known = [row for row in tested if row.get(cost)]
+        if len(known) > 1 and (cost != "seconds_per_epoch" or comparable_times(tested)):
+            drawn = _most_telling(known, cost, first)
+            caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known, chosen)
+            found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
         shown = [row for row in tested if any(row is each for each in curves[:CURVES])]
@@ -156,14 +153,28 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
     counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
     if len(counted) > 1:
-        drawn, some = best_of(counted, "params")
-        draw = partial(figures.draw_parameters, drawn, language)
-        found.append(Figure("parameters", say(language, "parameters") + some, draw))
+        drawn = _most_telling(counted, "params", first)
+        caption = say(language, "parameters") + some_of(drawn, counted, chosen)
+        found.append(Figure("parameters", caption, partial(figures.draw_parameters, drawn, language)))
     if confused := [row for row in best if confusion.has_confusion(row)]:
         shown = confused[:MATRICES]
-        caption = say(language, "confusion") + some_of(len(shown), len(confused))
+        caption = say(language, "confusion") + some_of(shown, confused)
         found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
+
+
+def _most_telling(rows: Sequence[Row], cost: str, first: Row | None) -> list[Row]:
+    """Return as many rows as fit into a figure, in their order: the baseline, the Pareto front, the most accurate."""
+    from cnnzoo.report.figures import front
+
+    ahead = front([(row[cost], row["test_acc"].mean) for row in rows if row["test_acc"]])
+
+    def rank(row: Row) -> tuple[bool, bool, float]:
+        accuracy = row["test_acc"].mean if row["test_acc"] else 0.0
+        return row is not first, (row[cost], accuracy) not in ahead, -accuracy
+
+    kept = {id(row) for row in sorted(rows, key=rank)[:POINTS]}
+    return [row for row in rows if id(row) in kept]
 
 
 def _notes(

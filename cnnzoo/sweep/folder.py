@@ -28,23 +28,10 @@ SUMMARIES = ("summary.csv", "summary.md")
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
-COLUMNS = [
-    "model",
-    "px",
-    "optimizer",
-    "seed",
-    "settings",
-    "stem",
-    "params",
-    "macs",
-    "val_acc",
-    "test_acc",
-    "seconds_per_epoch",
-    "images_per_second",
-    "peak_bytes",
-    "status",
-    "folder",
-]
+COLUMNS = (
+    *("model", "px", "optimizer", "seed", "settings", "stem", "params", "macs"),
+    *("val_acc", "test_acc", "seconds_per_epoch", "images_per_second", "peak_bytes", "status", "folder"),
+)
 
 
 class SweepFolder:
@@ -114,7 +101,7 @@ class SweepFolder:
         """Return the record of a cell, or None if it has none that can be read."""
         return record_in(self.path / name)
 
-    def recorded(self, name: str) -> int | None:
+    def recorded_at(self, name: str) -> int | None:
         """Return when the record of a cell was written, in ns, or None if there is none."""
         path = self.path / name / FILE_NAME
         return path.stat().st_mtime_ns if path.exists() else None
@@ -130,10 +117,10 @@ class SweepFolder:
         """Say whether a cell is to be exported, and has not been yet."""
         return bool(cell.config.values["export"]) and not (self.path / cell.name / ONNX).exists()
 
-    def fail(self, name: str, cell: Cell, reason: str) -> None:
+    def fail(self, cell: Cell, reason: str) -> None:
         """Note down that a cell's process ended without saying so itself."""
-        folder = self.path / name
-        record = self.record(name)
+        folder = self.path / cell.name
+        record = self.record(cell.name)
         if record is None:
             folder.mkdir(parents=True, exist_ok=True)
             if (damaged := folder / FILE_NAME).exists():

@@ -21,11 +21,7 @@ from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import ENDED_BADLY
 from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 
-PRELOADED = [
-    "__main__",
-    "cnnzoo.run",
-    "cnnzoo.models",
-]  # torch and lightning with them; a process then starts in a moment
+PRELOADED = ["__main__", "cnnzoo.run", "cnnzoo.models"]  # and torch with them; a process then starts in a moment
 GRACE = 60.0  # seconds from asking a process to stop, which then finishes its batch and saves, to killing it
 POLL = 2.0  # seconds between looks at what runs
 
@@ -38,7 +34,7 @@ class Running:
     process: Any
     slot: int
     deadline: float
-    recorded: int | None = None  # when its record was written that there was when it began, in ns
+    recorded_at: int | None = None  # when its record was written that there was when it began, in ns
     reason: str | None = None  # why it was asked to stop
 
     def stop(self, reason: str) -> None:
@@ -106,14 +102,8 @@ class Launcher:
                     continue
                 self.on_wait([each.cell for each in running])
                 wait([each.process.sentinel for each in running], timeout=POLL)
-                for each in list(running):
-                    if each.process.exitcode is None:
-                        if time.monotonic() > each.deadline:
-                            if each.reason is None:
-                                each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
-                            else:
-                                each.process.kill()
-                        continue
+                self._enforce_deadlines(running)
+                for each in [each for each in running if each.process.exitcode is not None]:
                     running.remove(each)
                     if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
                         to_do.append(each.cell)
@@ -130,10 +120,20 @@ class Launcher:
         gpu = self.gpus[slot % devices] if self.gpus else None
         sharing = len(range(slot % devices, self.slots, devices))  # slots of the same device
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
-        recorded = self.folder.recorded(cell.name)
+        recorded_at = self.folder.recorded_at(cell.name)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         process.start()
-        return Running(cell, process, slot, time.monotonic() + self.timeout, recorded)
+        return Running(cell, process, slot, time.monotonic() + self.timeout, recorded_at)
+
+    def _enforce_deadlines(self, running: Sequence[Running]) -> None:
+        """Ask the cells whose time is up to stop, and end those that were asked and did not."""
+        for each in running:
+            if each.process.exitcode is not None or time.monotonic() <= each.deadline:
+                continue
+            if each.reason is None:
+                each.stop(f"stopped after {self.timeout / 60:g} minutes (sweep.timeout)")
+            else:
+                each.process.kill()
 
     def _end(self, ended: Running) -> None:
         name, code = ended.cell.name, ended.process.exitcode
@@ -143,12 +143,12 @@ class Launcher:
             return
         said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
         refused_again = said and status in ENDED_BADLY and said != (record or {}).get("error")
-        is_old = code not in (0, USER_ERROR) and self.folder.recorded(name) == ended.recorded  # it died before
+        is_old = code not in (0, USER_ERROR) and self.folder.recorded_at(name) == ended.recorded_at  # it died before
         died = status in (None, "running") or (is_old and status != "completed")
         if died or (ended.reason and status == "preempted") or refused_again:
             reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
             try:
-                self.folder.fail(name, ended.cell, reason)
+                self.folder.fail(ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
                 print(f"note: {name}: {reason}; cannot be recorded: {error.strerror}", file=sys.stderr)
         elif (status == "completed" and code) or (status == "preempted" and code == USER_ERROR):

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of
-from cnnzoo.disk import numbered
+from cnnzoo.disk import unused
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 
@@ -144,7 +144,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         raise UserError("hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR with a folder")
     folder = Path(str(config.hydra.sweep.dir))
     if config.fresh is True:
-        fresh = next(each for each in numbered(folder) if not each.exists())
+        fresh = unused(folder)
         with read_write(config.hydra):  # where a launcher puts its logs
             config.hydra.sweep.dir = str(fresh)
         return fresh

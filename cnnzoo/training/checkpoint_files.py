@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished
+from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished, unused
 from cnnzoo.errors import UserError
 
 FOLDER = "checkpoints"
@@ -105,10 +105,7 @@ def remove_previous(folder: Path) -> None:
 
 def set_aside(path: Path, suffix: str) -> Path:
     """Rename a file, so that it is neither used nor lost; return its new path."""
-    target, number = path.with_name(path.name + suffix), 2
-    while target.exists():
-        target, number = path.with_name(f"{path.name}{suffix}-{number}"), number + 1
-    return path.rename(target)
+    return path.rename(unused(path.with_name(path.name + suffix)))
 
 
 def _put(finished: Path, path: Path, digest: str) -> None:

@@ -1,25 +1,14 @@
-"""What TensorBoard is shown."""
+"""What TensorBoard is shown while a run is trained and when it is tested, but for pictures (`cnnzoo.pictures`)."""
 
-import logging
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import lightning
-import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import Tensor, nn
 from torch.utils.tensorboard.summary import hparams
 
-from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.history import History
-from cnnzoo.training.mistakes import Mistakes
 
-log = logging.getLogger(__name__)
-
-SAMPLES = 16  # training images that are shown
-FIXED = 3  # test images whose feature maps are shown
 POINTS = 20  # of an epoch's loss
 
 
@@ -53,99 +42,6 @@ class LossCurve(lightning.Callback):
             _logger(trainer).log_metrics({"train/batch_loss": loss}, trainer.global_step - 1)
 
 
-@dataclass(frozen=True)
-class Drawings:
-    """How pictures are made; this part of the package knows none of it.
-
-    Attributes:
-        images: (N, H, W) images and their labels to a picture, (height, width, 3), uint8.
-        filters: (filters, channels, height, width) weights to a picture.
-        maps: (H, W) image and the (channels, height, width) maps of each stage to a picture.
-        confusion: (classes, classes) counts and the classes' names to a picture.
-        feature_maps: net and (N, C, H, W) images to the (N, channels, height, width) maps of each stage.
-        first_filters: net to the weights of its first convolution, or None.
-    """
-
-    images: Callable[[np.ndarray, Sequence[str]], np.ndarray]
-    filters: Callable[[np.ndarray], np.ndarray]
-    maps: Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray]
-    confusion: Callable[[np.ndarray, Sequence[str]], np.ndarray]
-    feature_maps: Callable[[nn.Module, Tensor], dict[str, Tensor]]
-    first_filters: Callable[[nn.Module], Tensor | None]
-
-
-class Pictures(lightning.Callback):
-    """Shows the training images at the start, and when the run is tested what became of the net.
-
-    At the end: filters of the first layer, feature maps of some fixed images, the confusion matrix, the worst mistakes,
-    and the graph of the net. Nothing is drawn within a step.
-
-    Args:
-        draw: makes the pictures.
-        class_names: one for each logit.
-        mistakes: stands before this callback in the trainer's list.
-    """
-
-    def __init__(self, draw: Drawings, class_names: Sequence[str], mistakes: Mistakes) -> None:
-        self.draw = draw
-        self.class_names = class_names
-        self.mistakes = mistakes
-        self._fixed: Tensor | None = None
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Show some images of the first batch, as the net sees them."""
-        if batch_idx == 0 and trainer.current_epoch == 0:
-            images, labels = (each[:SAMPLES] for each in batch)
-            names = [self.class_names[label] for label in labels.tolist()]
-            _show(trainer, "images/training", self.draw.images(_grey(images), names))
-
-    def on_test_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep the first images, which are the same in every run."""
-        if batch_idx == 0:
-            self._fixed = batch[0][:FIXED]
-
-    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Draw what is known of the net; that it cannot be drawn is no reason to lose a run."""
-        assert isinstance(pl_module, ImageClassifier)
-        assert self._fixed is not None
-        net = pl_module.net
-        compiled, net._compiled_call_impl = net._compiled_call_impl, None  # which is not to be traced
-        try:
-            self._draw(trainer, net, self._fixed)
-        except (RuntimeError, TypeError, ValueError) as error:
-            log.warning("some pictures are missing: %s", error)
-        finally:
-            net._compiled_call_impl = compiled
-
-    def _draw(self, trainer: lightning.Trainer, net: nn.Module, images: Tensor) -> None:
-        if (weights := self.draw.first_filters(net)) is not None:
-            _show(trainer, "filters/first layer", self.draw.filters(weights.cpu().numpy()))
-        if stages := self.draw.feature_maps(net, images):
-            for index, image in enumerate(_grey(images)):
-                maps = {name: maps[index].cpu().numpy() for name, maps in stages.items()}
-                _show(trainer, f"feature maps/image {index}", self.draw.maps(image, maps))
-        counts = self.mistakes.confusion.cpu().numpy()
-        _show(trainer, "test/confusion", self.draw.confusion(counts, self.class_names))
-        wrong, true, predicted = (each.cpu() for each in self.mistakes.worst)
-        if len(wrong):
-            pairs = zip(true.tolist(), predicted.tolist(), strict=True)
-            labels = [f"true: {self.class_names[a]}\npred: {self.class_names[b]}" for a, b in pairs]
-            _show(trainer, "test/worst mistakes", self.draw.images(_grey(wrong), labels))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the tracer, about what does not matter to a picture
-            _writer(trainer).add_graph(net, images[:1])
-
-
 class HyperParameters(lightning.Callback):
     """Fills TensorBoard's tab HPARAMS when the run is tested, so that runs can be sorted by what became of them.
 
@@ -168,7 +64,7 @@ class HyperParameters(lightning.Callback):
             best = max(self.history.rows, key=lambda row: row["val/acc"])
             figures |= {f"final/val_{name}": best[f"val/{name}"] for name in ("acc", "loss")}
         figures["final/seconds_per_epoch"] = self.history.median("seconds") or 0.0
-        writer = _writer(trainer)
+        writer = writer_of(trainer)
         _columns, *session = hparams(dict(self.values), {})  # type: ignore[no-untyped-call]
         for summary in session:
             writer.file_writer.add_summary(summary)
@@ -176,20 +72,11 @@ class HyperParameters(lightning.Callback):
             writer.add_scalar(name, value, trainer.global_step)
 
 
-def _show(trainer: lightning.Trainer, name: str, picture: np.ndarray) -> None:
-    _writer(trainer).add_image(name, picture, trainer.global_step, dataformats="HWC")
-
-
 def _logger(trainer: lightning.Trainer) -> RunLogger:
     assert isinstance(trainer.logger, RunLogger)
     return trainer.logger
 
 
-def _writer(trainer: lightning.Trainer) -> Any:
+def writer_of(trainer: lightning.Trainer) -> Any:
+    """Return what writes the run's events."""
     return _logger(trainer).experiment
-
-
-def _grey(images: Tensor) -> np.ndarray:
-    """Return (N, H, W) of (N, C, H, W): the mean of the channels."""
-    shown: np.ndarray = images.detach().float().mean(1).cpu().numpy()
-    return shown

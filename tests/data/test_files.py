@@ -116,7 +116,7 @@ def test_setting_aside_never_overwrites(mirror, tmp_path):
         (tmp_path / "images").write_bytes(damaged)
         load_files(tmp_path, SMALL)
     assert (tmp_path / "images.damaged").read_bytes() == b"first"
-    assert (tmp_path / "images.damaged1").read_bytes() == b"second"
+    assert (tmp_path / "images.damaged-2").read_bytes() == b"second"
 
 
 @pytest.mark.parametrize("folder", [".", "FashionMNIST/raw"])

@@ -114,13 +114,13 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
     from cnnzoo.report.tables import Column, to_markdown
 
     with cli.importing_torch():
-        from cnnzoo.trained import SHOWN, predict
+        from cnnzoo.trained import predict
     rows = predict(run, pictures, invert=invert)
-    places = range(SHOWN)
-    rows = [row | {f"{i}": f"{row[f'class{i}']} {row[f'probability{i}']:.1%}" for i in places} for row in rows]
-    titles = ("prediction", "second", "third")
-    columns = [Column("picture", "picture", left=True), *(Column(f"{i}", titles[i], left=True) for i in places)]
-    print(to_markdown(columns, rows), end="")
+    places = ("prediction", "second", "third")
+    for row in rows:
+        named = zip(places, row["likeliest"], strict=True)
+        row |= {place: f"{name} {probability:.1%}" for place, (name, probability) in named}
+    print(to_markdown([Column(key, key, left=True) for key in ("picture", *places)], rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
         print(f"\nnote: the background of {', '.join(bright)} is bright, in training it was black; try --invert")
 

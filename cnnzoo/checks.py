@@ -16,7 +16,8 @@ from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED, NEEDED, OUR_TRAINER_KEYS, TARGETS, rule_of
 
 MAX_FAULTS = 3  # shown at once, two lines each
-NEAR, CLOSE, MAX_NEAR = 0.6, 0.2, 4  # how alike names that may be meant are, and how near to the best; how many
+NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at most so much below that of the best
+MAX_NEAR = 4  # that are suggested
 
 
 def check_config(config: RunConfig, *, size: bool = True) -> None:

@@ -40,7 +40,7 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
         grid: whether it runs many cells, each of which is composed by itself.
     """
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
-    # Hydra composes everything twice, first only to find the mode: here, that is the program's. None: by the flags.
+    # Hydra composes twice, first only to find the mode: a grid is always many runs, and None leaves it to flags as -m.
     Hydra.get_mode = lambda *_, **__: RunMode.MULTIRUN if grid else None  # type: ignore[method-assign]
     with plain_errors():
         for argument in sys.argv[1:]:

@@ -1,10 +1,12 @@
 """Files that are whole or not there at all, whether there is room for them, and which errors say that there is not."""
 
+import csv
 import errno
+import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -42,6 +44,19 @@ def atomic_file(path: Path, put: Callable[[Path], object] | None = None) -> Iter
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path`; a reader, or a crash at any moment, sees the old text or the new one, whole."""
+    with atomic_file(path) as file:
+        file.write(text.encode())
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Replace the table at `path`, as `write_text` does; the first row is its header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def unfinished(path: Path) -> Path:
@@ -85,9 +100,9 @@ def is_unwritable(error: BaseException) -> bool:
 
 
 def left_behind(lock: Path) -> str:
-    """Return what else can be done about a lock that is held, if it is one that stays where its machine breaks down.
+    """Return what to add to the message about a lock that is held, if it may have been left behind by a crash.
 
-    That is so on file systems without locks, where what the file says stands for one.
+    That is so on file systems without locks, where a file with something in it stands for one.
     """
     stays = lock.exists() and lock.stat().st_size
     return f"; if there is none any more, remove {lock}" if stays else ""

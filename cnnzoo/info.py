@@ -72,7 +72,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     Raises:
         UserError: an override is wrong, or no net can be built for any size.
     """
-    last = {key_of(each): each for each in overrides}  # of two with the same key, as train.py
+    last = {key_of(each): each for each in overrides}  # of two with the same key the last counts, as in train.py
     if "resume" in last:
         raise UserError("info is of nets, and not of runs\ntype model=NET, and what else was typed to train it")
     if every and "model" in last:
@@ -91,7 +91,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
         arguments = [f"{key[6:]}={value}" for key, value in told.items() if key.startswith("model.")]
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
-        if key not in rows:  # what is no matter of the net, such as its seed, makes no other row
+        if key not in rows:  # one row for what differs in nothing of the net, such as in its seed
             rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)
     if not rows:
         raise UserError("no net is called so\nall of them: python train.py --help")

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.disk import atomic_file
+from cnnzoo.disk import write_text
 from cnnzoo.errors import UserError
 
 SCHEMA = 1
@@ -30,8 +30,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Replace `folder/run.json`; a reader, or a crash at any moment, sees the old record or the new one, whole."""
     text = json.dumps(_finite({"schema": SCHEMA, **record}), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with atomic_file(folder / FILE_NAME) as file:
-        file.write(text.encode())
+    write_text(folder / FILE_NAME, text)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -120,7 +120,7 @@ RULES = {
 
 
 def rule_of(name: str, default: object, value: object) -> Rule | None:
-    """Return what the value of a key must be, by its own rule or, if it is not the one in the yaml, by that one's kind.
+    """Return the rule of a key: its own, or that of the kind that stands in the yaml; None for the very value there.
 
     Args:
         name: of the key, dotted.

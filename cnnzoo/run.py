@@ -74,7 +74,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
 
 
 def is_completed(run_dir: Path) -> bool:
-    """Say whether `run_dir` holds a completed run; one that was trained on a GPU may be exported without.
+    """Say whether `run_dir` holds a completed run, which computes nothing more, so that any device will do.
 
     Raises:
         UserError: its record is damaged.

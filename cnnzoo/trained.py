@@ -66,7 +66,9 @@ def load(folder: str | Path) -> TrainedNet:
 
 
 def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[str, Any]]:
-    """Return for each picture the likeliest classes with their probabilities: a row of a table.
+    """Return of each picture its name (`picture`), the likeliest classes, the first first, and whether it is `bright`.
+
+    `likeliest` are pairs of a class and its probability; `bright` says that its background is, and is not inverted.
 
     Raises:
         UserError: the run or a picture cannot be read.
@@ -77,23 +79,23 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
     for path, picture in zip(pictures, photos, strict=True):
         with torch.inference_mode():
             probabilities = net(transform(picture, invert=invert)).softmax(1)[0]
-        best = probabilities.topk(min(SHOWN, len(class_names)))
-        row: dict[str, Any] = {"picture": path, "bright": has_bright_background(picture) and not invert}
-        for place, (value, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            row |= {f"class{place}": class_names[label], f"probability{place}": value}
-        rows.append(row)
+        best = probabilities.topk(SHOWN)
+        named = [class_names[label] for label in best.indices.tolist()]
+        likeliest = list(zip(named, best.values.tolist(), strict=True))
+        bright = has_bright_background(picture) and not invert
+        rows.append({"picture": path, "likeliest": likeliest, "bright": bright})
     return rows
 
 
 def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
     net, transform, _ = load(folder)
-    size = transform(torch.zeros(28, 28, dtype=torch.uint8))
+    image = transform(torch.zeros(28, 28, dtype=torch.uint8))
     remove_unfinished(folder)
     temporary = unfinished(folder / ONNX)
     torch.onnx.export(
         net,
-        (size.repeat(2, 1, 1, 1),),
+        (image.repeat(2, 1, 1, 1),),
         temporary,
         input_names=["images"],
         output_names=["logits"],

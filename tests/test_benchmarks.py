@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, evaluation, gpu, loops, slots, stopwatch
+from benchmarks import compiled, evaluation, gpu, loops, slots, stopwatch, training
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.loops import LOOPS, lay_out, run_loop
 from benchmarks.stopwatch import Enough, Stopwatch
@@ -85,6 +86,24 @@ def test_ratios_are_those_of_a_round():
     assert row["own/course"] == "3.00 (2.25 to 3.00)"
     assert row["own/limit"] == "1.00 (1.00 to 1.00)"
     assert (row["own"], row["noise"]) == (9.0, pytest.approx(6 / 9))
+    assert row["flops"] == 9 * training_flops(SMALL)
+    assert row["share"] == "{:.0%} ({:.0%} to {:.0%})".format(*(training_flops(SMALL) * a / 1e9 for a in (9, 3, 9)))
+
+
+def test_the_peak_counts_a_multiplication_and_an_addition_for_each_pair(monkeypatch):
+    turns = {loop: SimpleNamespace(images_per_second=256.0, peak_bytes=5) for loop in (*LOOPS, "peak")}
+    monkeypatch.setattr(training, "Turns", lambda *_: None)
+    monkeypatch.setattr(training, "in_turn", lambda *_: [turns])
+    monkeypatch.setattr(training, "product_side", lambda: 10)
+    (measured,) = training.side_by_side(SMALL, Path(), 1, 1.0)
+    assert measured == dict.fromkeys(LOOPS, 256.0) | {"peak": 2 * 10**3, "peak_bytes": 5}  # one product a second
+
+
+def test_validation_alone_is_what_an_epoch_takes_beyond_its_training(monkeypatch):
+    """A batch of 256 is trained on in a second, and nineteen are evaluated in the two that are left."""
+    monkeypatch.setattr(evaluation, "train", lambda *_: None)
+    monkeypatch.setattr(evaluation, "read_history", lambda _: [{}, {"images_per_second": 256.0, "seconds": 3.0}])
+    assert evaluation.own(SMALL) == 19 * 256 / 2
 
 
 @pytest.fixture(scope="module")

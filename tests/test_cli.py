@@ -165,6 +165,12 @@ def grid_of(words, cwd, **environment):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
 
 
+def test_three_mistakes_are_answered_whole(in_tmp, capsys):
+    assert type_in(train_module, "data.resize=0", "data.batch_size=0", "label_smoothing=2") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.startswith("type for example ") for line in lines] == [False, True] * 3
+
+
 @pytest.mark.parametrize(("program", "wrong"), [(train_module, "data.resize=0"), (sweep, "sweep.slots=0")])
 def test_hydra_composes_what_is_typed_once(program, wrong, in_tmp, monkeypatch):
     composed = []

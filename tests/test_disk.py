@@ -1,6 +1,10 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from cnnzoo.disk import atomic_file, numbered, remove_unfinished, unfinished
+from cnnzoo.disk import atomic_file, is_unwritable, numbered, remove_unfinished, unfinished
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -53,3 +57,25 @@ def test_what_is_there_already_gets_a_number(folder, second, tmp_path):
     (tmp_path / "top" / "a").mkdir(parents=True)
     names = numbered(tmp_path / folder)
     assert [next(names), next(names)] == [tmp_path / folder, tmp_path / second]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG])
+def test_what_a_disk_cannot_do_is_told_from_what_is_not_there(number):
+    assert is_unwritable(OSError(number, os.strerror(number)))
+    assert not is_unwritable(OSError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    assert not is_unwritable(ValueError())
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_anything_else(tmp_path, monkeypatch):
+    """Or a loss of power would leave a name with nothing behind it."""
+    done, replace = [], Path.replace
+
+    def flush(number):
+        done.append(("flushed", str(Path(f"/proc/self/fd/{number}").readlink())))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(Path, "replace", lambda path, to: (done.append(("named", str(to))), replace(path, to))[1])
+    with atomic_file(tmp_path / "last.ckpt") as file:
+        file.write(b"all of it")
+    beside = str(unfinished(tmp_path / "last.ckpt"))
+    assert done == [("flushed", beside), ("named", str(tmp_path / "last.ckpt")), ("flushed", str(tmp_path))]

@@ -60,7 +60,7 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
     figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
     names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
-    assert names == ["", "", "stage2", "", "", ""] or names == ["", "stage0", "stage2", "", "", ""]
+    assert names == ["", "stage0", "stage2", "", "", ""]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
     assert figure.get_suptitle() == "test image 0: bag (of stages in the same column, the last)"
 
 

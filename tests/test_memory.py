@@ -75,6 +75,21 @@ def test_a_signal_in_a_piece_waits_for_the_batch(number, tmp_path, little_memory
     assert train(compose_config(PLAIN), tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]
 
 
+def test_a_run_that_has_been_saved_did_fit_and_does_not_start_over_in_pieces(tmp_path, monkeypatch):
+    def run_out():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    steps = Steps(monkeypatch)
+    steps.at["training_step", 1, 0] = run_out
+    with pytest.raises(UserError, match=r"^out of memory: .*\nmake room, then type python train.py resume="):
+        train(compose_config(PLAIN), tmp_path)
+    steps.at.clear()
+    assert read_record(tmp_path)["micro_batch_size"] == 16
+    assert train(compose_config(PLAIN), tmp_path, resume=True)["epochs"] == 3
+    with (tmp_path / "metrics.csv").open() as file:
+        assert [line.partition(",")[0] for line in file] == ["epoch", "1", "2", "3"]
+
+
 def test_an_odd_batch_is_computed_in_the_largest_pieces_that_divide_it_and_fit(tmp_path, little_memory):
     record = train(compose_config([*PLAIN, "data.batch_size=15", "trainer.max_epochs=1"]), tmp_path)
     assert little_memory == [15, 5] + [1] * (15 * 4)

@@ -15,13 +15,16 @@ from filelock import FileLock
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
+import cnnzoo
+from cnnzoo import run as run_module
 from cnnzoo.config import compose_config
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
+from cnnzoo.resume import find_checkpoint
 from cnnzoo.run import train
 from cnnzoo.training import checkpoint_files, checkpoints, history
 from cnnzoo.training.checkpoint_files import LAST, load
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, Progress, load_weights
 from cnnzoo.training.classifier import ImageClassifier
 from tests.conftest import ROOT
 
@@ -283,6 +286,71 @@ def test_a_second_ctrl_c_does_not_wait(steps, tmp_path):
     assert stopped.value.code == 130
     assert not (tmp_path / "checkpoints").exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_that_comes_twice_is_one(number, steps, tmp_path):
+    """As where a scheduler sends it to a sweep and its cells, and the sweep hands it on."""
+    steps.at["training_step", 0, 1] = lambda: [os.kill(os.getpid(), number) for _ in range(2)]
+    with pytest.raises(SystemExit) as stopped:
+        train(compose_config(SMOKE), tmp_path)
+    assert stopped.value.code == 143
+    assert load(tmp_path / "checkpoints" / LAST)["global_step"] == 2
+
+
+def test_a_signal_while_the_outcome_is_recorded_changes_nothing(tmp_path, monkeypatch):
+    write = run_module.write_record
+
+    def interrupted(folder, record):
+        if record["status"] == "completed":
+            os.kill(os.getpid(), signal.SIGTERM)
+        write(folder, record)
+
+    monkeypatch.setattr(run_module, "write_record", interrupted)
+    assert train(compose_config([*SMOKE, "trainer.max_epochs=1"]), tmp_path)["status"] == "completed"
+    assert read_record(tmp_path)["status"] == "completed"
+
+
+def test_a_run_under_the_protocol_of_the_course_goes_on_and_is_loaded(steps, tmp_path):
+    config = compose_config([*SMOKE, *STATEFUL, "protocol=course"])
+    whole = train(config, tmp_path / "whole")
+    steps.at["training_step", 1, 1] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path / "cut")
+    steps.at.clear()
+    assert train(config, tmp_path / "cut", resume=True)["metrics"] == whole["metrics"]
+    last = load_weights(tmp_path / "whole" / "checkpoints" / LAST)
+    for folder in (tmp_path / "whole", tmp_path / "cut"):
+        net = cnnzoo.load(folder).net.state_dict()
+        assert all(torch.equal(net[key], last[key]) for key in last)
+
+
+def test_a_run_goes_on_only_where_its_best_weights_are_known(steps, tmp_path):
+    """Otherwise it would report the figures of one epoch and test another's weights."""
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 2, 2] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    history, folder = tmp_path / "metrics.csv", tmp_path / "checkpoints"
+    header, *lines = (line.split(",") for line in history.read_text().splitlines())
+    for line, accuracy in zip(lines, ("0.9", "0.1"), strict=True):
+        line[header.index("val/acc")] = accuracy
+    history.write_text("".join(f"{','.join(line)}\n" for line in (header, *lines)))
+    assert find_checkpoint(config, tmp_path) == (folder / LAST, Progress(8, 2))
+    damage(folder / "best.ckpt")
+    assert find_checkpoint(config, tmp_path) == (folder / "previous.ckpt", Progress(4, 1))
+    assert load(folder / "best.ckpt")["global_step"] == 4
+
+
+def test_a_checkpoint_that_is_ahead_of_the_history_is_not_gone_on_from(steps, tmp_path, capsys):
+    config = compose_config([*SMOKE, *STATEFUL])
+    steps.at["training_step", 2, 2] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    lines = (tmp_path / "metrics.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "metrics.csv").write_text("".join(lines[:-1]))
+    assert find_checkpoint(config, tmp_path) == (tmp_path / "checkpoints" / "previous.ckpt", Progress(4, 1))
+    assert "metrics.csv has fewer epochs than" in capsys.readouterr().err
 
 
 def test_a_signal_that_someone_else_handles_is_left_to_them(steps, tmp_path):

@@ -8,10 +8,11 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
 import cnnzoo
+from cnnzoo.__main__ import main
 from cnnzoo.build import build_data
 from cnnzoo.config import compose_config
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
@@ -126,9 +127,31 @@ def pattern(run, tmp_path):
 
 def test_predictions_name_the_class_and_its_probability(run, pattern):
     (row,) = predict(str(run), [str(pattern)], invert=False)
-    assert row["class0"] == "pattern 3"
-    assert 0.5 < row["probability0"] <= 1
-    assert row["probability0"] >= row["probability1"] >= row["probability2"]
+    names, probabilities = zip(*row["likeliest"], strict=True)
+    assert names[0] == "pattern 3"
+    assert 0.5 < probabilities[0] <= 1
+    assert sorted(probabilities, reverse=True) == [*probabilities]
+    assert len({*names}) == 3
+
+
+def test_a_picture_with_a_bright_background_is_inverted_where_that_is_asked_for(run, pattern, tmp_path, capsys):
+    bright = tmp_path / "bright.png"
+    ImageOps.invert(Image.open(pattern)).save(bright)
+    (plain,) = predict(str(run), [str(pattern)], invert=False)
+    inverted, as_it_is = (predict(str(run), [str(bright)], invert=invert)[0] for invert in (True, False))
+    assert inverted["likeliest"] == plain["likeliest"] != as_it_is["likeliest"]
+    main(["predict", str(run), str(bright), "--invert"])
+    name, probability = plain["likeliest"][0]
+    assert f"{name} {probability:.1%}" in capsys.readouterr().out
+
+
+def test_what_may_have_to_be_inverted_is_said(run, tmp_path, capsys):
+    white, black = tmp_path / "white.png", tmp_path / "black.png"
+    for path, brightness in ((white, 255), (black, 0)):
+        Image.new("L", (40, 40), brightness).save(path)
+    main(["predict", str(run), str(black), str(white)])
+    said = capsys.readouterr().out
+    assert f"note: the background of {white} is bright, in training it was black; try --invert" in said
 
 
 def test_the_command_prints_a_table(run, pattern):
@@ -238,6 +261,13 @@ def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):
     ):
         cnnzoo.load(other)
     assert load_weights(other / "checkpoints" / "best.ckpt")
+
+
+def test_a_run_is_exported_when_it_is_completed(tmp_path, capsys):
+    pytest.importorskip("onnxscript")
+    train(compose_config([*RUN, "model=mlp", "export=onnx", "trainer.max_epochs=1", "pictures=false"]), tmp_path)
+    assert (tmp_path / "model.onnx").stat().st_size > 1000
+    assert "exported: " in capsys.readouterr().out
 
 
 def test_an_exported_net_gives_what_torch_gives(run):

@@ -76,7 +76,7 @@ class Totals:
     activation_bytes: int
 
 
-@torch.inference_mode(mode=False)  # in which torch would take other ways, unseen
+@torch.inference_mode(mode=False)  # which dispatches other operations, that would not be seen
 def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Layer]:
     """Return the layers of `net` in the order in which an image of shape (C, H, W) passes them in evaluation mode.
 

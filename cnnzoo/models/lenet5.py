@@ -43,9 +43,6 @@ class LeNet5(ConvNet):
         * initial weights: paper uniform, bounded by 2.4 / fan-in; here `model.init`. C3 is kept as 60 single kernels:
           Xavier's rule sees 25 inputs and 1,500 outputs, where a map really has 94 and 250 on average, so that C3
           begins with half the spread (standard deviation 0.036 for 0.076).
-
-    Raises:
-        Nothing.
     """
 
     def __init__(self, *, in_channels: int, num_classes: int, image_size: int) -> None:

@@ -91,7 +91,7 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
 }
 SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "params_saved", "macs_saved")
 TRAINING = tuple(key for key in _COLUMNS if key not in SIZE)
-NUMBERS = ("data.resize", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
+NUMBERS = ("px", "data.resize", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
 WORDS = ("structure", "stem", "status")
 
 

@@ -41,7 +41,7 @@ OWN = {  # not what our yaml files have; `texts.py` says so of each
     "nin": {"model.course": True},
     "resnet18": {"model.course": True},
 }
-RECIPE = ("model.init", "model.dropout", "model.stem")  # and not which net it is
+RECIPE = ("model.init", "model.dropout", "model.stem")  # how a net is trained, and not which one it is
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     Columns are stages by their number, or by how much of the image their units see; of those that would share a column
     the last is shown, which the title says.
     """
-    rows = [_by_depth(net) if align == "depth" else _by_field(net) for net in nets]
+    rows = [list(net.stages) if align == "depth" else _by_field(net) for net in nets]
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
         title += " (of stages in the same column, the last)"
     columns = max(map(len, rows))
@@ -132,10 +132,6 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
             axes.set_anchor("NW")
             _show(axes, sheet, title, low=-most_extreme, high=most_extreme)
     return figure
-
-
-def _by_depth(net: Traced) -> list[Stage | None]:
-    return list(net.stages)
 
 
 def _by_field(net: Traced) -> list[Stage | None]:

@@ -24,7 +24,7 @@ from cnnzoo.report.pool import (
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.texts import Language, listed, named, say
 
-NO_KEYS = (  # of a run's row, by which none is told apart
+NO_KEYS = (  # of a run's row: what came of it, not what it was asked for
     *("val_acc", "test_acc", "seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes", "started"),
     *("status", "error", "changed", "versions", "git", "files", "folder"),
 )

@@ -177,7 +177,7 @@ def _changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
 
 
 def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return record.get("status") == "completed" and record.get("params") != facts.get("params")
+    return record.get("status") == "completed" and record.get("params") not in (None, facts.get("params"))
 
 
 def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cnnzoo.disk import atomic_file
+from cnnzoo.disk import write_text
 from cnnzoo.errors import UserError
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import Cell
@@ -33,6 +33,5 @@ def emit(to_do: Sequence[Cell], folder: SweepFolder, file: Path, console: Consol
         return
     here = shlex.quote(str(Path.cwd()))
     lines = [f"cd {here} && python -m cnnzoo cell {shlex.quote(str(folder.path / cell.name))}\n" for cell in to_do]
-    with atomic_file(file) as opened:
-        opened.write("".join(lines).encode())
+    write_text(file, "".join(lines))
     console.print(f"{len(lines)} lines in {file}, one for each cell that is to do")

@@ -1,7 +1,5 @@
 """What a sweep leaves behind: a folder with a folder for each cell, `sweep.json`, and the two summaries."""
 
-import csv
-import io
 import json
 import os
 import socket
@@ -14,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
 from cnnzoo.config import key_of
-from cnnzoo.disk import atomic_file, left_behind
+from cnnzoo.disk import left_behind, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
 from cnnzoo.report.pool import TIMED_ON
@@ -75,7 +73,7 @@ class SweepFolder:
                 "changed": changes(cell.config),
                 **{key: cell.facts.get(key) for key in FACTS},
             }
-        _replace(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
+        write_text(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -169,12 +167,8 @@ class SweepFolder:
         with FileLock(self.path / ".summary.lock"):  # cells that run by themselves write it too
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
-            text = io.StringIO()
-            writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            _replace(self.path / SUMMARIES[0], text.getvalue())
-            _replace(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)))
+            write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row[key] for key in COLUMNS] for row in rows)])
+            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)))
         return rows
 
 
@@ -221,8 +215,3 @@ def is_locked(run_dir: Path) -> bool:
             return False
     except Timeout:
         return True
-
-
-def _replace(path: Path, text: str) -> None:
-    with atomic_file(path) as file:
-        file.write(text.encode())

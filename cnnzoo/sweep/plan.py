@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnzoo.record import parts_of, read_history
 from cnnzoo.reload import as_typed
-from cnnzoo.report.columns import millions
+from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.sweep.folder import SweepFolder, is_completed, record_in, settings_of
@@ -19,21 +19,16 @@ if TYPE_CHECKING:
     import torch
 
 _COLUMNS = (
-    Column("model", "model", left=True),
-    Column("px", "px"),
-    Column("optimizer", "optimizer", left=True),
-    Column("settings", "settings", left=True),
+    *columns(("model", "px", "optimizer", "settings"), "en"),
     Column("seed", "seed"),
-    Column("stem", "stem", left=True),
-    Column("params", "parameters", "{:,}".format),
-    Column("macs", "MACs (M)", millions),
+    *columns(("stem", "params", "macs"), "en"),
     Column("minutes", "minutes", "{:,.1f}".format),
-    Column("status", "status", left=True),
+    *columns(("status",), "en"),
 )
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 ALIKE = 8.0  # times as many multiply-adds or images in a batch, or as few
 MIN_STEPS = 50  # of a run whose speed says something: its first steps are slow
-SHORT, LONG = 10.0, 120.0  # minutes, up to which tenths, and from which on hours are said
+SHORT, LONG = 10.0, 120.0  # minutes: up to the first with tenths, from the second on in hours
 
 
 def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> list[Cell]:

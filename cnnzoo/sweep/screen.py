@@ -1,8 +1,7 @@
 """What a sweep shows: a line for each cell that has ended, and on a terminal below them what runs, and the table."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -12,10 +11,10 @@ from rich.table import Table
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
-from cnnzoo.report.tables import texts
+from cnnzoo.report.tables import Row, texts
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell
-from cnnzoo.sweep.summary import Row, columns, pool
+from cnnzoo.sweep.summary import columns, pool
 
 TRACEBACK = "Traceback (most recent call last):"
 SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")  # the first at first
@@ -40,10 +39,8 @@ class Screen:
         self.live.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.live.__exit__(kind, error, trace)
+    def __exit__(self, *raised: Any) -> None:
+        self.live.__exit__(*raised)
 
     def show_end(self, cell: Cell) -> None:
         """Print a cell's line, and renew the table."""

@@ -1,35 +1,22 @@
 """The table of a sweep, with the seeds of a cell pooled."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
-from cnnzoo.report.columns import accuracy, mebibytes, millions
+from cnnzoo.report.columns import columns as titled
 from cnnzoo.report.pool import mean, spread
-from cnnzoo.report.tables import Column
+from cnnzoo.report.tables import Column, Row
 
-Row = Mapping[str, Any]
-
-_COLUMNS = (
-    Column("model", "model", left=True),
-    Column("px", "px"),
-    Column("optimizer", "optimizer", left=True),
-    Column("settings", "settings", left=True),
-    Column("seeds", "seeds"),
-    Column("stem", "stem", left=True),
-    Column("params", "parameters", "{:,}".format),
-    Column("macs", "MACs (M)", millions),
-    Column("test_acc", "test acc", accuracy),
-    Column("seconds_per_epoch", "s/epoch", "{:,.1f}".format),
-    Column("images_per_second", "images/s", "{:,.0f}".format),
-    Column("peak_bytes", "peak MiB", mebibytes),
-    Column("status", "status", left=True),
+COLUMNS = (
+    *("model", "px", "optimizer", "settings", "seeds", "stem", "params", "macs"),
+    *("test_acc", "seconds_per_epoch", "images_per_second", "peak_bytes", "status"),
 )
 
 
 def columns(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of the pooled table; that of the settings only where there are some."""
-    return [column for column in _COLUMNS if column.key != "settings" or any(row["settings"] for row in rows)]
+    return titled([key for key in COLUMNS if key != "settings" or any(row["settings"] for row in rows)], "en")
 
 
 def how_many(cells: Sized) -> str:

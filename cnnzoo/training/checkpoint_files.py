@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished, unused
+from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished, unused, write_text
 from cnnzoo.errors import UserError
 
 FOLDER = "checkpoints"
@@ -147,8 +147,7 @@ def _read_sums(folder: Path) -> list[tuple[str, str]]:
 
 
 def _write_sums(folder: Path, sums: Iterable[tuple[str, str]]) -> None:
-    with atomic_file(folder / SUMS) as file:
-        file.write("".join(f"{digest}  {name}\n" for name, digest in sums).encode())
+    write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums))
 
 
 class _HashingFile:

@@ -1,7 +1,5 @@
 """What a run leaves behind epoch by epoch: a row in `metrics.csv`, scalars in TensorBoard, and the time it took."""
 
-import csv
-import io
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import lightning
 import torch
 
-from cnnzoo.disk import atomic_file
+from cnnzoo.disk import write_csv
 from cnnzoo.record import HISTORY, read_history
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import peak_bytes
@@ -25,8 +23,7 @@ class History(lightning.Callback):
     `images_per_second` (of training alone).
 
     Attributes:
-        rows: one dict per epoch, with the columns as keys; from the start the first `epochs`, where a
-            run goes on.
+        rows: one dict per epoch, with the columns as keys; a run that goes on begins with its first `epochs`.
         started: when training began, by `time.perf_counter`, or None.
         seconds_before: of an epoch that goes on, before it was stopped.
         peak_before: the most bytes held, before the run was stopped.
@@ -48,7 +45,7 @@ class History(lightning.Callback):
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many epochs have ended, of this one seconds, those in training and images, and the memory held."""
+        """Return how many epochs have ended, what this one has taken so far, and the peak of memory."""
         trained = None if self._trained is None else self._trained - self._start
         seconds = time.perf_counter() - self._start
         state = {"epochs": len(self.rows), "seconds": seconds, "trained": trained, "images": self._images}
@@ -112,13 +109,8 @@ class History(lightning.Callback):
 
     def _write(self) -> None:
         # Whole, and in a few microseconds: a run has hundreds of epochs at most.
-        with atomic_file(self.path) as file:
-            if self.rows:
-                text = io.StringIO()
-                writer = csv.DictWriter(text, fieldnames=list(self.rows[-1]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(self.rows)
-                file.write(text.getvalue().encode())
+        names = list(self.rows[-1]) if self.rows else []
+        write_csv(self.path, [names, *([row.get(name, "") for name in names] for row in self.rows)] if names else [])
 
 
 def _finish_work(device: torch.device) -> None:

@@ -1,7 +1,5 @@
 """What a trained net takes for what: counted during the test."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnzoo.disk import atomic_file
+from cnnzoo.disk import write_csv
 from cnnzoo.record import CONFUSION
 
 WORST = 24  # mistakes that are kept
@@ -67,9 +65,5 @@ class Mistakes(lightning.Callback):
         """Write the file: a row for each true class, a column for each predicted one."""
         assert self._losses is not None
         self.worst = tuple(each[self._losses >= 0] for each in self.worst)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["true", *self.class_names])
-        writer.writerows([name, *row] for name, row in zip(self.class_names, self.confusion.tolist(), strict=True))
-        with atomic_file(self.path) as file:
-            file.write(text.getvalue().encode())
+        counts = zip(self.class_names, self.confusion.tolist(), strict=True)
+        write_csv(self.path, [["true", *self.class_names], *([name, *row] for name, row in counts)])

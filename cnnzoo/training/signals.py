@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from cnnzoo.errors import INTERRUPTED, TERMINATED
@@ -42,9 +42,7 @@ class StopRequest:
                 self._before[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -63,9 +61,9 @@ class StopRequest:
             self._is_deaf = False
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._is_deaf or number == self.received != signal.SIGINT:  # asked twice, as by a scheduler and by the sweep
-            return
         again = number == self.received
+        if self._is_deaf or (again and number != signal.SIGINT):  # asked twice, as by a scheduler and by the sweep
+            return
         self.received = number
         leave_closed_terminal()
         if again or not self.deferred:

@@ -45,8 +45,8 @@ class LossCurve(lightning.Callback):
 class HyperParameters(lightning.Callback):
     """Fills TensorBoard's tab HPARAMS when the run is tested, so that runs can be sorted by what became of them.
 
-    The tab shows the first five figures by their names, which is why these begin with `final`, and first the values
-    that differ between the runs, as long as none of them says which columns there are.
+    The tab shows five figures, the first by name, which is why these begin with `final`. Of the values it shows first
+    those that differ between runs; but not where a run declares its columns, which is therefore left out.
 
     Args:
         values: what tells runs apart, such as {"model": "lenet"}; the same keys in all runs where possible.

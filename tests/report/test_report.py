@@ -16,11 +16,11 @@ from matplotlib.text import Text
 
 from cnnzoo.__main__ import main
 from cnnzoo.checks import changes
-from cnnzoo.config import compose_config, options
+from cnnzoo.config import CONF, compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
-from cnnzoo.report.course import FIGURES, add_figures, other_nets
+from cnnzoo.report.course import add_figures, other_nets
 from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
@@ -455,7 +455,9 @@ def test_the_courses_recipes_have_the_courses_nets(name):
     run = {"model": config.choices["model"], "data": "fashion_mnist", "changed": changes(config)}
     row = {"model": name, "runs": [run]}
     add_figures([row])
-    assert row["course_en"] == FIGURES[name][2]
+    told = (CONF / "experiment" / "course" / f"{name}.yaml").read_text().replace("\n# ", " ")
+    assert f"{row['course_zh']:.3f}" in told.partition("(Chinese edition)")[0]
+    assert re.search(rf"{row['course_en']:.3f} \(English edition\)", told)
     assert other_nets([row]) == []
     plain = {"model": name, "runs": [{**run, "changed": {}}]}
     add_figures([plain])
@@ -928,6 +930,30 @@ def test_a_thousand_runs_take_about_a_second_and_no_torch(tmp_path):
     code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("False\n")
+
+
+def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
+    for number, model in enumerate(("lenet", "nin")):
+        write_run(in_tmp / "runs" / model, model=model, acc=0.9 - number / 10)
+
+    def said(*options):
+        main(["report", "runs", *options])
+        return capsys.readouterr().out
+
+    rows = list(csv.DictReader(io.StringIO(said("--format", "csv", "--at-least", "0.85", "--course"))))
+    assert [(row["model"], row["enough"], row["course_en"]) for row in rows] == [
+        ("lenet", "True", "0.728"),
+        ("nin", "False", "0.865"),
+    ]
+    assert "-10.00" in said("--baseline", "lenet").replace("−", "-")
+    assert r"\begin{tabular}" in said("--format", "latex")
+    assert "测试准确率" in said("--lang", "zh")
+    assert "test acc / model\n\n|  px |  lenet |    nin |" in said("--columns", "model", "--rows", "data.resize")
+    assert not any(in_tmp.glob("runs/report*"))
+    said("--format", "html", "--lang", "zh")
+    assert '<html lang="zh">' in (in_tmp / "runs" / "report" / "report.html").read_text()
+    said("--save", "here")
+    assert {path.suffix for path in (in_tmp / "here" / "figures").iterdir()} == {".svg", ".pdf", ".png"}
 
 
 @pytest.mark.parametrize(

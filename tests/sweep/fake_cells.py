@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cnnzoo.errors import AGAIN_LATER, USER_ERROR
+from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR
 from cnnzoo.record import write_record
 from cnnzoo.sweep.folder import LOG
 from cnnzoo.training.signals import SIGNALS
@@ -70,6 +70,9 @@ def _run(config, folder: Path, share) -> None:
             time.sleep(3600)
         case "slow stop":
             time.sleep(60)
+        case "diverged":
+            write_record(folder, record | {"status": "diverged", "error": "its own words"})
+            sys.exit(FAILED)
         case "garbage":
             (folder / "run.json").write_text('{"status": "comp')
             os._exit(1)

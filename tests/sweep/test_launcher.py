@@ -97,6 +97,15 @@ def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
     assert f"note: {cells[1].name} is preempted, and then its process ended with exit code 2" in capfd.readouterr().err
 
 
+def test_what_a_cell_says_of_its_own_end_stays(grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("diverged")
+    for _ in range(2):
+        run(cells, folder, retry=True)
+        record = folder.record(cells[1].name)
+        assert (record["status"], record["error"]) == ("diverged", "its own words")
+
+
 @pytest.mark.parametrize("status", ["preempted", "failed", "diverged"])
 def test_a_cell_that_dies_before_it_goes_on_has_the_new_reason(status, grid):
     cells, folder = grid
@@ -134,6 +143,13 @@ def test_cells_that_run_side_by_side_take_the_gpus_in_turn(slots, gpus, expected
     Launcher(folder, slots=slots, gpus=gpus, timeout=None, on_end=lambda cell: None).run(cells)
     records = [folder.record(cell.name) for cell in cells]
     assert {(record["gpu"], record["slots"]) for record in records} == expected
+
+
+def test_a_cell_takes_the_gpu_that_has_become_free(grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("sleep 2")  # the second, while the first ends and the third begins
+    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_end=lambda cell: None).run(cells)
+    assert [folder.record(cell.name)["gpu"] for cell in cells] == ["a", "b", "a"]
 
 
 def test_a_completed_cell_stays_so_where_it_is_impossible(grid):

@@ -29,7 +29,7 @@ from cnnzoo.record import read_record, write_record
 from cnnzoo.report.runs import read_runs
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep import driver, screen, sweep
+from cnnzoo.sweep import driver, launcher, screen, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
@@ -247,6 +247,7 @@ def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
 
     assert name() == name("sweep.slots=2") == name("retry=failed")
     assert name() == name("watch.patience=9") == name("export=onnx")
+    assert name("data.resize=32", "label_smoothing=0.1") == name("label_smoothing=0.1", "data.resize=32")
     assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
     assert name("data.resize=28", "++data.resize=32") == name("data.resize=32")
     run("experiment=small_grid", "data=synthetic", "plan=true")
@@ -465,6 +466,32 @@ def test_a_failed_cell_is_named_by_the_command_and_in_its_exit_code(fault, words
     assert re.search(rf"2/3 .*-s1-\w+  failed: {words}\n", said)
     assert "\n2 completed, 1 failed; outputs/grid/summary.csv" in said
     assert said.endswith(" retry=failed\n")
+
+
+def test_failed_cells_are_run_again_when_that_is_typed(in_tmp, monkeypatch, capsys):
+    monkeypatch.setattr(cell_process, "main", fake_cells.main)
+    folder = in_tmp / "outputs" / "grid"
+    folder.mkdir(parents=True)
+    (folder / "fault").write_text("exit 3")
+    grid = ["data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1,2", "sweep.name=grid"]
+    assert run(*grid) == 1
+    (folder / "fault").unlink()
+    assert run(*grid) == 1
+    assert run(*grid, "retry=failed") == 0
+    assert "3 cells in outputs/grid: 1 to do" in capsys.readouterr().out
+    assert [row["status"] for row in summary(folder)] == ["completed"] * 3
+
+
+def test_a_cell_whose_time_is_up_is_stopped_by_the_command(in_tmp, monkeypatch, capsys):
+    monkeypatch.setattr(cell_process, "main", fake_cells.main)
+    monkeypatch.setattr(launcher, "GRACE", 0.3)
+    monkeypatch.setattr(launcher, "POLL", 0.1)
+    folder = in_tmp / "outputs" / "grid"
+    folder.mkdir(parents=True)
+    (folder / "fault").write_text("hang")
+    assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid", "sweep.timeout=0.02") == 1
+    assert "stopped after 0.02 minutes (sweep.timeout)" in capsys.readouterr().out
+    assert [row["status"] for row in summary(folder)] == ["completed", "failed"]
 
 
 def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):

@@ -13,10 +13,12 @@ from cnnzoo.config import compose_config
 from cnnzoo.errors import RunEnded
 from cnnzoo.record import read_record
 from cnnzoo.run import train
+from cnnzoo.training import checkpoints
 from cnnzoo.training import watch as watch_module
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.checkpoints import Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.watch import OVERFLOWS, Watch
 from tests.test_resume import SMOKE
 
@@ -163,9 +165,17 @@ def test_weights_are_looked_at_before_they_are_saved(tmp_path):
         callback._save(trainer, LAST)
 
 
-def test_checkpoints_within_an_epoch_are_minutes_apart(tmp_path):
-    callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=5, stop=None, watch=None)
-    assert callback.every_seconds == 300
+def test_checkpoints_within_an_epoch_are_minutes_apart(tmp_path, monkeypatch):
+    now, saved = 1000.0, []
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now))
+    watch, stop = SimpleNamespace(check=lambda trainer: None), StopRequest()
+    callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=5, stop=stop, watch=watch)
+    trainer = SimpleNamespace(accumulate_grad_batches=1, num_training_batches=100, global_step=1)
+    trainer.save_checkpoint = lambda path: saved.append(now - 1000)
+    callback.on_train_start(trainer, None)
+    for index, now in enumerate((1100.0, 1299.0, 1301.0, 1302.0, 1600.0, 1602.0, 1603.0)):  # noqa: B007 (it is read)
+        callback.on_train_batch_end(trainer, None, None, None, index)
+    assert saved == [301, 602]
 
 
 @pytest.mark.parametrize(

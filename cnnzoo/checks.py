@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cnnzoo.config import LATER_KEYS, RunConfig, is_grid, options, schema_of
+from cnnzoo.config import RunConfig, decides_figures, is_grid, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
-from cnnzoo.rules import DERIVED, NEEDED, OUR_TRAINER_KEYS, TARGETS, rule_of
+from cnnzoo.rules import DERIVED, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
 
 MAX_FAULTS = 3  # shown at once, two lines each
 NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at most so much below that of the best
@@ -85,8 +85,8 @@ def _differ(value: Any, usual: Any) -> bool:
 
 
 def _is_told(key: str) -> bool:
-    left_out = (*DERIVED, "data.root", "data.resize", "seed", "protocol", "trainer.accelerator")
-    return key not in left_out and not key.startswith("model.lr.") and key.partition(".")[0] not in LATER_KEYS
+    left_out = (*DERIVED, "data.resize", "seed", "protocol", "trainer.accelerator")
+    return decides_figures(key) and key not in left_out and not key.startswith("model.lr.")
 
 
 def _choice_faults(choices: Mapping[str, str]) -> Iterator[str]:
@@ -124,21 +124,23 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
             if begins is None or value != default or not str(value).startswith(begins):
                 where = f"it stands in the group's yaml, and begins with {begins}"
                 yield f"{name}={value} is refused: {where if begins else 'there is none'}\nleave it as it is"
-        elif name in DERIVED:
-            continue
-        elif (rule := rule_of(name, default, value)) and not rule.allows(value):
-            whole = type(default) is float and not key.startswith("limit_")  # 2 was typed, and became 2.0
-            got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
-            if isinstance(default, dict) and options(name):
-                yield f"{name} must be one of its options\ntype for example {name}={options(name)[0]}"
-                continue
-            if isinstance(value, list) and value and not isinstance(default, list):
-                several = f"python sweep.py {name}={','.join(map(str, value))}"
-                yield f"{name} has one value in a run (got {got})\ntype {several} for several runs"
-                continue
-            example = str(not default).lower() if isinstance(default, bool) else default
-            example = rule.example if default is None else example
-            yield f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
+        elif name not in DERIVED and (rule := rule_of(name, default, value)) and not rule.allows(value):
+            yield _fault(name, default, value, rule)
+
+
+def _fault(name: str, default: Any, value: Any, rule: Rule) -> str:
+    """Return what is wrong with a value, and what to type."""
+    if isinstance(default, dict) and options(name):
+        return f"{name} must be one of its options\ntype for example {name}={options(name)[0]}"
+    whole = type(default) is float and not name.rpartition(".")[2].startswith("limit_")  # 2 was typed, and became 2.0
+    got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
+    if isinstance(value, list) and value and not isinstance(default, list):
+        several = f"python sweep.py {name}={','.join(map(str, value))}"
+        return f"{name} has one value in a run (got {got})\ntype {several} for several runs"
+    example = rule.example if default is None else default
+    if isinstance(default, bool):
+        example = str(not default).lower()
+    return f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
 
 
 def _derived_faults(values: dict[str, Any]) -> Iterator[str]:

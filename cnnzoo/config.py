@@ -225,6 +225,11 @@ def key_of(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
+def decides_figures(key: str) -> bool:
+    """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
+    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
+
+
 def is_grid(experiment: str) -> bool:
     """Say whether an experiment stands for many runs."""
     composed = compose_unresolved([f"experiment={experiment}"])

@@ -12,7 +12,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
 from cnnzoo.build import build, build_net, build_optimizer
-from cnnzoo.config import LATER_KEYS, RunConfig
+from cnnzoo.config import RunConfig, decides_figures
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
 from cnnzoo.pictures import Pictures
@@ -32,7 +32,7 @@ from cnnzoo.training.watch import Watch
 
 NOT_TOLD = (  # by TensorBoard's table of runs
     *DERIVED,
-    *("data.root", "data.channels", "data.num_classes", "model.min_size", "trainer.accelerator"),
+    *("data.channels", "data.num_classes", "model.min_size", "trainer.accelerator"),
 )
 
 
@@ -175,5 +175,5 @@ def _told_apart(job: Job) -> dict[str, str | float]:
 
 
 def _is_told(key: str) -> bool:
-    left_out = key in NOT_TOLD or key.startswith("model.lr.") or key.partition(".")[0] in LATER_KEYS
-    return not left_out and not key.rpartition(".")[2].startswith("_")
+    left_out = key in NOT_TOLD or key.startswith("model.lr.") or key.rpartition(".")[2].startswith("_")
+    return decides_figures(key) and not left_out

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from cnnzoo.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
-from cnnzoo.data.synthetic import NUM_CLASSES, PATTERNS, SIDE, make_synthetic
+from cnnzoo.data.synthetic import PATTERNS, SIDE, make_synthetic
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
 
@@ -84,7 +84,8 @@ class ImageDataModule(lightning.LightningDataModule):
     @property
     def num_held_out(self) -> int:
         """Training images that are held out for validation, as many of each class."""
-        return self.num_train // (HELD_OUT * NUM_CLASSES) * NUM_CLASSES if self.protocol == "holdout" else 0
+        classes = len(self.class_names)
+        return self.num_train // (HELD_OUT * classes) * classes if self.protocol == "holdout" else 0
 
     def num_batches(self) -> dict[str, int]:
         """Return how many batches training, validation and test have; one that is computed in pieces counts once."""

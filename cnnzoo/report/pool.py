@@ -14,10 +14,10 @@ CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "precision",
 GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = (
-    *("seed", "image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
+    *("image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
     "accelerator",  # the device is told, whether it was chosen or found
 )
-NOT_ABOUT_FIGURES = ("watch", "export", "checkpoint", "experiment", "pictures")
+NOT_ABOUT_FIGURES = ("watch", "checkpoint")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.config import LATER_KEYS, SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of
+from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of
 from cnnzoo.disk import unused
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
@@ -133,7 +133,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
     """
     if config.sweep.name is None:
         last = {key_of(each): each.lstrip("+") for each in overrides}
-        overrides = [each for each in last.values() if is_of_runs(each) and _changes_figures(each)]
+        overrides = [each for each in last.values() if is_of_runs(each) and decides_figures(key_of(each))]
         experiment = next((each.partition("=")[2] for each in overrides if each.startswith("experiment=")), "sweep")
         others = sorted(each for each in overrides if not each.startswith("experiment="))
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
@@ -149,11 +149,6 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
             config.hydra.sweep.dir = str(fresh)
         return fresh
     return folder
-
-
-def _changes_figures(override: str) -> bool:
-    key = key_of(override)
-    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
 
 
 def _is_name(value: object) -> bool:

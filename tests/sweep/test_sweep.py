@@ -36,7 +36,7 @@ from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
-from cnnzoo.sweep.settings import read_settings
+from cnnzoo.sweep.settings import choose_folder, read_settings
 from cnnzoo.sweep.summary import pool
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
@@ -240,16 +240,22 @@ def test_of_sweeps_that_race_for_a_folder_one_wins(racers, tmp_path, count):
     count("T13")
 
 
-def test_default_names_follow_the_grid_and_nothing_else(in_tmp, capsys):
+def test_default_names_follow_the_grid_and_nothing_else():
     def name(*arguments):
-        run(*SMALL, *arguments, "plan=true")
-        return capsys.readouterr().out.split("cells in ")[1].split(":")[0]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("sweep", [each for each in arguments if "," not in each], return_hydra_config=True)
+        return str(choose_folder(config, [*SMALL, *arguments]))
 
+    assert re.fullmatch(r"outputs/sweep-[0-9a-f]{8}", name())
     assert name() == name("sweep.slots=2") == name("retry=failed")
     assert name() == name("watch.patience=9") == name("export=onnx")
     assert name("data.resize=32", "label_smoothing=0.1") == name("label_smoothing=0.1", "data.resize=32")
     assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
     assert name("data.resize=28", "++data.resize=32") == name("data.resize=32")
+    assert name("experiment=small_grid").startswith("outputs/small_grid-")
+
+
+def test_a_sweep_says_which_folder_it_has_chosen(in_tmp, capsys):
     run("experiment=small_grid", "data=synthetic", "plan=true")
     assert "cells in outputs/small_grid-" in capsys.readouterr().out
 

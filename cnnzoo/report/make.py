@@ -91,8 +91,10 @@ def make_report(
     else:
         if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
             paragraphs = answer.paragraphs(pooled, first, at_least, language)
-            if first is None or first["test_acc"] is None:
-                paragraphs = [say(language, "no_answer", label=first["label"] if first else answer.model)]
+            if first is None:
+                paragraphs = [say(language, "no_baseline", model=answer.model)]
+            elif first["test_acc"] is None:
+                paragraphs = [say(language, "no_answer", label=first["label"])]
             document.blocks += [Paragraph(each) for each in paragraphs]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)

@@ -10,7 +10,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.report.runs import FACTS, Row
 
 # By these keys runs are told apart, where they differ; the last ones are about how fast they were, too.
-CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "precision", "threads", "slots", "pieces")
+CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = (
@@ -133,7 +133,7 @@ def labels_of(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
         row = rows[place]
         known = [key for key in keys if key in told[place] and row.get(key) not in (None, "")]
         words = [str(row[key]) if key in PLAIN else f"{short_key(key)}={short_value(row[key])}" for key in known]
-        return " ".join(words) or str(row.get(keys[0]))
+        return " ".join(words)
 
     for key in (key for key in keys if key in CIRCUMSTANCES and key in varied):
         alike: dict[str, list[int]] = {}
@@ -143,7 +143,7 @@ def labels_of(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
             if len({str(rows[place].get(key)) for place in places}) > 1:
                 for place in places:
                     told[place].add(key)
-    return [label(place) for place in range(len(rows))]
+    return [label(place) or str(row.get(keys[0])) for place, row in enumerate(rows)]
 
 
 def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -> None:

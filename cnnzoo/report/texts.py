@@ -101,6 +101,10 @@ TEXTS = {
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
     "best_of": ("{some} of {all} rows, the best", "共 {all} 行，只画最好的 {some} 行"),
     "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
+    "no_baseline": (
+        "No draft of an answer: it compares the other rows with {model}, of which there is no run here.",
+        "没有答案草稿：草稿将其他各行与 {model} 比较，而此处没有 {model} 的运行。",
+    ),
     "no_answer": (
         "No draft of an answer yet: it compares the other rows with {label}, of which no run is completed.",
         "尚无答案草稿：草稿将其他各行与 {label} 比较，而 {label} 尚无已完成的运行。",

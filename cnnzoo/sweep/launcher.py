@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.errors import AGAIN_LATER, USER_ERROR
+from cnnzoo.errors import AGAIN_LATER, INTERRUPTED, TERMINATED, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
@@ -143,8 +143,9 @@ class Launcher:
             return
         said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
         refused_again = said and status in ENDED_BADLY and said != (record or {}).get("error")
-        is_old = code not in (0, USER_ERROR) and self.folder.recorded_at(name) == ended.recorded_at  # it died before
-        died = status in (None, "running") or (is_old and status != "completed")
+        is_old = self.folder.recorded_at(name) == ended.recorded_at  # of before: it did not get as far
+        stopped = code in (0, USER_ERROR, INTERRUPTED, TERMINATED)
+        died = status in (None, "running") or (is_old and status != "completed" and not stopped)
         if died or (ended.reason and status == "preempted") or refused_again:
             reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
             try:

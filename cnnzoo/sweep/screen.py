@@ -90,7 +90,7 @@ def _progress(cell: Cell, folder: SweepFolder) -> str:
     except (UserError, OSError):  # damaged, as the cell itself will say, or just being replaced
         rows = []
     if folder.status(cell.name) == "completed":
-        return f"at work: {cell.name}  exporting"
+        return f"at work: {cell.name}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
     epochs = cell.config.values["trainer"]["max_epochs"]
     words = [f"epoch {len(rows) + 1} of {epochs}" if len(rows) < epochs else "testing"]
     if rows:

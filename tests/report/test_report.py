@@ -155,6 +155,9 @@ def test_a_label_says_how_a_row_was_made_only_where_another_has_the_same_name():
         "nin 96",
     ]
     assert labels_of(rows[:1], keys) == ["lenet"]
+    assert labels_of(rows[2:5], ["device", "threads"]) == ["cpu", "cuda threads=4", "cuda threads=8"]
+    four = [{"device": device, "threads": threads} for device in ("cpu", "cuda") for threads in (2, 4)]
+    assert labels_of(four, ["device", "threads"]) == [f"{row['device']} threads={row['threads']}" for row in four]
 
 
 def test_rows_are_told_apart_by_what_differs_and_by_nothing_that_follows_from_it(tmp_path):
@@ -690,7 +693,7 @@ def test_what_a_draft_waits_for_may_be_no_row_yet(question):
     for folder in question.glob("0-*"):
         (folder / "run.json").unlink()
     assert paragraphs(question) == [
-        "No draft of an answer yet: it compares the other rows with googlenet, of which no run is completed."
+        "No draft of an answer: it compares the other rows with googlenet, of which there is no run here."
     ]
 
 

@@ -18,11 +18,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
+from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, groups, help_text, is_of_runs, key_of, resolve, schema
 from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.record import foreign_files, holds_run
-from cnnzoo.reload import change_later_keys, read_run, resume_command
+from cnnzoo.reload import change_later_keys, read_run
 
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"

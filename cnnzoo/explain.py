@@ -11,9 +11,9 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import keys, nearest
+from cnnzoo.commands import as_typed
 from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, groups, options, schema
 from cnnzoo.errors import BUSY, FAILED, USER_ERROR, BusyError, RunEnded, UserError
-from cnnzoo.reload import as_typed
 from cnnzoo.rules import DERIVED
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message

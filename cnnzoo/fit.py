@@ -20,12 +20,13 @@ from cnnzoo.record import flatten
 from cnnzoo.report.pool import short_value
 from cnnzoo.rules import DERIVED
 from cnnzoo.training.checkpoint_files import BEST, FOLDER
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import to_channels_last
 from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
+from cnnzoo.training.saved_state import load_weights
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import HyperParameters, LossCurve, RunLogger
 from cnnzoo.training.watch import Watch

@@ -9,10 +9,10 @@ import torch
 
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build_net_without_weights
+from cnnzoo.commands import resume_command
 from cnnzoo.errors import UserError
 from cnnzoo.fit import Job, fit_and_test
 from cnnzoo.record import write_record
-from cnnzoo.reload import resume_command
 from cnnzoo.training.checkpoint_files import FOLDER, LAST
 
 OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Apple's GPUs

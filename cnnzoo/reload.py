@@ -1,8 +1,6 @@
 """A run's folder, read back: what was asked for there. Nothing here imports torch."""
 
-import os
 import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +15,6 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
 ELSEWHERE = ("trainer.accelerator", "data.root")  # another machine has others
-SHELL = set('"$`\\!')  # what is special to a shell between double quotes
 
 
 def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
@@ -78,27 +75,6 @@ def _add_missing(values: dict[str, Any], usual: Mapping[str, Any], prefix: str =
             values[key] = value
             added += [] if key in LATER_KEYS else [f"{prefix}{key}, now {value}"]
     return added
-
-
-def resume_command(folder: Path) -> str:
-    """Return what is typed to go on with the run in `folder`."""
-    return f"python train.py {as_typed('resume', os.path.relpath(folder))}"
-
-
-def as_typed(key: str, value: str) -> str:
-    """Return an override as it is typed in a shell."""
-    override = f"{key}={quoted(value)}"
-    if "'" not in override:
-        return override
-    return shlex.quote(override) if SHELL & set(override) else f'"{override}"'
-
-
-def quoted(value: str) -> str:
-    """Return a value as Hydra reads it."""
-    if re.fullmatch(r"[\w./-]+", value, re.ASCII):
-        return value
-    escaped = value.replace("'", r"\'").replace("${", r"\${")
-    return f"'{escaped}'"
 
 
 def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:

@@ -9,7 +9,7 @@ from cnnzoo.config import RunConfig
 from cnnzoo.disk import remove_unfinished
 from cnnzoo.record import HISTORY, read_history
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
-from cnnzoo.training.checkpoints import START, Progress, check_fits
+from cnnzoo.training.saved_state import START, Progress, check_fits
 
 MADE_WITH = ("device", "precision", "threads", "slots", "versions", "git")  # of a record
 

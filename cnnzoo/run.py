@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from cnnzoo.build import build_data
 from cnnzoo.checks import changes
+from cnnzoo.commands import resume_command
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import check_space, is_unwritable, left_behind
@@ -25,14 +26,13 @@ from cnnzoo.facts import Facts, check
 from cnnzoo.fit import Job
 from cnnzoo.memory import fit_within_memory
 from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versions, read_record, write_record
-from cnnzoo.reload import resume_command
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import export_onnx
 from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
-from cnnzoo.training.checkpoints import START
 from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, useless_gpu
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
+from cnnzoo.training.saved_state import START
 from cnnzoo.training.signals import Stopped, StopRequest, leave_closed_terminal
 
 

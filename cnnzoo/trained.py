@@ -9,15 +9,16 @@ from PIL.Image import Image, fromarray
 from torch import Tensor, nn
 
 from cnnzoo.build import build_data, build_net, build_net_without_weights
+from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.disk import remove_unfinished, unfinished
 from cnnzoo.errors import UserError
 from cnnzoo.record import ONNX
-from cnnzoo.reload import read_run, resume_command
+from cnnzoo.reload import read_run
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
-from cnnzoo.training.checkpoints import check_fits, load_weights
+from cnnzoo.training.saved_state import check_fits, load_weights
 
 SHOWN = 3  # classes for each picture
 

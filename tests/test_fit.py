@@ -10,8 +10,8 @@ import torch
 from cnnzoo.build import build_data, build_optimizer
 from cnnzoo.config import compose_config
 from cnnzoo.run import train
-from cnnzoo.training.checkpoints import load_weights
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.saved_state import load_weights
 from tests.test_resume import SMOKE
 
 

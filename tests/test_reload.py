@@ -11,10 +11,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import train as train_module
+from cnnzoo.commands import resume_command
 from cnnzoo.config import CONF, compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
-from cnnzoo.reload import change_later_keys, read_run, resume_command
+from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.run import train
 from tests.conftest import ROOT
 from tests.test_resume import SMOKE

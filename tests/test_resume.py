@@ -24,8 +24,9 @@ from cnnzoo.resume import find_checkpoint
 from cnnzoo.run import train
 from cnnzoo.training import checkpoint_files, checkpoints, history
 from cnnzoo.training.checkpoint_files import LAST, load
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints, Progress, load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.saved_state import Progress, load_weights
 from tests.conftest import ROOT
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=16"]

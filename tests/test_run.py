@@ -24,8 +24,9 @@ from cnnzoo.rules import OUR_TRAINER_KEYS
 from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
 from cnnzoo.training import history
-from cnnzoo.training.checkpoints import AtomicCheckpointIO, load_weights
+from cnnzoo.training.checkpoints import AtomicCheckpointIO
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.saved_state import load_weights
 from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]

@@ -20,7 +20,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.trained import export_onnx, predict
-from cnnzoo.training.checkpoints import load_weights
+from cnnzoo.training.saved_state import load_weights
 from tests.conftest import ROOT
 
 RUN = ["data=synthetic", "data.num_train=6000", "data.num_test=100", "trainer.max_epochs=2", "data.resize=32"]

@@ -13,12 +13,12 @@ from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
 
+from cnnzoo.commands import quoted
 from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.explain import typed
-from cnnzoo.reload import quoted
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import SweepFolder, is_locked

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnzoo.commands import as_typed
 from cnnzoo.record import parts_of, read_history
-from cnnzoo.reload import as_typed
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown

@@ -7,7 +7,7 @@ import pytest
 
 from cnnzoo.config import compose_config
 from cnnzoo.run import train
-from cnnzoo.training.checkpoints import load_weights
+from cnnzoo.training.saved_state import load_weights
 from tests.test_resume import SMOKE, Killed, Steps
 
 NETS = {

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from cnnzoo.record import read_history, read_record
-from cnnzoo.training.checkpoints import load_weights
+from cnnzoo.training.saved_state import load_weights
 from tests.conftest import ROOT
 
 RUN = ["data=synthetic", "data.num_train=1200", "data.num_test=100", "trainer.max_epochs=4", "data.batch_size=50"]

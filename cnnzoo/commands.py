@@ -1,0 +1,29 @@
+"""Commands as they are typed, for messages that say what to type."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+SHELL = set('"$`\\!')  # what is special to a shell between double quotes
+
+
+def resume_command(folder: Path) -> str:
+    """Return what is typed to go on with the run in `folder`."""
+    return f"python train.py {as_typed('resume', os.path.relpath(folder))}"
+
+
+def as_typed(key: str, value: str) -> str:
+    """Return an override as it is typed in a shell."""
+    override = f"{key}={quoted(value)}"
+    if "'" not in override:
+        return override
+    return shlex.quote(override) if SHELL & set(override) else f'"{override}"'
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra reads it."""
+    if re.fullmatch(r"[\w./-]+", value, re.ASCII):
+        return value
+    escaped = value.replace("'", r"\'").replace("${", r"\${")
+    return f"'{escaped}'"

@@ -51,8 +51,9 @@ class Screen:
         except OSError as error:
             self.console.print(f"note: cannot write {self.folder.path / 'summary.csv'}: {error.strerror}")
             return
-        self.table = for_screen(rows, self.console)
-        self.show_work([])
+        if self.console.is_terminal:
+            self.table = for_screen(rows, self.console)
+            self.show_work([])
 
     def show_work(self, cells: Sequence[Cell]) -> None:
         """Show how far the cells are that run, above the table: a low screen has only the first lines of both."""
@@ -85,12 +86,12 @@ def for_screen(rows: Sequence[Row], console: Console) -> Table:
 
 def _progress(cell: Cell, folder: SweepFolder) -> str:
     """Return how far a cell is that runs."""
+    if folder.status(cell.name) == "completed":
+        return f"at work: {cell.name}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
     try:
         rows = read_history(folder.path / cell.name)
     except (UserError, OSError):  # damaged, as the cell itself will say, or just being replaced
         rows = []
-    if folder.status(cell.name) == "completed":
-        return f"at work: {cell.name}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
     epochs = cell.config.values["trainer"]["max_epochs"]
     words = [f"epoch {len(rows) + 1} of {epochs}" if len(rows) < epochs else "testing"]
     if rows:

@@ -117,7 +117,7 @@ def _make_classifier(config: RunConfig, device: torch.device) -> ImageClassifier
 
 
 def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # below, it lists the devices that it does not use
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it tells which devices it does not use
     # Deterministic mode fills new tensors with NaN, to help debugging; that costs time in every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     values = job.config.values

@@ -9,6 +9,7 @@ from cnnzoo.config import RunConfig
 from cnnzoo.disk import remove_unfinished
 from cnnzoo.record import HISTORY, read_history
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
+from cnnzoo.training.checkpoints import is_best
 from cnnzoo.training.saved_state import START, Progress, check_fits
 
 MADE_WITH = ("device", "precision", "threads", "slots", "versions", "git")  # of a record
@@ -45,13 +46,11 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, Prog
         if progress.epochs > len(rows):
             notes.append(f"{run_dir / HISTORY} has fewer epochs than {path}")
             continue
-        if config.values["protocol"] == "holdout" and not (folder / BEST).exists():
+        if config.values["protocol"] == "holdout" and progress.epochs and not (folder / BEST).exists():
             accuracies = [row["val/acc"] for row in rows[: progress.epochs]]
-            own = progress.epochs and rows[progress.epochs - 1]["step"] == progress.step
-            if accuracies and not (own and accuracies.index(max(accuracies)) == len(accuracies) - 1):
+            if rows[progress.epochs - 1]["step"] != progress.step or not is_best(accuracies):
                 continue  # the weights of the best epoch are not in it
-            if accuracies:
-                copy(path, folder / BEST)
+            copy(path, folder / BEST)
         for note in [*notes, f"going on from {path}"] if notes else []:
             print(f"note: {note}", file=sys.stderr)
         return path, progress

@@ -80,7 +80,7 @@ def test_each_stage_sees_its_own_images_and_only_those_of_training_are_augmented
 
 def test_chance_is_drawn_anew_for_every_seed_epoch_and_batch(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("cnnzoo.data.datamodule.seed_everything", lambda numbers, device: drawn.append(numbers))
+    monkeypatch.setattr("cnnzoo.data.datamodule.seed_step", lambda numbers, device: drawn.append(numbers))
     train(compose_config([*SMOKE, "model=mlp", "seed=3"]), tmp_path)
     assert drawn == [(3, epoch, batch) for epoch in range(2) for batch in range(4)]
 

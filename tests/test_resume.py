@@ -66,7 +66,7 @@ class Steps:
 def _the_second_epoch_is_the_best():
     """Which one it is would hang on the processor: 32 images are evaluated, and sums are rounded differently."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "_is_best", lambda accuracies: len(accuracies) <= 2)
+        patch.setattr(checkpoints, "is_best", lambda accuracies: len(accuracies) <= 2)
         yield
 
 
@@ -157,33 +157,6 @@ def test_a_signal_saves_within_the_batch_and_the_run_goes_on_there(number, stop,
     assert_same_run(whole, tmp_path, train(config, tmp_path, resume=True))
     assert steps.losses == whole[2]
     count("T08")
-
-
-@pytest.mark.parametrize("stop", STOPS[1:], ids=str)
-def test_a_checkpoint_that_has_sums_for_figures_is_gone_on_from(stop, whole, steps, tmp_path):
-    """As versions before 2026-11-26 wrote it."""
-    *where, _ = stop
-    config = compose_config([*SMOKE, *STATEFUL])
-    steps.at[tuple(where)] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(SystemExit):
-        train(config, tmp_path)
-    state = load(tmp_path / "checkpoints" / LAST)
-    weights = {key: value for key, value in state["state_dict"].items() if not key.startswith("metrics.")}
-    for name in ("loss", "grad_norm"):
-        values = state["state_dict"][f"metrics.train/{name}.values"][0]
-        weights |= {f"metrics.train/{name}.mean_value": values.sum()}
-        weights |= {f"metrics.train/{name}.weight": torch.tensor(float(len(values)))}
-    right = state["state_dict"]["metrics.train/acc.values"][0]
-    counts = {"tp": right.sum(), "fn": (~right).sum(), "fp": (~right).sum(), "tn": right.sum()}
-    weights |= {f"metrics.train/acc.{name}": value for name, value in counts.items()}
-    checkpoint_files.save(state | {"state_dict": weights}, tmp_path / "checkpoints" / LAST)
-    steps.at.clear()
-    record = train(config, tmp_path, resume=True)
-    assert record["metrics"] == {key: pytest.approx(value, abs=2e-6) for key, value in whole[1]["metrics"].items()}
-    for row, expected in zip(rows(tmp_path), rows(whole[0]), strict=True):
-        assert {key: float(each) for key, each in row.items()} == {
-            key: pytest.approx(float(each), rel=1e-5) for key, each in expected.items()
-        }
 
 
 def test_a_best_epoch_that_is_newer_than_the_last_is_gone_on_from(whole, steps, tmp_path, monkeypatch):
@@ -366,7 +339,7 @@ def test_a_signal_that_someone_else_handles_is_left_to_them(steps, tmp_path):
 
 
 def test_without_the_seeds_of_its_steps_a_run_would_go_on_otherwise(whole, steps, tmp_path, monkeypatch):
-    monkeypatch.setattr("cnnzoo.data.datamodule.seed_everything", lambda *_: None)
+    monkeypatch.setattr("cnnzoo.data.datamodule.seed_step", lambda *_: None)
     config = compose_config([*SMOKE, *STATEFUL])
     steps.at["training_step", 1, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(SystemExit):

@@ -131,7 +131,7 @@ class ImageDataModule(lightning.LightningDataModule):
         Raises:
             UserError: they were of other pieces.
         """
-        if (pieces := state_dict.get("pieces", self.pieces)) != self.pieces:
+        if (pieces := state_dict["pieces"]) != self.pieces:
             raise UserError(
                 f"the run was stopped with {pieces} pieces a batch, and its run.json says {self.pieces}\n"
                 f"put micro_batch_size back there: {self.batch_size // pieces}"
@@ -163,7 +163,7 @@ class ImageDataModule(lightning.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.training:
             step = (self.seed, self.trainer.current_epoch, self.trainer.fit_loop.batch_idx + 1)
-            seed_everything(step, self.trainer.strategy.root_device)
+            seed_step(step, self.trainer.strategy.root_device)
         return batch
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
@@ -173,7 +173,7 @@ class ImageDataModule(lightning.LightningDataModule):
         return self.transform(images, training=training), labels
 
 
-def seed_everything(numbers: tuple[int, ...], device: torch.device) -> None:
+def seed_step(numbers: tuple[int, ...], device: torch.device) -> None:
     """Seed python, numpy and torch, on the CPU and on `device`, with a mixture of `numbers`."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
     random.seed(mixed)

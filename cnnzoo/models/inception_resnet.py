@@ -48,16 +48,12 @@ class InceptionResNetV1(ConvNet):
             conv4=conv(64, 80, 1),
             conv5=conv(80, 192, 3, padding=padding),
             conv6=conv(192, 256, 3, stride=2, padding=padding),
-        )
-        blocks = {
             **{f"block_a{number}": _block_a(256, (32, 32, 32), scale) for number in range(1, 6)},
-            "reduction_a": reduction_a(256, 192, 192, 256, 384),
+            reduction_a=reduction_a(256, 192, 192, 256, 384),
             **{f"block_b{number}": _block_b(896, (128, 128, 128, 128), scale) for number in range(1, 11)},
-            "reduction_b": _reduction_b(896, 256, 256, 256),
+            reduction_b=_reduction_b(896, 256, 256, 256),
             **{f"block_c{number}": _block_c(1792, (192, 192, 192), scale) for number in range(1, 6)},
-        }
-        for name, block in blocks.items():
-            self.features.add_module(name, block)
+        )
         feature_shape(self.features, in_channels, image_size)
         self.head = pooled_head(1792, num_classes, dropout=dropout)
         set_batch_norm_eps(self)

@@ -1,11 +1,15 @@
 """Inception v3: factorised convolutions, batch norm, and the image halved in two branches at once."""
 
+from functools import partial
+
 from torch import nn
 
 from cnnzoo.blocks import Concat, ConvNet, choose_stem, conv_layer, pooled_head, stage
 from cnnzoo.shapes import feature_shape
 
 BATCH_NORM_EPS = 1e-3  # of the Inception papers' code; torch's default is 1e-5
+
+conv = partial(conv_layer, norm="batch")  # convolution, batch norm and ReLU
 
 
 class InceptionV3(ConvNet):
@@ -86,18 +90,6 @@ def classic_stem(in_channels: int, *, small: bool) -> nn.Sequential:
         conv5=conv(80, 192, 3, padding=padding),
         pool5=nn.MaxPool2d(3, stride=2, padding=padding),
     )
-
-
-def conv(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int | tuple[int, int],
-    *,
-    stride: int = 1,
-    padding: int | tuple[int, int] = 0,
-) -> nn.Sequential:
-    """Return convolution, batch norm and ReLU."""
-    return conv_layer(in_channels, out_channels, kernel_size, stride=stride, padding=padding, norm="batch")
 
 
 def same(in_channels: int, out_channels: int, kernel_size: tuple[int, int]) -> nn.Sequential:

@@ -20,7 +20,7 @@ NOT_SETTINGS = (
 NOT_ABOUT_FIGURES = ("watch", "checkpoint")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
-TIMED_ON = ("device", "threads", "slots")  # times are compared only where these are equal, and these:
+TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and EPOCH are equal
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
 SHOWN = 2  # decimals of an accuracy, in percent, in a table
@@ -97,7 +97,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
     labels = labels_of([group[0] for group in groups.values()], keys)
     for label, group in zip(labels, groups.values(), strict=True):
         done = [row for row in group if row["status"] == "completed"]
-        one = next(iter(done), group[0])
+        one = (done or group)[0]
         others = Counter(row["status"] for row in group if row["status"] != "completed")
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
@@ -183,8 +183,8 @@ def find_row(rows: Sequence[Row], name: str) -> Row:
     Raises:
         UserError: there is none.
     """
-    for row in (*(row for row in rows if row["label"] == name), *(row for row in rows if row.get("model") == name)):
-        return row
+    if found := [row for row in rows if row["label"] == name] or [row for row in rows if row.get("model") == name]:
+        return found[0]
     labels = ", ".join(f"'{row['label']}'" for row in rows[:12])
     raise UserError(f"no row {name!r} to compare with\ntype one of {labels}")
 

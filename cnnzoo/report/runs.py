@@ -103,19 +103,10 @@ def _planned(cell: Mapping[str, Any]) -> Row:
         "optimizer": cell.get("optimizer"),
         "seed": cell.get("seed"),
         **{key: cell.get(key) for key in FACTS},
-        "changed": _changed(cell),
+        "changed": cell.get("changed") or {},
         "status": "n/a" if cell.get("problem") else "to do",
         "error": cell.get("problem"),
     }
-
-
-def _changed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs from the yaml files, in records of before 2026-11-26 too: a limit of 1 batch was missing."""
-    trainer = (record.get("config") or {}).get("trainer") or {}
-    one_batch = {
-        f"trainer.{key}": 1 for key, value in trainer.items() if key.startswith("limit_") and str(value) == "1"
-    }
-    return (record.get("changed") or {}) | one_batch
 
 
 def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
@@ -132,7 +123,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         **flatten(record["config"]),
         **{key: record.get(key) for key in (*FACTS, *MEASURED)},
         **{key: _of_all_parts(record, key) for key in ("device", "precision", "threads", "slots")},
-        "changed": _changed(record),
+        "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),

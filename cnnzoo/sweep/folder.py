@@ -58,7 +58,7 @@ class SweepFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for cell in cells:
             if cell.problem and cell.name in self.cells and is_completed(self.path / cell.name):
-                continue  # elsewhere, where it was possible
+                continue  # it is impossible here, but was completed on another machine
             values = cell.config.values
             self.cells[cell.name] = {
                 "overrides": list(cell.overrides),

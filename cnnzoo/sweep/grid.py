@@ -173,14 +173,14 @@ def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
     """Return the cells with their facts and problems, which are the same for all seeds."""
     with importing_torch():  # once nothing is left that can be refused without it
         from cnnzoo.facts import check
-    known: dict[str, Cell] = {}
+    known: dict[str, dict[str, Any]] = {}
     found = []
     for cell in cells:
         key = json.dumps(cell.config.values | {"seed": 0}, sort_keys=True)
         if key not in known:
             try:
-                known[key] = replace(cell, facts=asdict(check(cell.config, here=here)))
+                known[key] = {"facts": asdict(check(cell.config, here=here))}
             except UserError as error:
-                known[key] = replace(cell, problem=str(error).split("\n")[0])
-        found.append(replace(cell, facts=known[key].facts, problem=known[key].problem))
+                known[key] = {"problem": str(error).split("\n")[0]}
+        found.append(replace(cell, **known[key]))
     return found

@@ -154,7 +154,7 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
         record = record_in(path.parent)
         if record is None:
             continue
-        made = [(part.get("device"), part.get("slots", 1)) for part in parts_of(record)]
+        made = [(part.get("device"), part.get("slots")) for part in parts_of(record)]
         alone = all(each == (device, 1) for each in made)
         known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config"))
         if record.get("status") == "completed" and alone and known:

@@ -17,7 +17,8 @@ from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
 TRACEBACK = "Traceback (most recent call last):"
-SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")  # the first at first
+# Columns that are left out where the screen is narrow, in this order.
+SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")
 
 
 class Screen:

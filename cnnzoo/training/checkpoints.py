@@ -110,7 +110,7 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Save the epoch, and first as the best one, if it is: who goes on from the last finds the best up to there."""
-        if self.monitor and _is_best([row[self.monitor] for row in self.history.rows]):
+        if self.monitor and is_best([row[self.monitor] for row in self.history.rows]):
             self._save(trainer, BEST)
             checkpoint_files.copy(self.folder / BEST, self.folder / LAST)
         else:
@@ -135,5 +135,6 @@ class Checkpoints(Checkpoint):
         self._saved = time.monotonic()
 
 
-def _is_best(values: list[float]) -> bool:
+def is_best(values: list[float]) -> bool:
+    """Say whether the last epoch is better than all before it."""
     return all(values[-1] > value for value in values[:-1])

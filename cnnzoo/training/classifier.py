@@ -55,7 +55,7 @@ class MeanNorm(Mean):
     """The mean of norms; one that overflowed counts as 0."""
 
     def _all(self) -> Tensor:
-        return super()._all().nan_to_num(0, 0, 0)
+        return super()._all().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 class ImageClassifier(lightning.LightningModule):
@@ -128,18 +128,6 @@ class ImageClassifier(lightning.LightningModule):
     def note_gradient_norm(self, norm: Tensor) -> None:
         """Add the norm of one step's gradients, before clipping; one that overflowed counts as 0."""
         self._metric("train", "grad_norm").update(norm.detach())
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Turn the sums that versions before 2026-11-26 stored into values with the same mean."""
-        state = checkpoint["state_dict"]
-        for name in ("loss", "grad_norm"):
-            prefix = f"metrics.train/{name}."
-            if f"{prefix}weight" in state:
-                count, total = int(state.pop(f"{prefix}weight")), state.pop(f"{prefix}mean_value")
-                state[f"{prefix}values"] = [(total / count).repeat(count)] if count else []
-        if "metrics.train/acc.tp" in state:
-            right, wrong, *_ = (int(state.pop(f"metrics.train/acc.{name}")) for name in ("tp", "fn", "fp", "tn"))
-            state["metrics.train/acc.values"] = [torch.arange(right + wrong) < right] if right + wrong else []
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the validation epoch."""

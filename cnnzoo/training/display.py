@@ -31,8 +31,7 @@ class Display(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the bar."""
-        self.started = self.refreshed = self.warm = time.perf_counter()
-        self.images = 0
+        self.refreshed = self.warm = time.perf_counter()
         if self.console.is_terminal:
             columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
             self.progress = Progress(
@@ -41,16 +40,10 @@ class Display(lightning.Callback):
             self.task = self.progress.add_task("", total=int(trainer.estimated_stepping_batches), epoch="")
             self.progress.start()
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start counting images."""
-        self.started = self.refreshed = time.perf_counter()
-        self.images = 0
-
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar, a few times a second."""
-        self.images += len(batch[1])
         if batch_idx in (WARM_UP, LOOKED_AT):
             float(outputs["loss"])  # waits for the device
         now = time.perf_counter()
@@ -62,7 +55,7 @@ class Display(lightning.Callback):
             return
         assert isinstance(pl_module, ImageClassifier)
         self.refreshed = now
-        speed = self.images / (now - self.started)
+        speed = self.history.images / (now - self.history.epoch_start)
         accuracy = float(pl_module.metrics["train/acc"].compute())  # type: ignore[operator]
         loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # which Lightning divides by it
         self.progress.update(

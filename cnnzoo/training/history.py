@@ -27,6 +27,8 @@ class History(lightning.Callback):
         started: when training began, by `time.perf_counter`, or None.
         seconds_before: of an epoch that goes on, before it was stopped.
         peak_before: the most bytes held, before the run was stopped.
+        images: trained on so far in this epoch.
+        epoch_start: when it began, by `time.perf_counter`; earlier by `seconds_before` if it goes on.
     """
 
     def __init__(self, run_dir: Path, *, epochs: int = 0) -> None:
@@ -35,8 +37,8 @@ class History(lightning.Callback):
         self.started: float | None = None
         self.seconds_before = 0.0
         self.peak_before = 0
-        self._trained_before: float | None = None
-        self._images = 0
+        self.images = 0
+        self._trained: float | None = None
         if self.path.exists():
             self._write()
 
@@ -46,40 +48,41 @@ class History(lightning.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many epochs have ended, what this one has taken so far, and the peak of memory."""
-        trained = None if self._trained is None else self._trained - self._start
-        seconds = time.perf_counter() - self._start
-        state = {"epochs": len(self.rows), "seconds": seconds, "trained": trained, "images": self._images}
-        return state | {"peak_bytes": max(peak_bytes(self._device), self.peak_before)}
+        return {
+            "epochs": len(self.rows),
+            "seconds": time.perf_counter() - self.epoch_start,
+            "trained": self._trained,
+            "images": self.images,
+            "peak_bytes": max(peak_bytes(self._device), self.peak_before),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
-        self.seconds_before, self._images = state_dict["seconds"], state_dict["images"]
-        self._trained_before = state_dict.get("trained")
-        self.peak_before = state_dict.get("peak_bytes", 0)
+        self.seconds_before, self.images = state_dict["seconds"], state_dict["images"]
+        self._trained, self.peak_before = state_dict["trained"], state_dict["peak_bytes"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""
         self.started, self._device = time.perf_counter(), pl_module.device
-        self._start = self.started - self.seconds_before
-        self._trained = None if self._trained_before is None else self._start + self._trained_before
+        self.epoch_start = self.started - self.seconds_before
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock."""
-        self._start = time.perf_counter()
+        self.epoch_start = time.perf_counter()
         self._trained = None
-        self._images = 0
+        self.images = 0
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count images."""
-        self._images += len(batch[1])
+        self.images += len(batch[1])
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Note when the epoch's training ended."""
+        """Note how long the epoch's training took."""
         if self._trained is None:  # not in an epoch that was stopped while it was evaluated
             _finish_work(pl_module.device)
-            self._trained = time.perf_counter()
+            self._trained = time.perf_counter() - self.epoch_start
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the epoch's row."""
@@ -89,14 +92,14 @@ class History(lightning.Callback):
             name: value for name, value in trainer.callback_metrics.items() if name.startswith(pl_module.validated_as)
         }
         _finish_work(pl_module.device)
-        end = time.perf_counter()
-        speed = self._images / ((self._trained or end) - self._start)
+        seconds = time.perf_counter() - self.epoch_start
+        speed = self.images / (self._trained or seconds)
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             **{name: round(value.item(), 6) for name, value in (*train.items(), *evaluated.items())},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "seconds": round(end - self._start, 3),
+            "seconds": round(seconds, 3),
             "images_per_second": round(speed, 1),
         }
         logged = {name: value.item() for name, value in train.items()} | {"lr": row["lr"], "images_per_second": speed}
@@ -105,7 +108,7 @@ class History(lightning.Callback):
             logger.save()
         self.rows.append(row)
         self._write()
-        self._start = time.perf_counter()  # a checkpoint of now is of no epoch
+        self.epoch_start = time.perf_counter()  # the checkpoint that is saved next counts for no epoch
 
     def _write(self) -> None:
         # Whole, and in a few microseconds: a run has hundreds of epochs at most.

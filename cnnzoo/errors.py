@@ -4,6 +4,7 @@ FAILED = 1  # exit codes: a run ended badly
 USER_ERROR = 2  # something that the user can mend
 BUSY = 3  # another process is at work in the folder
 AGAIN_LATER = 75  # the same of a cell's own process, as EX_TEMPFAIL of sysexits.h
+UNAVAILABLE = 69  # of a cell's own process: its GPU cannot be used, as EX_UNAVAILABLE
 INTERRUPTED = 130  # Ctrl-C
 TERMINATED = 143  # another signal
 
@@ -17,6 +18,10 @@ class UserError(ValueError):
 
 class BusyError(UserError):
     """Another process is at work in the folder; the command lines exit with `BUSY`."""
+
+
+class DeviceUnavailableError(UserError):
+    """The device cannot be used now: it is lost, or something else has filled its memory."""
 
 
 class RunEnded(Exception):  # noqa: N818 (it is no error of the program)

@@ -10,7 +10,7 @@ import torch
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build_net_without_weights
 from cnnzoo.commands import resume_command
-from cnnzoo.errors import UserError
+from cnnzoo.errors import DeviceUnavailableError, UserError
 from cnnzoo.fit import Job, fit_and_test
 from cnnzoo.record import write_record
 from cnnzoo.training.checkpoint_files import FOLDER, LAST
@@ -25,9 +25,9 @@ OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Appl
 def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
     """Do `fit_and_test`, in smaller pieces if batches do not fit into memory; the record says of what size."""
     while True:
-        if job.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(job.device)  # a failed attempt's peak is not that of the run
         try:
+            if job.device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(job.device)  # a failed attempt's peak is not that of the run
             return fit_and_test(job)
         except RuntimeError as error:
             job = in_smaller_pieces(job, error, shared=record["slots"] > 1)
@@ -47,6 +47,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
     cells of a sweep are on the device.
 
     Raises:
+        DeviceUnavailableError: nothing fits, before the first batch.
         UserError: smaller pieces are not possible, or would train another net.
         RuntimeError: `error`, if it is about something else.
     """
@@ -55,7 +56,9 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
     fewer = ", or a lower sweep.slots" if shared else ""
     size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
     if job.history.started is None:  # such as a GPU that another process has filled
-        raise UserError(f"out of memory before the first batch: {said}\nmake room on the device{fewer}") from error
+        raise DeviceUnavailableError(
+            f"out of memory before the first batch: {said}\nmake room on the device{fewer}"
+        ) from error
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
         raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
     if any(isinstance(module, BATCH_NORMS) for module in build_net_without_weights(job.config).modules()):

@@ -8,7 +8,16 @@ from pathlib import Path
 from cnnzoo.checks import check_config
 from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
-from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR, BusyError, RunEnded, UserError
+from cnnzoo.errors import (
+    AGAIN_LATER,
+    FAILED,
+    UNAVAILABLE,
+    USER_ERROR,
+    BusyError,
+    DeviceUnavailableError,
+    RunEnded,
+    UserError,
+)
 from cnnzoo.report.runs import PLAN
 from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
 from cnnzoo.training.signals import SIGNALS
@@ -73,7 +82,7 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
         if gpu is not None and choose_device("auto").type != "cuda":  # no CPU is to stand in for it
-            raise UserError(
+            raise DeviceUnavailableError(
                 f"CUDA no longer finds GPU {gpu}\nlook at nvidia-smi, then type the command again, retry=failed"
             )
         train(config, folder, resume=True, slots=slots)
@@ -81,7 +90,7 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
         sys.exit(AGAIN_LATER)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(UNAVAILABLE if isinstance(error, DeviceUnavailableError) else USER_ERROR)
     except RunEnded as ended:
         print(f"{ended.status}: {ended}", file=sys.stderr)
         sys.exit(FAILED)

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.errors import AGAIN_LATER, INTERRUPTED, TERMINATED, USER_ERROR
+from cnnzoo.errors import AGAIN_LATER, INTERRUPTED, TERMINATED, UNAVAILABLE, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
@@ -24,6 +24,8 @@ from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 PRELOADED = ["__main__", "cnnzoo.run", "cnnzoo.models"]  # and torch with them; a process then starts in a moment
 GRACE = 60.0  # seconds from asking a process to stop, which then finishes its batch and saves, to killing it
 POLL = 2.0  # seconds between looks at what runs
+REST = 600.0  # seconds for which a GPU that could not take a cell gets no other
+REFUSED = (USER_ERROR, UNAVAILABLE)
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Launcher:
         self.on_end, self.on_wait = on_end, on_wait
         self.timeout = float("inf") if timeout is None else timeout
         self.stopped_by: int | None = None  # the signal that came
+        self.moved: set[str] = set()  # cells that one GPU could not take
+        self.rests_until: dict[str | None, float] = {}  # such GPUs
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOADED)
 
@@ -87,7 +91,8 @@ class Launcher:
         try:
             _start_server()
             while running or (to_do and self.stopped_by is None):
-                if to_do and self.stopped_by is None and len(running) < self.slots and time.monotonic() >= not_before:
+                free = self._free_slots(running)
+                if to_do and self.stopped_by is None and free and time.monotonic() >= not_before:
                     cell = to_do.popleft()
                     if is_locked(self.folder.path / cell.name):  # another process is at it: look again
                         to_do.append(cell)
@@ -96,7 +101,7 @@ class Launcher:
                         # by another process, meanwhile
                         self.on_end(cell)
                     else:
-                        running.append(self._start(cell, running))
+                        running.append(self._start(cell, free[0]))
                         if self.stopped_by is not None:  # a signal came just before
                             running[-1].stop("interrupted")
                     continue
@@ -108,16 +113,43 @@ class Launcher:
                     if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
                         to_do.append(each.cell)
                         not_before = time.monotonic() + POLL
+                    elif each.process.exitcode == UNAVAILABLE and not each.reason and self._moves(each):
+                        to_do.appendleft(each.cell)
                     else:
                         self._end(each)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _start(self, cell: Cell, running: Sequence[Running]) -> Running:
-        slot = min(set(range(self.slots)) - {each.slot for each in running})
-        devices = max(1, len(self.gpus))
-        gpu = self.gpus[slot % devices] if self.gpus else None
+    def _free_slots(self, running: Sequence[Running]) -> list[int]:
+        now, taken = time.monotonic(), {each.slot for each in running}
+        return [
+            slot
+            for slot in range(self.slots)
+            if slot not in taken and self.rests_until.get(self._gpu(slot), 0.0) <= now
+        ]
+
+    def _gpu(self, slot: int) -> str | None:
+        return self.gpus[slot % len(self.gpus)] if self.gpus else None
+
+    def _moves(self, refused: Running) -> bool:
+        """Say whether a cell that its GPU could not take goes to another one, once; its GPU then rests for a while.
+
+        It would otherwise be the first to be free, again and again, and fail one cell after another.
+        """
+        gpu, name = self._gpu(refused.slot), refused.cell.name
+        if all(self._gpu(slot) == gpu for slot in range(self.slots)):
+            return False
+        self.rests_until[gpu] = time.monotonic() + REST
+        why = (_refusal(self.folder.path / name / LOG) or "it cannot be used").split("\n")[0]
+        print(f"note: GPU {gpu}: {why}; it gets no cell for {REST / 60:g} minutes", file=sys.stderr)
+        if name in self.moved:
+            return False
+        self.moved.add(name)
+        return True
+
+    def _start(self, cell: Cell, slot: int) -> Running:
+        gpu, devices = self._gpu(slot), max(1, len(self.gpus))
         sharing = len(range(slot % devices, self.slots, devices))  # slots of the same device
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
         recorded_at = self.folder.recorded_at(cell.name)
@@ -141,10 +173,10 @@ class Launcher:
         status = record["status"] if record else None
         if self.stopped_by is not None:  # the cell goes on next time
             return
-        said = _refusal(self.folder.path / name / LOG) if code == USER_ERROR else None
+        said = _refusal(self.folder.path / name / LOG) if code in REFUSED else None
         refused_again = said and status in ENDED_BADLY and said != (record or {}).get("error")
         is_old = self.folder.recorded_at(name) == ended.recorded_at  # of before: it did not get as far
-        stopped = code in (0, USER_ERROR, INTERRUPTED, TERMINATED)
+        stopped = code in (0, *REFUSED, INTERRUPTED, TERMINATED)
         died = status in (None, "running") or (is_old and status != "completed" and not stopped)
         if died or (ended.reason and status == "preempted") or refused_again:
             reason = ended.reason or said or f"the process {_ending(code)} before the run was completed"
@@ -152,7 +184,7 @@ class Launcher:
                 self.folder.fail(ended.cell, reason)
             except OSError as error:  # a full disk: the others go on, if they can
                 print(f"note: {name}: {reason}; cannot be recorded: {error.strerror}", file=sys.stderr)
-        elif (status == "completed" and code) or (status == "preempted" and code == USER_ERROR):
+        elif (status == "completed" and code) or (status == "preempted" and code in REFUSED):
             # Such as an export that failed, or a full disk where the cell was to go on.
             log = self.folder.path / name / LOG
             print(f"note: {name} is {status}, and then its process {_ending(code)}; log: {log}", file=sys.stderr)

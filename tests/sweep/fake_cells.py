@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cnnzoo.errors import AGAIN_LATER, FAILED, USER_ERROR
+from cnnzoo.errors import AGAIN_LATER, FAILED, UNAVAILABLE, USER_ERROR
 from cnnzoo.record import write_record
 from cnnzoo.sweep.folder import LOG
 from cnnzoo.training.signals import SIGNALS
@@ -31,7 +31,14 @@ def main(config, folder: Path, slots, gpu) -> None:
 
 def _run(config, folder: Path, share) -> None:
     told = folder.parent / "fault"
-    fault = told.read_text() if told.exists() and config.values["seed"] == FAULTY else "none"
+    fault = told.read_text() if told.exists() else "none"
+    if fault == f"GPU {share['gpu']} is lost":  # to all cells
+        (folder / LOG).write_text(f"error: CUDA no longer finds GPU {share['gpu']}\nlook\n")
+        sys.exit(UNAVAILABLE)
+    fault = fault if config.values["seed"] == FAULTY else "none"
+    if fault == "no room on any GPU":
+        (folder / LOG).write_text("error: out of memory before the first batch\nmake room\n")
+        sys.exit(UNAVAILABLE)
     if fault == "refused":  # before anything is on record
         (folder / LOG).write_text("error: another day\ntype nothing\nerror: no room\nmake some\n")
         sys.exit(USER_ERROR)

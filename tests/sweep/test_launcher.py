@@ -14,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from cnnzoo.errors import USER_ERROR
+from cnnzoo.errors import UNAVAILABLE
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import launcher
 from cnnzoo.sweep.folder import SweepFolder
@@ -152,6 +152,40 @@ def test_a_cell_takes_the_gpu_that_has_become_free(grid):
     assert [folder.record(cell.name)["gpu"] for cell in cells] == ["a", "b", "a"]
 
 
+def test_a_lost_gpu_costs_no_cell(grid, capfd):
+    """It would be the first to be free again, and again."""
+    cells, folder = grid
+    (folder.path / "fault").write_text("GPU b is lost")
+    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_end=lambda cell: None).run(cells)
+    records = [folder.record(cell.name) for cell in cells]
+    assert [(record["status"], record["gpu"]) for record in records] == [("completed", "a")] * 3
+    assert len(starts(folder)) == 4  # it was tried once
+    assert capfd.readouterr().err.count("note: GPU b: CUDA no longer finds GPU b; it gets no cell for 10 min") == 1
+
+
+def test_a_gpu_that_could_not_take_a_cell_is_tried_again_later(grid, monkeypatch):
+    cells, folder = grid
+    runner = Launcher(folder, slots=3, gpus=["a", "b"], timeout=None, on_end=lambda cell: None)
+    refused = Running(cells[0], SimpleNamespace(exitcode=UNAVAILABLE), slot=0, deadline=0.0)
+    assert runner._moves(refused)
+    assert runner._free_slots([]) == [1]  # 0 and 2 are of the same GPU
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + launcher.REST + 1)
+    assert runner._free_slots([]) == [0, 1, 2]
+    assert not runner._moves(refused)  # the cell had its second try
+    assert runner._free_slots([]) == [1]
+
+
+@pytest.mark.parametrize(("gpus", "tries"), [(["a", "b"], 2), (["a"], 1)])
+def test_a_cell_that_no_gpu_can_take_fails_with_its_words(gpus, tries, grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("no room on any GPU")
+    Launcher(folder, slots=2, gpus=gpus, timeout=None, on_end=lambda cell: None).run(cells[:2])
+    assert [folder.status(cell.name) for cell in cells[:2]] == ["completed", "failed"]
+    assert folder.record(cells[1].name)["error"] == "out of memory before the first batch\nmake room"
+    assert starts(folder).count(cells[1].name) == tries
+
+
 def test_a_completed_cell_stays_so_where_it_is_impossible(grid):
     cells, folder = grid
     run(cells[:1], folder)
@@ -187,7 +221,7 @@ def test_a_cell_whose_gpu_is_lost_does_not_train_on_the_cpu(grid, tmp_path, monk
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(SystemExit) as exited:
         cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
-    assert exited.value.code == USER_ERROR
+    assert exited.value.code == UNAVAILABLE
     assert "no longer finds GPU 7" in capsys.readouterr().err
     assert not (tmp_path / "gpu" / "run.json").exists()
 

@@ -20,7 +20,7 @@ NORMS: dict[str, dict[int, Callable[[int], nn.Module]] | None] = {
     "batch": {1: nn.BatchNorm1d, 2: nn.BatchNorm2d},
     "scratch": {1: partial(BatchNorm, dims=1), 2: partial(BatchNorm, dims=2)},
 }
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNorm)
+BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, BatchNorm)
 INITS: dict[str, Callable[[Tensor], object] | None] = {
     "default": None,  # what torch.nn's own layers do: uniform, bounded by 1 / sqrt(fan_in)
     "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010, eq. 16

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cnnzoo.config import RunConfig, decides_figures, is_grid, options, schema_of
+from cnnzoo.config import RunConfig, decides_figures, experiment_values, is_grid, options, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
-from cnnzoo.rules import DERIVED, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
+from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
 
 MAX_FAULTS = 3  # shown at once, two lines each
 NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at most so much below that of the best
@@ -32,7 +32,8 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
     if faults := [*_choice_faults(config.choices)]:
         raise UserError("\n".join(faults[:MAX_FAULTS]))
     schema = schema_of(config)
-    faults = [*_yaml_faults(schema), *_faults(config.values, schema.values, "")]
+    faults = [*_yaml_faults(schema), *_experiment_faults(config, schema)]
+    faults = faults or [*_faults(config.values, schema.values, "")]
     faults = faults or [*_derived_faults(config.values)]
     if size and not faults:
         faults = list(_size_fault(config, schema))
@@ -47,7 +48,10 @@ def refuse_grid(choices: Mapping[str, str | None]) -> None:
         UserError: it is a grid.
     """
     if (experiment := choices.get("experiment")) and is_grid(experiment):
-        raise UserError(f"{experiment} is a grid of runs\ntype python sweep.py experiment={experiment}")
+        raise UserError(
+            f"{experiment} is a grid of runs\n"
+            f"type python sweep.py experiment={experiment}; plan=true lists its runs, and trains none"
+        )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -107,8 +111,19 @@ def _yaml_faults(schema: RunConfig) -> Iterator[str]:
         if key not in schema.values[group]:
             line = f"{key}: ${{{DERIVED[name]}}}" if name in DERIVED else f"a line {key}: ..."
             yield f"conf/{group}/{schema.choices[group]}.yaml has no {key}\nadd {line}, as in the files beside it"
-    for key in sorted(schema.values["trainer"].keys() & OUR_TRAINER_KEYS):
+    for key in sorted(schema.values["trainer"].keys() & (OUR_TRAINER_KEYS | LOOP_KEYS)):
         yield f"trainer.{key} is chosen by cnnzoo\nleave it out of conf/trainer/{schema.choices['trainer']}.yaml"
+
+
+def _experiment_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
+    """Yield what an experiment's file sets and another choice than its own does not have."""
+    if experiment := config.choices.get("experiment"):
+        own, known, unresolved = flatten(config.values), flatten(schema.values), experiment_values(experiment)
+        for key in sorted(own.keys() & flatten(unresolved).keys() - known.keys()):
+            group = key.partition(".")[0]
+            choice = f"{group}={config.choices.get(group)}"
+            what = f"experiment={experiment} sets {key}, which {choice} does not have"
+            yield f"{what}\ntype ~{key}, or leave {choice} out"
 
 
 def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[str]:

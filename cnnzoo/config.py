@@ -236,6 +236,12 @@ def is_grid(experiment: str) -> bool:
     return bool(composed.hydra.sweeper.get("params") or (composed.get("sweep") or {}).get("variants"))
 
 
+def experiment_values(experiment: str) -> dict[str, Any]:
+    """Return what the file of an experiment sets, not resolved."""
+    values = OmegaConf.to_container(OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml"))
+    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+
+
 def _names_grid(experiment: str) -> bool:
     """Say without composing it, which takes long, whether the file of an experiment has a grid."""
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8", errors="replace")

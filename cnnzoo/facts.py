@@ -1,6 +1,7 @@
 """What is known of a run before any data are read, or that it is impossible."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
@@ -57,14 +58,23 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
             if config.values["compile"]:
                 check_compiler(device)
         net = build_net_without_weights(config)
+        returned: list[Any] = []
+        net.register_forward_hook(lambda module, images, logits: returned.append(getattr(logits, "shape", None)))
         layers = trace_layers(net, shape)
+        if returned[-1] != (1, data["num_classes"]):
+            what = f"{tuple(returned[-1])} for one image" if returned[-1] else "no tensor"
+            wanted = f"(N, {data['num_classes']})"
+            raise ValueError(f"{config.choices['model']} returns {what}\nlet it return logits of shape {wanted}")
         optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
         build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)) from error
+        message = str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)
+        if "meta tensor" in message:
+            message += "\na net is first built without values: compute numbers, such as widths, with Python or numpy"
+        raise UserError(message) from error
     totals = total(layers)
     passed = [layer.part for layer in layers if layer.macs]
     return Facts(

@@ -19,7 +19,7 @@ NEEDED = (
     *("model._target_", "model.init", "model.min_size", "model.lr"),
     *("optimizer._target_", "optimizer._partial_", "optimizer.lr", "scheduler._target_", "scheduler._partial_"),
 )
-OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
+OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run gives it itself
     "accumulate_grad_batches",
     "callbacks",
     "default_root_dir",
@@ -30,6 +30,21 @@ OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run is built upon
     "logger",
     "num_sanity_val_steps",
     "plugins",
+}
+LOOP_KEYS = {  # those with which an epoch would no longer be a pass over the training images, and then an evaluation
+    "barebones",
+    "check_val_every_n_epoch",
+    "enable_checkpointing",
+    "fast_dev_run",
+    "max_steps",
+    "max_time",
+    "min_epochs",
+    "min_steps",
+    "num_nodes",
+    "overfit_batches",
+    "reload_dataloaders_every_n_epochs",
+    "strategy",
+    "val_check_interval",
 }
 
 

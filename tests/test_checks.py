@@ -166,6 +166,12 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "trainer=mine",
         "trainer.accumulate_grad_batches is chosen by cnnzoo\nleave it out of conf/trainer/mine.yaml",
     ),
+    "another loop": (  # speeds, and the epoch that is the best, would be wrong
+        "trainer/mine",
+        "defaults: [default]\nval_check_interval: 0.5\n",
+        "trainer=mine",
+        "trainer.val_check_interval is chosen by cnnzoo\nleave it out of conf/trainer/mine.yaml",
+    ),
     "schedule": (
         "scheduler/mine",
         "_target_: torch.optim.lr_scheduler.ExponentialLR\n_partial_: true\n",

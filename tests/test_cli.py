@@ -39,6 +39,11 @@ REFUSED = [
     (["experiment=course/lenett"], ["did you mean course/lenet"], True),
     (["experiment=lenet"], ["did you mean course/lenet"], True),
     (["experiment=vgg_resolution"], ["is a grid of runs", "type python sweep.py"], True),
+    (
+        ["experiment=course/lenet", "optimizer=adam"],
+        ["experiment=course/lenet sets optimizer.momentum, which optimizer=adam does not have", "~optimizer.momentum"],
+        True,
+    ),
     (["compile=yes"], ["type for example compile=true"], True),
     (["export=torchscript"], ["export must be onnx, or null", "type for example export=onnx"], True),
     (["watch.patience=0"], ["a whole number, at least 1, or null (got 0)", "for example watch.patience=3"], True),

@@ -1,4 +1,5 @@
 import csv
+import inspect
 import json
 import os
 import signal
@@ -18,9 +19,10 @@ from cnnzoo.checks import check_config, keys
 from cnnzoo.config import compose_config, options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
+from cnnzoo.models import MLP
 from cnnzoo.record import read_record
 from cnnzoo.reload import read_run
-from cnnzoo.rules import OUR_TRAINER_KEYS
+from cnnzoo.rules import LOOP_KEYS, OUR_TRAINER_KEYS
 from cnnzoo.run import train
 from cnnzoo.scratch import BatchNorm
 from cnnzoo.training import history
@@ -416,12 +418,32 @@ def test_a_run_is_one_process_whatever_the_job_says_that_it_is_part_of(tmp_path,
     assert EventAccumulator(str(tmp_path)).Reload().Scalars("val/acc")
 
 
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        (
+            lambda net, images: images.new_empty(len(images), 20),
+            r"returns \(1, 20\) for one image\nlet it return logits",
+        ),
+        (lambda net, images: images.new_empty(len(images), 10, 1, 1), r"returns \(1, 10, 1, 1\) for one image"),
+        (lambda net, images: (images, images), "returns no tensor"),
+        (lambda net, images: images.sum().item(), "meta tensors\na net is first built without values"),
+    ],
+)
+def test_a_net_of_ones_own_that_returns_no_logits_is_refused(forward, words, monkeypatch):
+    """Twenty logits would train, and be counted wrongly in the test."""
+    monkeypatch.setattr(MLP, "forward", forward)
+    with pytest.raises(UserError, match=words):
+        check(compose_config(["model=mlp"]))
+
+
 def test_arguments_that_a_run_is_built_upon_cannot_be_chosen(tmp_path, monkeypatch):
     given = {}
     trainer = lightning.Trainer
     monkeypatch.setattr(lightning, "Trainer", lambda **options: given.update(options) or trainer(**options))
     smoke(tmp_path)
     assert given.keys() - compose_config([]).values["trainer"].keys() == OUR_TRAINER_KEYS
+    assert {*inspect.signature(trainer.__init__).parameters} > OUR_TRAINER_KEYS | LOOP_KEYS  # they are called so
 
 
 def test_compile_is_for_the_inner_net_alone(tmp_path, monkeypatch):

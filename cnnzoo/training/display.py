@@ -19,6 +19,8 @@ REFRESH_SECONDS = 0.25  # reading the loss waits for the device, so not at every
 class Display(lightning.Callback):
     """Prints one line per epoch from the last row of `history`, and on a terminal a bar below the lines.
 
+    The bar's loss is what is minimised: with auxiliary heads theirs is in it, unlike in the line.
+
     Args:
         history: stands before this callback in the trainer's list.
         console: where to print.
@@ -28,10 +30,11 @@ class Display(lightning.Callback):
         self.history = history
         self.console = console
         self.progress: Progress | None = None
+        self.warm: float | None = None  # when the first steps were done
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the bar."""
-        self.refreshed = self.warm = time.perf_counter()
+        self.refreshed, self.warm = time.perf_counter(), None
         if self.console.is_terminal:
             columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
             self.progress = Progress(
@@ -49,7 +52,7 @@ class Display(lightning.Callback):
         now = time.perf_counter()
         if batch_idx == WARM_UP:
             self.warm = now
-        elif batch_idx == LOOKED_AT and trainer.current_epoch == 0:
+        elif batch_idx == LOOKED_AT and trainer.current_epoch == 0 and self.warm:  # not if it went on in between
             self._say_how_long((now - self.warm) / (LOOKED_AT - WARM_UP) * trainer.num_training_batches, trainer)
         if self.progress is None or now - self.refreshed < REFRESH_SECONDS:
             return

@@ -29,7 +29,10 @@ class RunLogger(TensorBoardLogger):
 
 
 class LossCurve(lightning.Callback):
-    """Adds `train/batch_loss`, the loss of some batches of each epoch, and in pieces that of their last piece."""
+    """Adds `train/batch_loss`, what is minimised, of some batches of each epoch, and in pieces of their last piece.
+
+    With auxiliary heads their loss is in it, and not in `train/loss`.
+    """
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -80,10 +80,7 @@ class Question:
         paragraphs = self.answer(done, baseline, at_least, language)
         if not paragraphs:
             return []
-        others = [row for row in done if row.get("trainer.max_epochs") != baseline.get("trainer.max_epochs")]
-        if others:
-            told = [say(language, "epochs_of", row=row) for row in (baseline, *others)]
-            paragraphs.append(say(language, "unequal", told=listed(language, told)))
+        paragraphs.append(_trained(done, language))
         statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
         absent = [row["label"] for row in rows if row["test_acc"] is None]
         if waiting := [label for label in absent if statuses[label] != {"n/a"}]:
@@ -134,6 +131,43 @@ def find_question(rows: Sequence[Row]) -> Question | None:
     return QUESTIONS.get(names.pop() or "") if len(names) == 1 else None
 
 
+def unfinished_question(rows: Sequence[Row]) -> tuple[str, int] | None:
+    """Return the one question that some of the rows belong to, and how many do not; None if there is no such."""
+    names = [row.get("experiment") for row in rows]
+    asked = {name for name in names if name in QUESTIONS}
+    others = [name for name in names if name not in asked]
+    return (asked.pop(), len(others)) if len(asked) == 1 and others else None
+
+
+def _trained(rows: Sequence[Row], language: Language) -> str:
+    """Return for how long the rows were trained, and on how many of the images."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(_budget(row["runs"][0], language), []).append(row["label"])
+    *some, (most, labels) = sorted(groups.items(), key=lambda group: len(group[1]))
+    last = labels if len(labels) == 1 else [say(language, "the_others")]
+    told = [
+        say(language, "trained_for", labels=named(language, which), budget=budget)
+        for budget, which in (*some, (most, last))
+    ]
+    words = (
+        say(language, "trained", told=listed(language, told)) if some else say(language, "trained_alike", budget=most)
+    )
+    whole = all(run.get("trainer.limit_train_batches") in (None, 1.0) for row in rows for run in row["runs"])
+    return join(language, [words, "" if whole else say(language, "not_in_full")])
+
+
+def _budget(run: Row, language: Language) -> str:
+    limit, size = run.get("trainer.limit_train_batches"), run.get("data.batch_size")
+    if isinstance(limit, int):
+        images = say(language, "some_batches", batches=limit, size=size)
+    elif limit not in (None, 1.0):
+        images = say(language, "some_images", percent=f"{limit:.0%}")
+    else:
+        images = say(language, "all_images")
+    return say(language, "budget", epochs=run["trainer.max_epochs"], images=images)
+
+
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
     first = [say(language, "q1_baseline", **as_shown(baseline, language))]
@@ -173,7 +207,7 @@ def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language
     shares = [say(language, "q3_share", **as_shown(row, language)) for row in (*others, baseline)]
     why = {*BEFORE} <= {row["model"] for row in others}
     ladder = [say(language, "q3_baseline", **as_shown(baseline, language))]
-    ladder += [say(language, "q3_step", **as_shown(row, language)) for row in steps]
+    ladder += [say(language, "q3_step", base=baseline["label"], **as_shown(row, language)) for row in steps]
     return [join(language, [*shares, say(language, "q3_why") if why else ""]), join(language, ladder)]
 
 

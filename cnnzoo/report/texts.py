@@ -55,7 +55,10 @@ TEXTS = {
         "compared with {label}; a change in brackets is within the standard deviation over seeds",
         "与 {label} 比较；括号内的变化不超过不同随机种子间的标准差",
     ),
-    "starred": ("*: one seed, so the spread is not known", "*：只有一个随机种子，离散程度未知"),
+    "starred": (
+        "*: one of the two rows has a single seed, so the spread is not known",
+        "*：相比较的两行中至少一行只有一个随机种子，离散程度未知",
+    ),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
         "course: the test accuracy in the Chinese and the English edition of Dive into Deep Learning, the last of 10 epochs, "
@@ -109,8 +112,19 @@ TEXTS = {
         "No draft of an answer yet: it compares the other rows with {label}, of which no run is completed.",
         "尚无答案草稿：草稿将其他各行与 {label} 比较，而 {label} 尚无已完成的运行。",
     ),
-    "unequal": ("Not all rows were trained for the same number of epochs: {told}.", "各行的训练轮数不同：{told}。"),
-    "epochs_of": ("{row[label]} for {row[trainer.max_epochs]}", "{row[label]} 为 {row[trainer.max_epochs]} 轮"),
+    "trained_alike": ("All rows were trained for {budget}.", "各行都训练了 {budget}。"),
+    "trained": ("The rows were not all trained alike: {told}.", "各行的训练量不同：{told}。"),
+    "trained_for": ("{labels} for {budget}", "{labels} 训练了 {budget}"),
+    "the_others": ("the others", "其余各行"),
+    "budget": ("{epochs} epochs of {images}", "{epochs} 轮，每轮用{images}"),
+    "all_images": ("all training images", "全部训练图像"),
+    "some_images": ("{percent} of the training images", "训练图像的 {percent}"),
+    "some_batches": ("{batches} batches of {size} images", " {batches} 批、每批 {size} 张图像"),
+    "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),
+    "other_runs": (
+        "no draft of an answer: {count} of the runs are not of experiment={name}",
+        "没有答案草稿：其中 {count} 次运行不属于 experiment={name}",
+    ),
     # question 1
     "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
     "q1_baseline": (
@@ -172,8 +186,8 @@ TEXTS = {
         "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
     ),
     "q3_step": (
-        "{label} takes {seconds_per_epoch} s and reaches {test_acc} ({acc_change}).",
-        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（{acc_change}）。",
+        "{label} takes {seconds_per_epoch} s per epoch and reaches {test_acc} (against {base}: {acc_change}).",
+        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（相对 {base}：{acc_change}）。",
     ),
     # figures
     "seconds_per_epoch": ("seconds per epoch", "每轮秒数"),

@@ -91,7 +91,7 @@ def sweep(
                 emit(to_do, folder, settings.emit, console)
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
-            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder)):
+            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder), *_other_sweeps(folder)):
                 console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
@@ -186,6 +186,14 @@ def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         yield f"another process trains {', '.join(names)}; what is timed beside it takes longer"
 
 
+def _other_sweeps(folder: SweepFolder) -> Iterator[str]:
+    """Yield which other sweeps beside this one's folder are at work."""
+    here = folder.path.resolve()
+    others = [lock.parent for lock in here.parent.glob("*/.lock") if lock.parent != here]
+    if names := [path.name for path in sorted(others) if is_locked(path)]:
+        yield f"at work beside it: {', '.join(names)}; what is timed meanwhile takes longer"
+
+
 def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:
     """Have one of Hydra's launchers run the cells; what becomes of them is on record in their folders."""
     # Its jobs start anywhere, and have to find the plugin that they were made in.
@@ -216,6 +224,8 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         console.print(for_screen(rows, console))
     else:
         print(to_markdown(columns(rows), pool(rows)))
+    if common := folder.in_all_cells():
+        console.print(common, soft_wrap=True)
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
     if stopped_by is not None:

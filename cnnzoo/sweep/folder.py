@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
-from cnnzoo.config import key_of
+from cnnzoo.config import decides_figures, key_of
 from cnnzoo.disk import left_behind, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
@@ -168,8 +168,14 @@ class SweepFolder:
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
             write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row[key] for key in COLUMNS] for row in rows)])
-            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)))
+            common = f"\n{self.in_all_cells()}\n" if self.in_all_cells() else ""
+            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + common)
         return rows
+
+    def in_all_cells(self) -> str:
+        """Return what is below the table: in words, the values that all cells have and none of its columns tells."""
+        common = _common([_without_column(cell["overrides"]) for cell in self.cells.values()])
+        return f"in all cells: {' '.join(common)}" if common else ""
 
 
 def record_in(run_dir: Path) -> dict[str, Any] | None:
@@ -189,9 +195,20 @@ def is_completed(run_dir: Path) -> bool:
 
 def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
-    own = {name: [each for each in cell if key_of(each) not in IN_COLUMNS] for name, cell in cells.items()}
-    common = set.intersection(*map(set, own.values())) if own else set()
+    own = {name: _without_column(cell) for name, cell in cells.items()}
+    common = _common(own.values())
     return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
+
+
+def _without_column(overrides: Iterable[str]) -> list[str]:
+    """Return the overrides that figures can hang on and that have no column of their own."""
+    return [each for each in overrides if key_of(each) not in IN_COLUMNS and decides_figures(key_of(each))]
+
+
+def _common(cells: Collection[Sequence[str]]) -> list[str]:
+    """Return the overrides that all cells have, in the order of the first."""
+    first, *others = cells or [[]]
+    return [each for each in first if all(each in other for other in others)]
 
 
 def _timed_on(record: Mapping[str, Any]) -> str:

@@ -96,6 +96,8 @@ def read_settings(config: DictConfig) -> Settings:
     must("sweep.timeout", "a number of minutes above 0", timeout is None or is_time, "60")
     must("sweep.invalid", "skip or error", keys["invalid"] in ("skip", "error"), "skip")
     must("budget", "full or laptop", keys["budget"] in ("full", "laptop"), "laptop")
+    if keys["budget"] == "laptop" and config.hydra.runtime.choices.get("trainer") == "smoke":
+        raise UserError("budget=laptop and trainer=smoke both say how much is trained\nleave one of them out")
     reduced = LAPTOP if keys["laptop"] is None else keys["laptop"]
     must("sweep.laptop", "overrides", isinstance(reduced, dict), "'{trainer.max_epochs: 1}'")
     reduced = dict(reduced) if keys["budget"] == "laptop" else {}

@@ -326,10 +326,12 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert alexnet["time saved"] == alexnet["change (points)"] == ""
     assert (nin["time saved"], nin["parameters saved"], nin["MACs saved"]) == ("−50.0%", "75.0%", "75.0%")
     assert (nin["change (points)"], mlp["change (points)"]) == ("(+0.00)", "−5.00")  # within the spread, and beyond it
-    assert "one seed" not in notes_of(tmp_path, baseline="alexnet")
+    assert "single seed" not in notes_of(tmp_path, baseline="alexnet")
     shutil.rmtree(tmp_path / "c1")
     assert table_of(tmp_path, baseline="alexnet")[2]["change (points)"] == "−6.00*"
-    assert "*: one seed, so the spread is not known" in notes_of(tmp_path, baseline="alexnet")
+    assert "*: one of the two rows has a single seed, so the spread is not known" in notes_of(
+        tmp_path, baseline="alexnet"
+    )
     assert [row["≥ threshold"] for row in (alexnet, nin, mlp)] == ["✓", "✓", "✗"]
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
@@ -663,6 +665,7 @@ def test_the_ladder_is_climbed_from_below(question):
     write_run(question / "4", model="inception_fact", experiment="inception_ladder")
     answer = paragraphs(question)[1]
     assert re.findall(r"(\w+) takes", answer) == ["googlenet", "googlenet_bn", "inception_fact", "inception_res"]
+    assert answer.count("(against googlenet: ") == 3  # and not against the step below
 
 
 def test_a_question_is_answered_only_as_far_as_it_was_run(question):
@@ -772,12 +775,32 @@ def test_rows_are_in_the_order_of_their_numbers_and_links_are_followed(tmp_path)
 @pytest.mark.parametrize("question", ["alexnet_simplified"], indirect=True)
 def test_an_answer_says_which_rows_had_more_epochs(question):
     assert (
-        "Not all rows were trained for the same number of epochs: alexnet 224 for 2; alexnet 96 for 30."
-        in paragraphs(question)
-    )
+        "The rows were not all trained alike: alexnet 96 for 30 epochs of all training images; "
+        "the others for 2 epochs of all training images."
+    ) in paragraphs(question)
     for seed in (0, 1):
         shutil.rmtree(question / f"2-{seed}")
-    assert "number of epochs" not in " ".join(paragraphs(question))
+    assert "All rows were trained for 2 epochs of all training images." in paragraphs(question)
+
+
+@pytest.mark.parametrize(("limit", "images"), [(100, "100 batches of 64 images"), (0.2, "20% of the training images")])
+def test_an_answer_says_that_nets_were_not_trained_in_full(limit, images, tmp_path):
+    for name, width in (("a", 1.0), ("b", 0.5)):
+        changed = {"trainer.limit_train_batches": limit, "model.width": width}
+        write_run(
+            tmp_path / name, model="alexnet", px=224, params=60_000 * width, experiment="alexnet_simplified", **changed
+        )
+    said = "Trained on all images, they would have other accuracies."
+    assert f"All rows were trained for 2 epochs of {images}. {said}" in paragraphs(tmp_path)
+
+
+def test_runs_of_ones_own_beside_those_of_a_question_are_named(tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path / f"{seed}", model="alexnet", px=224, seed=seed, experiment="alexnet_simplified")
+    assert "no draft" not in notes_of(tmp_path)
+    write_run(tmp_path / "own", model="alexnet", px=224, **{"model.width": 0.25})
+    assert "no draft of an answer: 1 of the runs are not of experiment=alexnet_simplified" in notes_of(tmp_path)
+    assert "no draft" not in notes_of(tmp_path, rows=["model"])
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

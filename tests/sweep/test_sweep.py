@@ -31,7 +31,7 @@ from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, launcher, screen, sweep
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish
+from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish, _other_sweeps
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
@@ -87,7 +87,9 @@ def test_the_summary_has_a_row_for_each_cell(finished):
         assert float(row["seconds_per_epoch"]) == record["seconds"]["per_epoch"]
         assert float(row["images_per_second"]) == record["images_per_second"]
         assert (int(row["params"]), record["slots"]) == (record["params"], 1)
-    assert "2/2" in (finished / "summary.md").read_text()
+    text = (finished / "summary.md").read_text()
+    assert "2/2" in text
+    assert text.endswith("\n\nin all cells: data=synthetic data.num_train=600 data.num_test=100 trainer=smoke\n")
 
 
 def test_a_cell_has_the_figures_of_the_run_alone(finished, tmp_path):
@@ -328,6 +330,7 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("~sweep.slots", r"sweep.slots cannot be removed\nleave ~sweep.slots out"),
         ("~plan", "leave ~plan out"),
         ("sweep.timeout=-1", "sweep.timeout must be a number of minutes"),
+        ("sweep.timeout=0", "sweep.timeout must be a number of minutes above 0"),
         ("sweep.invalid=maybe", "sweep.invalid must be skip or error"),
         ("sweep.name=a/b", "sweep.name must be a word"),
         ("retry=all", "retry must be none or failed"),
@@ -344,6 +347,7 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
         ("hydra.run.dir=here", r"folder of one run\ntype hydra.sweep.dir=DIR"),
         ("budget=huge", "budget must be full or laptop"),
+        ("budget=laptop", "budget=laptop and trainer=smoke both say how much is trained"),
     ],
 )
 def test_mistakes_are_answered_in_words(override, words, in_tmp):
@@ -544,7 +548,8 @@ def test_a_stopped_sweep_says_how_to_go_on_and_ends_with_the_code_of_its_signal(
 
 
 def test_the_command_line_counts_before_a_budget(in_tmp, capsys):
-    for grid, seeds in ((SMALL, {"0", "1"}), (SMALL[:-1], {"3"})):
+    small = [each for each in SMALL if each != "trainer=smoke"]
+    for grid, seeds in ((small, {"0", "1"}), (small[:-1], {"3"})):
         assert run(*grid, "sweep.laptop={seed: 3}", "budget=laptop", "plan=true") == 0
         cells = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][2:]
         assert {cell[4].strip() for cell in cells} == seeds
@@ -553,12 +558,22 @@ def test_the_command_line_counts_before_a_budget(in_tmp, capsys):
 def test_settings_are_what_is_not_the_same_for_all_cells():
     cells = {"a": ["model=lenet", "label_smoothing=0.1", "protocol=course"], "b": ["label_smoothing=0.1", "seed=3"]}
     assert settings_of(cells) == {"a": "protocol=course", "b": ""}
+    assert settings_of({"a": ["pictures=false"], "b": ["checkpoint.every_minutes=5"]}) == {"a": "", "b": ""}
 
 
 def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
     record = {"device": "cpu", "threads": 2, "slots": 1}
     assert _timed_on(record) == _timed_on(record | {"seed": 1})
     assert all(_timed_on(record) != _timed_on(record | {key: 3}) for key in record)
+
+
+def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path):
+    for name in ("here", "there", "done"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".lock").touch()
+    with FileLock(tmp_path / "there" / ".lock"), FileLock(tmp_path / "here" / ".lock"):
+        said = "at work beside it: there; what is timed meanwhile takes longer"
+        assert list(_other_sweeps(SweepFolder(tmp_path / "here"))) == [said]
 
 
 def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():

@@ -1,7 +1,7 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,14 @@ def _same_start() -> None:
     torch.manual_seed(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup without this
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _unflushed() -> Iterator[None]:
+    """Leave files to the system's cache, which outlives killed processes; `test_disk` looks at what is flushed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 INJECTED: Counter[str] = Counter()

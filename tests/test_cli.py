@@ -12,6 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 import sweep
 import train as train_module
 from cnnzoo import cli
+from cnnzoo.__main__ import main
 from tests.conftest import ROOT
 from tests.typed import type_in
 
@@ -252,20 +253,15 @@ def test_a_key_given_twice_is_said(tmp_path):
     assert "note: data.resize is given 2 times, using data.resize=8" in result.stderr
 
 
-def test_a_run_in_a_folder_with_an_awkward_name(tmp_path):
-    result = train("data=synthetic", "trainer=smoke", "hydra.run.dir='new folder/größe=1'", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "new folder" / "größe=1" / "run.json").exists()
+def test_a_run_in_a_folder_with_an_awkward_name(in_tmp):
+    assert type_in(train_module, "data=synthetic", "trainer=smoke", "hydra.run.dir='new folder/größe=1'") == 0
+    assert (in_tmp / "new folder" / "größe=1" / "run.json").exists()
 
 
-def test_the_data_verb_says_what_is_where(tmp_path):
-    command = [sys.executable, "-m", "cnnzoo", "data", "data=synthetic"]
-    result = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    assert result.returncode == 0, result.stderr
-    assert "6,000 training and 1,000 test images, 1x28x28" in result.stdout
-    assert (tmp_path / "outputs" / "synthetic.png").stat().st_size > 10_000
+def test_the_data_verb_says_what_is_where(in_tmp, capsys):
+    main(["data", "data=synthetic"])
+    assert "6,000 training and 1,000 test images, 1x28x28" in capsys.readouterr().out
+    assert (in_tmp / "outputs" / "synthetic.png").stat().st_size > 10_000
 
 
 def test_what_comes_with_torch_is_not_searched_for_garbage():

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from cnnzoo.build import build_data, build_optimizer
-from cnnzoo.config import compose_config
 from cnnzoo.run import train
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.saved_state import load_weights
+from tests.composed import compose_config
 from tests.test_resume import SMOKE
 
 

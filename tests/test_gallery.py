@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from cnnzoo.__main__ import main
-from cnnzoo.config import compose_config
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
 from cnnzoo.run import train
+from tests.composed import compose_config
 from tests.conftest import ROOT
 
 SMOKE = [

@@ -9,7 +9,6 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cnnzoo.config import compose_config
 from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import UserError
@@ -17,6 +16,7 @@ from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.training.checkpoint_files import LAST, load
 from cnnzoo.training.classifier import ImageClassifier
+from tests.composed import compose_config
 from tests.test_resume import SMOKE, Killed, Steps
 
 PLAIN = [*SMOKE, "model=lenet", "optimizer=sgd", "trainer.precision=32-true", "trainer.max_epochs=3"]

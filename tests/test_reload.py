@@ -140,12 +140,10 @@ def test_a_run_is_read_back_within_somebodys_own_hydra_program(finished, tmp_pat
         assert compose("train") == {"theirs": 1}
 
 
-def test_the_command_goes_on_with_a_run(tmp_path):
-    def command(*arguments):
-        options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, str(ROOT / "train.py"), *arguments], **options)
-
-    first = command("data=synthetic", "model=lenet", "hydra.run.dir=run", "trainer.max_epochs=30")
+def test_the_command_goes_on_with_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, str(ROOT / "train.py"), "data=synthetic", "hydra.run.dir=run", "trainer.max_epochs=30"]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "run" / "metrics.csv").exists():
         time.sleep(0.05)
         assert first.poll() is None
@@ -161,15 +159,15 @@ def test_the_command_goes_on_with_a_run(tmp_path):
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     record["config"]["trainer"]["max_epochs"] = epochs + 1  # so that the test ends soon
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
-    second = command("resume=run")
-    out, said = second.communicate()
-    assert (second.returncode, said) == (0, "")
+    assert type_in(train_module, "resume=run") == 0
+    out, said = capsys.readouterr()
+    assert said == ""
     assert f"epoch {epochs + 1}/{epochs + 1}" in out
-    third = command("resume=run")
-    assert "is completed, with a test accuracy of" in third.communicate()[0]
-    assert third.returncode == 0
-    again = command("data=synthetic", "hydra.run.dir=run")
-    assert again.communicate()[1].endswith("type hydra.run.dir=DIR with a new folder, or python train.py resume=run\n")
+    assert type_in(train_module, "resume=run") == 0
+    assert "is completed, with a test accuracy of" in capsys.readouterr().out
+    assert type_in(train_module, "data=synthetic", "hydra.run.dir=run") == 2
+    words = "type hydra.run.dir=DIR with a new folder, or python train.py resume=run\n"
+    assert capsys.readouterr().err.endswith(words)
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from cnnzoo import memory, run
 from cnnzoo.build import build_data, build_net
 from cnnzoo.checks import check_config, keys
-from cnnzoo.config import compose_config, options
+from cnnzoo.config import options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
 from cnnzoo.models import MLP
@@ -29,6 +29,7 @@ from cnnzoo.training import history
 from cnnzoo.training.checkpoints import AtomicCheckpointIO
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.saved_state import load_weights
+from tests.composed import compose_config
 from tests.models.test_zoo import NARROW
 
 SMOKE = ["data=synthetic", "trainer=smoke", "data.num_train=1200", "data.num_test=200", "data.batch_size=50"]
@@ -41,13 +42,13 @@ KEYS = (
 
 
 def smoke(folder, *overrides):
-    return train(compose_config([*SMOKE, *overrides]), folder)
+    return train(compose_config([*SMOKE, "pictures=false", *overrides]), folder)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "lenet"
-    smoke(folder)
+    smoke(folder, "pictures=true")
     return folder
 
 
@@ -323,14 +324,14 @@ def test_every_net_trains(tmp_path, monkeypatch, name):
         save(self, checkpoint | {"optimizer_states": []}, path)
 
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", without_optimizer)
-    record = one_epoch(tmp_path, f"model={name}", "pictures=false", *NARROW.get(name, []))
+    record = one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
     assert record["status"] == "completed"
     assert record["stem"] == ("small" if "stem" in record["config"]["model"] else "paper")
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet5", "densenet", "inception_res"])
 def test_no_pictures_are_missing(tmp_path, caplog, name):
-    one_epoch(tmp_path, f"model={name}", *NARROW.get(name, []))
+    one_epoch(tmp_path, f"model={name}", "pictures=true", *NARROW.get(name, []))
     assert "some pictures are missing" not in caplog.text
 
 
@@ -406,6 +407,7 @@ def one_epoch(folder, *overrides):
         "trainer.limit_train_batches=1",
         "data.batch_size=8",
         "trainer.limit_test_batches=1",
+        "pictures=false",
     ]
     config = compose_config([*SMOKE, *options, *overrides])
     check_config(config)

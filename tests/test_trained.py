@@ -1,8 +1,6 @@
 """Trained nets outside of their runs: `cnnzoo.load`, `predict`, `export=onnx`."""
 
 import struct
-import subprocess
-import sys
 import zlib
 
 import numpy as np
@@ -14,14 +12,13 @@ from PIL.PngImagePlugin import PngImageFile
 import cnnzoo
 from cnnzoo.__main__ import main
 from cnnzoo.build import build_data
-from cnnzoo.config import compose_config
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.trained import export_onnx, predict
 from cnnzoo.training.saved_state import load_weights
-from tests.conftest import ROOT
+from tests.composed import compose_config
 
 RUN = ["data=synthetic", "data.num_train=6000", "data.num_test=100", "trainer.max_epochs=2", "data.resize=32"]
 
@@ -154,20 +151,13 @@ def test_what_may_have_to_be_inverted_is_said(run, tmp_path, capsys):
     assert f"note: the background of {white} is bright, in training it was black; try --invert" in said
 
 
-def test_the_command_prints_a_table(run, pattern):
-    def command(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "cnnzoo", "predict", *arguments], cwd=ROOT, capture_output=True, text=True
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    code, out, err = command(str(run), str(pattern))
-    assert (code, err) == (0, "")
-    assert "a pattern.png | pattern 3 " in out
-    assert command(str(run))[::2] == (
-        2,
-        "error: which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg\n",
-    )
+def test_the_command_prints_a_table(run, pattern, capsys):
+    main(["predict", str(run), str(pattern)])
+    assert "a pattern.png | pattern 3 " in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exited:
+        main(["predict", str(run)])
+    assert exited.value.code == 2
+    assert capsys.readouterr().err == "error: which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg\n"
 
 
 @pytest.mark.parametrize(

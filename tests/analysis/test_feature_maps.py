@@ -6,7 +6,7 @@ from torch import nn
 
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.build import build_net
-from cnnzoo.config import compose_config
+from tests.composed import compose_config
 
 
 def test_maps_are_what_the_stages_compute_one_after_another():

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import Concat, Residual, stage
 from cnnzoo.build import build
-from cnnzoo.config import compose_config, options
+from cnnzoo.config import options
+from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
 
 # Pixels that a unit at the end of a stage sees. Of the Inceptions, VGG-16 and the last stage of AlexNet: Araujo et al.,

@@ -5,9 +5,9 @@ import hashlib
 import lightning
 import pytest
 
-from cnnzoo.config import compose_config
 from cnnzoo.run import train
 from cnnzoo.training.saved_state import load_weights
+from tests.composed import compose_config
 from tests.test_resume import SMOKE, Killed, Steps
 
 NETS = {

@@ -32,10 +32,17 @@ def finish(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Return the record and the weights of a run that nobody kills."""
+    """Return the record and the weights of a run that nobody kills, and the statuses that were read while it ran."""
     folder = tmp_path_factory.mktemp("whole")
-    record = finish(folder, *RUN)
-    return record, load_weights(folder / "run" / "checkpoints" / "last.ckpt")
+    path, seen = folder / "run" / "run.json", set()
+    process = start(folder, *RUN)
+    while process.poll() is None:
+        if path.exists():
+            seen.add(json.loads(path.read_text())["status"])
+        time.sleep(0.002)
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    return read_record(folder / "run"), load_weights(folder / "run" / "checkpoints" / "last.ckpt"), seen
 
 
 def epochs_in(folder):
@@ -52,7 +59,7 @@ def figures(record):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("trials", [1, pytest.param(30, marks=pytest.mark.fault)])
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trials, whole, tmp_path, count):
-    record, weights = whole
+    record, weights, _ = whole
     chance = random.Random(0)
     for trial in range(trials):
         folder = tmp_path / str(trial)
@@ -73,13 +80,6 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trials, whole, tmp
         count("T03")
 
 
-def test_a_record_that_was_being_written_is_whole(tmp_path):
+def test_a_record_that_is_being_written_is_whole(whole):
     """`run.json` is there from the first moment on, and never half."""
-    process = start(tmp_path, *RUN)
-    path, seen = tmp_path / "run" / "run.json", set()
-    while process.poll() is None:
-        if path.exists():
-            seen.add(json.loads(path.read_text())["status"])
-        time.sleep(0.002)
-    process.communicate()
-    assert seen == {"running", "completed"}
+    assert whole[2] == {"running", "completed"}

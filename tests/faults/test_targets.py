@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from cnnzoo.checks import check_config
-from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
 from cnnzoo.reload import read_run
+from tests.composed import compose_config
 from tests.conftest import ROOT
 from tests.test_reload import finished  # noqa: F401 (a fixture)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cnnzoo.build import build
-from cnnzoo.config import compose_config
+from tests.composed import compose_config
 
 
 def alexnet(*overrides):

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from cnnzoo.build import build, build_net
-from cnnzoo.config import compose_config, options
+from cnnzoo.config import options
 from cnnzoo.models.googlenet import TABLE_1
 from cnnzoo.shapes import ShapesOnly
+from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
 
 NETS = options("model")

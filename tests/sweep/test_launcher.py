@@ -1,5 +1,6 @@
 """The launcher with cells that misbehave (RELIABILITY T11): each costs itself, and no other."""
 
+import functools
 import os
 import pickle
 import signal
@@ -37,12 +38,17 @@ FAULTS = {
 }
 
 
+@functools.cache
+def three_cells():
+    return make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])[0]
+
+
 @pytest.fixture
 def grid(tmp_path, monkeypatch):
     monkeypatch.setattr(cell_process, "main", fake_cells.main)
     monkeypatch.setattr(launcher, "GRACE", 0.3)
     monkeypatch.setattr(launcher, "POLL", 0.1)
-    cells, _ = make_cells(["model=mlp", "data=synthetic", "trainer=smoke", "seed=0,1,2"])
+    cells = three_cells()
     folder = SweepFolder(tmp_path / "sweep")
     folder.add(cells)
     (folder.path / "cells").write_bytes(pickle.dumps(cells))  # for a driver of its own

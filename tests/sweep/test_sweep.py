@@ -21,7 +21,10 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from rich.console import Console
 
-from cnnzoo.config import CONF, compose_config
+import sweep as sweep_module
+import train as train_module
+from cnnzoo.__main__ import main
+from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.explain import explain
@@ -38,8 +41,10 @@ from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
 from cnnzoo.sweep.summary import pool
+from tests.composed import compose_config
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
+from tests.typed import type_in
 
 SMALL = ["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=lenet,mlp", "seed=0,1"]
 TIMING = ("seconds_per_epoch", "images_per_second", "peak_bytes")
@@ -193,9 +198,10 @@ def test_lines_for_another_scheduler_fill_the_same_table(in_tmp):
     assert run(*grid, "sweep.name=jobs", "emit=jobs.txt") == 0
     lines = (in_tmp / "jobs.txt").read_text().splitlines()
     assert len(lines) == 2
-    lines = [line.replace("python", f"PYTHONPATH={shlex.quote(str(ROOT))} {sys.executable}", 1) for line in lines]
-    with subprocess.Popen(lines[0], shell=True) as first, subprocess.Popen(lines[1], shell=True) as second:
-        assert (first.wait(), second.wait()) == (0, 0)
+    command = lines[0].replace("python", f"PYTHONPATH={shlex.quote(str(ROOT))} {sys.executable}", 1)
+    with subprocess.Popen(command, shell=True) as elsewhere:
+        main(shlex.split(lines[1].partition("-m cnnzoo ")[2]))
+        assert elsewhere.wait() == 0
     assert [row["status"] for row in summary(in_tmp / "outputs" / "jobs")] == ["completed"] * 2
     assert run(*grid, "sweep.name=jobs") == 0
     with pytest.raises(UserError, match="is there already"):
@@ -217,6 +223,15 @@ def test_one_sweep_at_a_time_in_a_folder(more, in_tmp):
     assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
 
 
+def test_a_sweep_whose_folder_is_in_use_exits_with_a_code_of_its_own(in_tmp, capsys, count):
+    folder = in_tmp / "outputs" / "small"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"):
+        assert type_in(sweep_module, *SMALL, "sweep.name=small") == 3
+    assert capsys.readouterr().err.startswith("error: another sweep (of unknown owner) is at work in outputs/small\n")
+    count("T13")
+
+
 def race(folder, racers):
     """Start the same sweep several times at once; return exit codes and what the losers said."""
     command = [sys.executable, str(ROOT / "sweep.py"), *SMALL[:-2], "model=mlp", "seed=0,1", "sweep.name=race"]
@@ -226,7 +241,8 @@ def race(folder, racers):
     return [process.returncode for process in processes], said
 
 
-@pytest.mark.parametrize("racers", [2, *(pytest.param(8, marks=pytest.mark.fault) for _ in range(3))])
+@pytest.mark.fault
+@pytest.mark.parametrize("racers", [2, *[8] * 3])
 def test_of_sweeps_that_race_for_a_folder_one_wins(racers, tmp_path, count):
     codes, said = race(tmp_path, racers)
     # A racer that is late finds the sweep done, and has nothing to do.
@@ -455,7 +471,7 @@ def test_a_cell_that_goes_on_by_itself_renews_the_summary(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "small")
     (folder / "summary.csv").write_text("old")
     cell = folder / summary(finished)[0]["folder"]
-    subprocess.run([sys.executable, str(ROOT / "train.py"), f"resume={cell}"], check=True, capture_output=True)
+    assert type_in(train_module, f"resume={cell}") == 0
     assert summary(folder) == summary(finished)
 
 

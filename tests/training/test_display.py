@@ -6,12 +6,12 @@ import pytest
 from rich.console import Console
 
 from cnnzoo import run
-from cnnzoo.config import compose_config
 from cnnzoo.console import RunConsole
 from cnnzoo.record import read_history
 from cnnzoo.run import train
 from cnnzoo.training import display
 from cnnzoo.training.display import Display, print_summary
+from tests.composed import compose_config
 from tests.test_memory import limit_memory
 from tests.test_resume import SMOKE
 

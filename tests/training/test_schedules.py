@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cnnzoo.build import build
-from cnnzoo.config import compose_config, options
+from cnnzoo.config import options
+from tests.composed import compose_config
 
 STEPS = 100
 # Share of the learning rate before the steps 0, 4, 20, 50, 75 and 99; all warm up along half a cosine.

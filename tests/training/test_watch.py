@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from cnnzoo.config import compose_config
 from cnnzoo.errors import RunEnded
 from cnnzoo.record import read_record
 from cnnzoo.run import train
@@ -20,6 +19,7 @@ from cnnzoo.training.checkpoints import Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.watch import OVERFLOWS, Watch
+from tests.composed import compose_config
 from tests.test_resume import SMOKE
 
 

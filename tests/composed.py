@@ -1,0 +1,5 @@
+"""Configurations, for which Hydra composes once what all tests of a process choose alike, as for cells of a grid."""
+
+from cnnzoo.composer import Composer
+
+compose_config = Composer().compose

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
-from cnnzoo.errors import UserError
+from cnnzoo.errors import DeviceUnavailableError, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.training.checkpoint_files import LAST, load
@@ -149,6 +149,8 @@ def test_cells_that_share_a_device_are_told_that_fewer_may_fit(tmp_path, little_
     "said",
     [
         "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: 99 bytes",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
         "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
         "MPS backend out of memory (MPS allocated: 4.00 GB)",
     ],
@@ -171,9 +173,11 @@ def test_a_device_that_others_have_filled_is_not_tried_with_smaller_batches(tmp_
         raise torch.OutOfMemoryError("CUDA out of memory. Process 4711 has 23.50 GiB memory in use.")
 
     monkeypatch.setattr(SyntheticDataModule, "setup", full)
-    with pytest.raises(UserError, match=r"out of memory before the first batch: .* Process 4711"):
+    with pytest.raises(DeviceUnavailableError, match=r"before the first batch: .* Process 4711.*\n.* on the device$"):
         train(compose_config(PLAIN), tmp_path)
     assert len(tried) == 1
+    with pytest.raises(DeviceUnavailableError, match=r"on the device, or a lower sweep\.slots$"):
+        train(compose_config(PLAIN), tmp_path, resume=True, slots=2)
     count("T10")
 
 

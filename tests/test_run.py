@@ -414,6 +414,14 @@ def one_epoch(folder, *overrides):
     return train(config, folder)
 
 
+def test_a_gpu_that_is_not_used_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("cnnzoo.run.useless_gpu", lambda: "it is too old")
+    one_epoch(tmp_path / "auto", "model=mlp")
+    assert capsys.readouterr().out.startswith("note: on the CPU and not the GPU; it is too old\n")
+    one_epoch(tmp_path / "cpu", "model=mlp", "trainer.accelerator=cpu")
+    assert "not the GPU" not in capsys.readouterr().out
+
+
 def test_a_run_is_one_process_whatever_the_job_says_that_it_is_part_of(tmp_path, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning reads SLURM_PROCID, or RANK, when it is imported
     assert smoke(tmp_path)["status"] == "completed"

@@ -2,14 +2,17 @@
 
 import copy
 import functools
+from collections import Counter
 
 import pytest
 import torch
 from torch import nn
 
+from cnnzoo.blocks import Residual
 from cnnzoo.build import build, build_net
 from cnnzoo.config import options
 from cnnzoo.models.googlenet import TABLE_1
+from cnnzoo.models.lenet5 import ScaledTanh
 from cnnzoo.shapes import ShapesOnly
 from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
@@ -87,6 +90,57 @@ PAPER_FROM = {
     "inception_resnet_v1": 75,
     "inception_resnet_v2": 75,
 }
+# What has no weights, or none that say what it is, at 224 px, of nets that are not compared with torchvision's: layers
+# with kernel and stride, probability, eps of batch norm, the factor on a residual. LeCun 1998, d2l 7.6 and 8.5;
+# Krizhevsky 2012, section 3 (torch divides alpha by the five channels), d2l 8.1 without its normalisation; d2l 8.3
+# and 8.7; Szegedy 2015, table 1; the Inceptions: figures and text of Szegedy 2017, and its authors' code.
+_GOOGLENET = {"MaxPool2d 3/2": 4, "MaxPool2d 3/1": 9, "AdaptiveAvgPool2d": 1, "Dropout 0.4": 1}
+PARTS = {
+    "lenet": {"Sigmoid": 4, "AvgPool2d 2/2": 2},
+    "lenet_bn": {"Sigmoid": 4, "AvgPool2d 2/2": 2, "BatchNorm2d 1e-05": 2, "BatchNorm1d 1e-05": 2},
+    "lenet5": {"ScaledTanh": 6, "AvgPool2d 2/2": 2},
+    "alexnet": {"ReLU": 7, "MaxPool2d 3/2": 3, "Dropout 0.5": 2},
+    "alexnet_2012": {
+        "ReLU": 7,
+        "MaxPool2d 3/2": 3,
+        "Dropout 0.5": 2,
+        "LocalResponseNorm 5, alpha=0.0005, beta=0.75, k=2": 2,
+    },
+    "nin": {"ReLU": 11, "MaxPool2d 3/2": 3, "Dropout 0.5": 1, "AdaptiveAvgPool2d": 1},
+    "densenet": {"ReLU": 21, "BatchNorm2d 1e-05": 21, "MaxPool2d 3/2": 1, "AvgPool2d 2/2": 3, "AdaptiveAvgPool2d": 1},
+    "googlenet": {"ReLU": 57, **_GOOGLENET},
+    "googlenet_bn": {"ReLU": 57, "BatchNorm2d 1e-05": 57, **_GOOGLENET},
+    "inception_fact": {"ReLU": 66, "BatchNorm2d 1e-05": 66, **_GOOGLENET},
+    "inception_res": {"ReLU": 75, "BatchNorm2d 1e-05": 81, "Residual 0.2": 9, **_GOOGLENET},
+    "inception_v4": {
+        "ReLU": 149,
+        "BatchNorm2d 0.001": 149,
+        "MaxPool2d 3/2": 4,
+        "AvgPool2d 3/1": 14,
+        "AdaptiveAvgPool2d": 1,
+        "Dropout 0.2": 1,
+    },
+    "inception_resnet_v1": {
+        "ReLU": 127,
+        "BatchNorm2d 0.001": 107,
+        "MaxPool2d 3/2": 3,
+        "Residual 0.2": 20,
+        "AdaptiveAvgPool2d": 1,
+        "Dropout 0.2": 1,
+    },
+    "inception_resnet_v2": {
+        "ReLU": 243,
+        "BatchNorm2d 0.001": 204,
+        "MaxPool2d 3/2": 4,
+        "AvgPool2d 3/1": 1,
+        "Residual 0.17": 10,
+        "Residual 0.1": 20,
+        "Residual 0.2": 9,
+        "Residual 1.0": 1,
+        "AdaptiveAvgPool2d": 1,
+        "Dropout 0.2": 1,
+    },
+}
 # What makes a narrow instance of a net whose tests would be slow otherwise.
 NARROW = {
     "alexnet": ["model.width=0.125", "model.hidden=64"],
@@ -149,6 +203,31 @@ def test_multiply_adds(name, size, channels, classes):
     net = on_meta(name, size, in_channels=channels, num_classes=classes).eval()
     published = MACS[name, size, channels, classes]
     assert count_macs(net, (channels, size, size)) / 1e6 == pytest.approx(published, rel=0.01)
+
+
+def part(module):
+    """Return a layer as `PARTS` has it, or None for what has weights or only holds others."""
+    match module:
+        case nn.MaxPool2d() | nn.AvgPool2d():
+            what = f"{module.kernel_size}/{module.stride}"
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            what = module.eps
+        case nn.Dropout():
+            what = module.p
+        case Residual():
+            what = module.scale
+        case nn.LocalResponseNorm():
+            what = module.extra_repr()
+        case nn.ReLU() | nn.Sigmoid() | ScaledTanh() | nn.AdaptiveAvgPool2d():
+            what = ""
+        case _:
+            return None
+    return f"{type(module).__name__} {what}".strip()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_has_no_weights_is_as_in_the_papers(name):
+    assert Counter(filter(None, map(part, on_meta(name, 224).modules()))) == PARTS[name]
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -1,6 +1,13 @@
-import numpy as np
+from types import SimpleNamespace
 
+import numpy as np
+import torch
+
+from cnnzoo import pictures
+from cnnzoo.build import build_net
+from cnnzoo.pictures import Pictures
 from cnnzoo.report.pictures import GAP, TILE, draw_confusion, draw_filters, draw_images, draw_maps
+from tests.composed import compose_config
 
 
 def tile(picture, row, column, height):
@@ -14,6 +21,18 @@ def test_images_are_in_their_places_on_one_scale():
     height = TILE + GAP + 15
     assert [int(tile(picture, row, column, height).mean()) for row, column in ((0, 0), (0, 1), (1, 0))] == [0, 127, 255]
     assert (picture[GAP + TILE : GAP + TILE + 15] < 100).any()  # the label
+
+
+def test_mistakes_are_named_by_what_they_are_and_what_they_were_taken_for(monkeypatch):
+    shown = {}
+    monkeypatch.setattr(pictures, "_show", lambda trainer, name, picture: shown.update({name: picture}))
+    monkeypatch.setattr(pictures, "writer_of", lambda trainer: SimpleNamespace(add_graph=lambda *_: None))
+    monkeypatch.setattr(pictures, "draw_images", lambda images, labels: labels)
+    worst = (torch.zeros(2, 1, 28, 28), torch.tensor([1, 2]), torch.tensor([3, 0]))
+    mistakes = SimpleNamespace(confusion=torch.eye(10, dtype=torch.long), worst=worst)
+    net = build_net(compose_config(["model=mlp"]))
+    Pictures("abcdefghij", mistakes)._draw(None, net, torch.zeros(1, 1, 28, 28))
+    assert shown["test/worst mistakes"] == ["true: b\npred: d", "true: c\npred: a"]
 
 
 def test_grey_is_no_weight():

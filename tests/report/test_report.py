@@ -11,6 +11,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import matplotlib.figure
 import pytest
 from matplotlib.text import Text
 
@@ -21,13 +22,15 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
 from cnnzoo.report.course import add_figures, other_nets
-from cnnzoo.report.document import Figure, Heading, Notes, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
+from cnnzoo.report.page import page
 from cnnzoo.report.pool import Spread, labels_of
 from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import render, save
-from cnnzoo.report.tables import texts
+from cnnzoo.report.style import INK
+from cnnzoo.report.tables import Column, texts
 from cnnzoo.report.texts import say
 from tests.composed import compose_config
 from tests.report.runs import write_plan, write_run
@@ -356,6 +359,8 @@ def test_times_are_compared_only_on_the_same_device(tmp_path):
         ({"data.batch_size": 128}, True),
         ({"trainer.limit_train_batches": 100}, False),
         ({"trainer.limit_train_batches": 0.5}, False),
+        ({"trainer.limit_val_batches": 10}, False),
+        ({"data.num_train": 600}, False),
         ({"data": "synthetic"}, False),
     ],
 )
@@ -366,6 +371,22 @@ def test_times_are_compared_only_of_as_many_images(other, comparable, tmp_path):
     figures = {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
     assert ("accuracy-time" in figures) is comparable
     assert ("epochs were timed on different devices" in notes_of(tmp_path)) is not comparable
+
+
+def test_a_page_shows_what_it_is_given_and_runs_none_of_it():
+    """Runs may be of somebody else, and labels are typed."""
+    table = Table([Column("a", "<a>", left=True), Column("b", "b", "{:.1f}".format)], [{"a": '"<c>', "b": 0.25}], "<d>")
+    drawing = matplotlib.figure.Figure()
+    drawing.text(0.5, 0.5, "x", color=INK)
+    figure = Figure("f", '"<e>', lambda: drawing)
+    text = page(Document("en", [Heading("<f>", 1), Paragraph("<g>"), table, Notes(["<h>"]), figure]))
+    assert not re.search("<[acdefgh]>", text)
+    assert all(f"&lt;{letter}&gt;" in text for letter in "acdefgh")
+    assert 'data-value="&quot;&lt;c&gt;"' in text
+    assert 'data-value="0.25">0.2<' in text  # by which it is sorted
+    assert 'aria-label="&quot;&lt;e&gt;"' in text
+    assert "currentColor" in text.partition("<svg")[2]  # the page's own ink, also where it is dark
+    assert INK not in text.partition("<svg")[2]
 
 
 def test_batches_are_as_many_images_as_they_have(tmp_path):

@@ -85,3 +85,5 @@ def _run(config, folder: Path, share) -> None:
             os._exit(1)
     seconds = {"per_epoch": 0.1, "total": 0.2}
     write_record(folder, record | {"status": "completed", "metrics": {"test/acc": 0.5}, "seconds": seconds})
+    if fault == "late":
+        sys.exit(FAILED)

@@ -103,6 +103,14 @@ def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
     assert f"note: {cells[1].name} is preempted, and then its process ended with exit code 2" in capfd.readouterr().err
 
 
+def test_a_completed_cell_whose_process_then_fails_stays_so_and_is_named(grid, capfd):
+    cells, folder = grid
+    (folder.path / "fault").write_text("late")  # as where an export fails
+    run(cells, folder)
+    assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+    assert f"note: {cells[1].name} is completed, and then its process ended with exit code 1" in capfd.readouterr().err
+
+
 def test_what_a_cell_says_of_its_own_end_stays(grid):
     cells, folder = grid
     (folder.path / "fault").write_text("diverged")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from rich.console import Console
 import sweep as sweep_module
 import train as train_module
 from cnnzoo.__main__ import main
+from cnnzoo.commands import quoted
 from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
@@ -32,7 +34,7 @@ from cnnzoo.record import read_record, write_record
 from cnnzoo.report.runs import read_runs
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep import driver, launcher, screen, sweep
+from cnnzoo.sweep import driver, launcher, plan, screen, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish, _other_sweeps
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, settings_of
@@ -615,6 +617,72 @@ def test_a_killed_cell_has_the_epochs_of_its_history(finished):
         assert [_epochs_done(cell, folder) for cell in cells[:2]] == [2, 0]  # the other is completed
     finally:
         record.write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(4.95, "about 9.9 minutes"), (30, "about 60 minutes"), (90, "about 3.0 hours")]
+)
+def test_a_plan_says_how_long_it_takes(minutes, words, tmp_path, monkeypatch, capsys):
+    cells, _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1"])
+    monkeypatch.setattr(plan, "_minutes", lambda *_: minutes)
+    plan.print_plan(cells, SweepFolder(tmp_path / "sweep"), torch.device("cpu"), retry=False)
+    assert f"{words} for 2 of 2 to do" in capsys.readouterr().out
+
+
+def test_an_estimate_is_by_the_same_net_where_there_is_one():
+    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
+    like = {"precision": cell.facts["precision"], "config": cell.config.values, "images_per_second": 10.0}
+    other = like | {"choices": {"model": "lenet"}, "macs": cell.facts["macs"]}
+    same = like | {"choices": cell.config.choices, "macs": 2 * cell.facts["macs"]}
+    assert _minutes(cell, [other, same]) == _minutes(cell, [same]) == _minutes(cell, [other]) / 2
+
+
+def test_an_estimate_is_by_runs_that_were_alone_on_this_device(finished, tmp_path):
+    (cell, *_), _ = make_cells(SMALL)
+    record = read_record(finished / cell.name)
+    changed = {"own": {}, "shared": {"slots": 2}, "gpu": {"device": "cuda"}, "failed": {"status": "failed"}}
+    for name, values in changed.items():
+        (tmp_path / "sweep" / name).mkdir(parents=True)
+        write_record(tmp_path / "sweep" / name, record | values)
+    assert list(plan._finished(tmp_path, record["device"])) == [read_record(tmp_path / "sweep" / "own")]
+
+
+def test_a_launcher_is_given_the_folder_of_each_cell(in_tmp, capsys):
+    given = []
+    overrides = ["data=synthetic", "trainer=smoke", "model=mlp", "sweep.name=mine"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("sweep", overrides, return_hydra_config=True)
+    launcher = SimpleNamespace(launch=lambda jobs, first: given.extend(jobs))
+    with pytest.raises(SystemExit) as exited:
+        sweep(config, {}, [*overrides, "seed=3,4"], lambda: launcher)
+    assert exited.value.code == 1  # because it ran nothing
+    folder = SweepFolder(Path("outputs/mine"))
+    assert given == [
+        [
+            *cell["overrides"],
+            f"hydra.sweep.dir={quoted(str(in_tmp / 'outputs' / 'mine'))}",
+            f"hydra.sweep.subdir={name}",
+        ]
+        for name, cell in folder.cells.items()
+    ]
+    assert len(given) == 2
+
+
+def test_of_a_traceback_the_screen_has_the_last_line(tmp_path):
+    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
+    folder = SweepFolder(tmp_path)
+    folder.fail(cell, f"{screen.TRACEBACK}\n  File x\nValueError: broken")
+    assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: ValueError: broken\n")
+    folder.fail(cell, "no room\nmake some")
+    assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: no room; make some\n")
+
+
+def test_a_gpu_that_no_cell_uses_is_said(monkeypatch, capsys):
+    monkeypatch.setattr("cnnzoo.training.device.useless_gpu", lambda: "it is too old")
+    for accelerator, notes in (("auto", 1), ("cpu", 0)):
+        cells, _ = make_cells(["data=synthetic", "model=mlp", f"trainer.accelerator={accelerator}"])
+        assert driver._device(cells) == torch.device("cpu")
+        assert capsys.readouterr().out.count("note: on the CPU and not the GPU; it is too old") == notes
 
 
 def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():

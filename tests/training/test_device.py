@@ -72,6 +72,12 @@ def test_the_best_device_there_is(monkeypatch):
         choose_device("gpu")
 
 
+def test_apples_gpu_is_the_best_where_there_is_no_other(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert [choose_device(name).type for name in ("auto", "gpu", "mps", "cpu")] == ["mps", "mps", "mps", "cpu"]
+
+
 def test_a_gpu_that_torch_has_no_code_for_is_not_chosen(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -1,5 +1,6 @@
 import re
 from functools import partial
+from types import SimpleNamespace
 
 import lightning
 import pytest
@@ -10,6 +11,7 @@ from cnnzoo.console import RunConsole
 from cnnzoo.record import read_history
 from cnnzoo.run import train
 from cnnzoo.training import display
+from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display, print_summary
 from tests.composed import compose_config
 from tests.test_memory import limit_memory
@@ -47,6 +49,20 @@ def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys
     out = capsys.readouterr().out
     assert len(re.findall(r"note: about 0\.0 h on this device, \d+ s an epoch", out)) == 1
     assert out.index("note: about") < out.index("epoch 1/2")
+
+
+def test_the_estimate_is_of_all_steps_of_an_epoch(tmp_path, monkeypatch):
+    said, now, step = [], [0.0], ImageClassifier.training_step
+
+    def takes_two_seconds(*arguments):
+        now[0] += 2
+        return step(*arguments)
+
+    monkeypatch.setattr(display, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(ImageClassifier, "training_step", takes_two_seconds)
+    monkeypatch.setattr(Display, "_say_how_long", lambda display, seconds, trainer: said.append(seconds))
+    train(compose_config([*SMOKE, "trainer.limit_train_batches=22", "model=mlp"]), tmp_path)
+    assert said == [44]
 
 
 def test_a_terminal_shows_how_far_an_epoch_is(tmp_path, monkeypatch, capsys):

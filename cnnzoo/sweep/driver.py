@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,10 +187,13 @@ def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
 
 
 def _other_sweeps(folder: SweepFolder) -> Iterator[str]:
-    """Yield which other sweeps beside this one's folder are at work."""
+    """Yield which other sweeps, or runs, are at work in folders beside this one's."""
     here = folder.path.resolve()
-    others = [lock.parent for lock in here.parent.glob("*/.lock") if lock.parent != here]
-    if names := [path.name for path in sorted(others) if is_locked(path)]:
+    names = []
+    for lock in sorted(here.parent.glob("*/.lock")):
+        with suppress(OSError):  # somebody else's, who does not let us look
+            names += [lock.parent.name] if lock.parent != here and is_locked(lock.parent) else []
+    if names:
         yield f"at work beside it: {', '.join(names)}; what is timed meanwhile takes longer"
 
 

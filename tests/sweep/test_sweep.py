@@ -585,13 +585,19 @@ def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
     assert all(_timed_on(record) != _timed_on(record | {key: 3}) for key in record)
 
 
-def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path):
+def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path, monkeypatch):
     for name in ("here", "there", "done"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".lock").touch()
     with FileLock(tmp_path / "there" / ".lock"), FileLock(tmp_path / "here" / ".lock"):
         said = "at work beside it: there; what is timed meanwhile takes longer"
         assert list(_other_sweeps(SweepFolder(tmp_path / "here"))) == [said]
+
+    def somebody_elses(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(driver, "is_locked", somebody_elses)
+    assert list(_other_sweeps(SweepFolder(tmp_path / "here"))) == []
 
 
 def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():

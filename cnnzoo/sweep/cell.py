@@ -76,15 +76,12 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     import torch
 
     from cnnzoo.run import train
-    from cnnzoo.training.device import choose_device
 
     if slots > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
-        if gpu is not None and choose_device("auto").type != "cuda":  # no CPU is to stand in for it
-            raise DeviceUnavailableError(
-                f"CUDA no longer finds GPU {gpu}\nlook at nvidia-smi, then type the command again, retry=failed"
-            )
+        if gpu is not None:
+            _check_gpu(gpu)
         train(config, folder, resume=True, slots=slots)
     except BusyError:
         sys.exit(AGAIN_LATER)
@@ -94,3 +91,18 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     except RunEnded as ended:
         print(f"{ended.status}: {ended}", file=sys.stderr)
         sys.exit(FAILED)
+
+
+def _check_gpu(gpu: str) -> None:
+    """Check that this process can compute on its GPU; no CPU is to stand in for it."""
+    import torch
+
+    from cnnzoo.training.device import choose_device
+
+    remedy = "look at nvidia-smi, then type the command again, retry=failed"
+    if choose_device("auto").type != "cuda":
+        raise DeviceUnavailableError(f"CUDA no longer finds GPU {gpu}\n{remedy}")
+    try:
+        torch.zeros(1, device="cuda")
+    except RuntimeError as error:  # such as of a GPU that is to be reset, or that others have filled
+        raise DeviceUnavailableError(f"GPU {gpu} cannot be used: {str(error).splitlines()[0]}\n{remedy}") from error

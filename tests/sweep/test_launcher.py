@@ -221,22 +221,31 @@ def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, mon
         "cnnzoo.run.train", lambda *_, resume, slots: seen.append((slots, os.environ["CUDA_VISIBLE_DEVICES"]))
     )
     monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(torch, "zeros", lambda *_, device: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cell_process.main(grid[0][0].config, tmp_path / "cpu", 3, None)
     cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
     assert seen == [2, (3, ""), (1, "7")]
 
 
-def test_a_cell_whose_gpu_is_lost_does_not_train_on_the_cpu(grid, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [("cpu", "no longer finds GPU 7\nlook at"), ("cuda", "GPU 7 cannot be used: CUDA error: unknown error\nlook at")],
+)
+def test_a_cell_whose_gpu_is_lost_does_not_train_on_the_cpu(device, words, grid, tmp_path, monkeypatch, capsys):
+    def broken(*_, device):
+        raise RuntimeError("CUDA error: unknown error\nmore of it")
+
     monkeypatch.undo()  # the real one
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "dup2", lambda *_: None)
-    monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr(torch, "zeros", broken)
+    monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device(device))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(SystemExit) as exited:
         cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
     assert exited.value.code == UNAVAILABLE
-    assert "no longer finds GPU 7" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
     assert not (tmp_path / "gpu" / "run.json").exists()
 
 

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cnnzoo.config import RunConfig, decides_figures, experiment_values, is_grid, options, schema_of
+from cnnzoo.config import (
+    RunConfig,
+    compose_unresolved,
+    decides_figures,
+    experiment_values,
+    is_grid,
+    options,
+    schema_of,
+)
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
@@ -117,11 +125,15 @@ def _yaml_faults(schema: RunConfig) -> Iterator[str]:
 
 def _experiment_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
     """Yield what an experiment's file sets and another choice than its own does not have."""
-    if experiment := config.choices.get("experiment"):
-        own, known, unresolved = flatten(config.values), flatten(schema.values), experiment_values(experiment)
-        for key in sorted(own.keys() & flatten(unresolved).keys() - known.keys()):
-            group = key.partition(".")[0]
-            choice = f"{group}={config.choices.get(group)}"
+    experiment = config.choices.get("experiment", "")
+    unknown = flatten(config.values).keys() - flatten(schema.values).keys()
+    if not (own := unknown & flatten(experiment_values(experiment)).keys()):
+        return
+    usual = compose_unresolved([f"experiment={experiment}"]).hydra.runtime.choices
+    for key in sorted(own):
+        group = key.partition(".")[0]
+        choice = f"{group}={config.choices.get(group)}"
+        if config.choices.get(group) != usual.get(group):
             what = f"experiment={experiment} sets {key}, which {choice} does not have"
             yield f"{what}\ntype ~{key}, or leave {choice} out"
 

@@ -237,7 +237,7 @@ def is_grid(experiment: str) -> bool:
 
 
 def experiment_values(experiment: str) -> dict[str, Any]:
-    """Return what the file of an experiment sets, not resolved; nothing if a run has outlived it."""
+    """Return what the file of an experiment sets, not resolved; nothing if there is none, or a run has outlived it."""
     path = CONF / "experiment" / f"{experiment}.yaml"
     values = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}

@@ -21,7 +21,7 @@ class BusyError(UserError):
 
 
 class DeviceUnavailableError(UserError):
-    """The device cannot be used now: it is lost, or something else has filled its memory."""
+    """The device cannot be used now: it is lost, or so full that not even the net fits."""
 
 
 class RunEnded(Exception):  # noqa: N818 (it is no error of the program)

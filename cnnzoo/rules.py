@@ -31,7 +31,7 @@ OUR_TRAINER_KEYS = {  # arguments of lightning.Trainer that a run gives it itsel
     "num_sanity_val_steps",
     "plugins",
 }
-LOOP_KEYS = {  # those with which an epoch would no longer be a pass over the training images, and then an evaluation
+LOOP_KEYS = {  # others that do not fit a run: one process, whose epochs are a pass over the images and an evaluation
     "barebones",
     "check_val_every_n_epoch",
     "enable_checkpointing",

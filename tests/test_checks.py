@@ -181,6 +181,18 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "scheduler=mine",
         "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR is refused: it stands in the group's yaml, and",
     ),
+    "a typing error": (
+        "experiment/mine",
+        "# @package _global_\ntrainer: {max_epoch: 1}\n",
+        "experiment=mine",
+        "unknown key 'trainer.max_epoch'; did you mean trainer.max_epochs?",
+    ),
+    "another choice": (
+        "experiment/mine",
+        "# @package _global_\noptimizer: {betas: [0.5, 0.9]}\n",
+        "experiment=mine optimizer=sgd",
+        "experiment=mine sets optimizer.betas, which optimizer=sgd does not have\ntype ~optimizer.betas, or leave",
+    ),
     "package": (
         "experiment/mine",
         "trainer: {max_epochs: 1}\n",

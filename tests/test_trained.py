@@ -153,7 +153,9 @@ def test_what_may_have_to_be_inverted_is_said(run, tmp_path, capsys):
 
 def test_the_command_prints_a_table(run, pattern, capsys):
     main(["predict", str(run), str(pattern)])
-    assert "a pattern.png | pattern 3 " in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "a pattern.png | pattern 3 " in out
+    assert err == ""
     with pytest.raises(SystemExit) as exited:
         main(["predict", str(run)])
     assert exited.value.code == 2

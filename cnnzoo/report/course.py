@@ -131,7 +131,7 @@ def find_question(rows: Sequence[Row]) -> Question | None:
     return QUESTIONS.get(names.pop() or "") if len(names) == 1 else None
 
 
-def unfinished_question(rows: Sequence[Row]) -> tuple[str, int] | None:
+def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
     """Return the one question that some of the rows belong to, and how many do not; None if there is no such."""
     names = [row.get("experiment") for row in rows]
     asked = {name for name in names if name in QUESTIONS}
@@ -165,7 +165,8 @@ def _budget(run: Row, language: Language) -> str:
         images = say(language, "some_images", percent=f"{limit:.0%}")
     else:
         images = say(language, "all_images")
-    return say(language, "budget", epochs=run["trainer.max_epochs"], images=images)
+    epochs = run["trainer.max_epochs"]
+    return say(language, "budget", epochs=epochs, s="" if epochs == 1 else "s", images=images)
 
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:

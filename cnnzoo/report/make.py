@@ -81,7 +81,7 @@ def make_report(
             raise UserError("--course is about nets\ntype model among the keys of --rows")
         course.add_figures(pooled)
     notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
-    if not pivot and not rows and not question and (stray := course.unfinished_question(runs)):
+    if not pivot and not rows and not question and (stray := course.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot and (partly := [row["label"] for row in pooled if row["test_acc"] and row["status"]]):
         notes.append(say(language, "partly", labels=named(language, partly)))

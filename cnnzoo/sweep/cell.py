@@ -100,9 +100,9 @@ def _check_gpu(gpu: str) -> None:
     from cnnzoo.training.device import choose_device
 
     remedy = "look at nvidia-smi, then type the command again, retry=failed"
-    if choose_device("auto").type != "cuda":
-        raise DeviceUnavailableError(f"CUDA no longer finds GPU {gpu}\n{remedy}")
     try:
+        if choose_device("auto").type != "cuda":
+            raise DeviceUnavailableError(f"CUDA no longer finds GPU {gpu}\n{remedy}")
         torch.zeros(1, device="cuda")
     except RuntimeError as error:  # such as of a GPU that is to be reset, or that others have filled
         raise DeviceUnavailableError(f"GPU {gpu} cannot be used: {str(error).splitlines()[0]}\n{remedy}") from error

@@ -21,7 +21,7 @@ from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.explain import typed
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
-from cnnzoo.sweep.folder import SweepFolder, is_locked
+from cnnzoo.sweep.folder import OWNER, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
 from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
@@ -91,7 +91,8 @@ def sweep(
                 emit(to_do, folder, settings.emit, console)
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
-            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder), *_other_sweeps(folder)):
+            timed = to_do if here else []
+            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder), *_other_sweeps(timed, folder)):
                 console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
@@ -186,14 +187,14 @@ def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         yield f"another process trains {', '.join(names)}; what is timed beside it takes longer"
 
 
-def _other_sweeps(folder: SweepFolder) -> Iterator[str]:
-    """Yield which other sweeps, or runs, are at work in folders beside this one's."""
+def _other_sweeps(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield which other sweeps are at work in folders beside this one's, where cells are to be timed."""
     here = folder.path.resolve()
     names = []
-    for lock in sorted(here.parent.glob("*/.lock")):
+    for owner in sorted(here.parent.glob(f"*/{OWNER}")):
         with suppress(OSError):  # somebody else's, who does not let us look
-            names += [lock.parent.name] if lock.parent != here and is_locked(lock.parent) else []
-    if names:
+            names += [owner.parent.name] if owner.parent != here and is_locked(owner.parent) else []
+    if names and to_do:
         yield f"at work beside it: {', '.join(names)}; what is timed meanwhile takes longer"
 
 

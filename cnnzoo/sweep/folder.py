@@ -22,6 +22,7 @@ from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
 LOG = "log.txt"
+OWNER = ".owner"  # says which sweep is, or was, at work
 SUMMARIES = ("summary.csv", "summary.md")
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
@@ -83,7 +84,7 @@ class SweepFolder:
             BusyError: another sweep holds it; the message says which.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        owner = self.path / ".owner"
+        owner = self.path / OWNER
         try:
             with FileLock(self.path / ".lock", blocking=False):
                 owner.write_text(f"pid {os.getpid()} on {socket.gethostname()}")
@@ -132,6 +133,12 @@ class SweepFolder:
             }
             record |= {"seed": cell.config.values["seed"], "epochs": 0, "metrics": {}}
         write_record(folder, record | {"status": "failed", "error": reason})
+
+    def put_back(self, name: str) -> None:
+        """Note down that a cell which has failed is tried once more, by this sweep or by the next."""
+        record = self.record(name)
+        if record and record["status"] == "failed":
+            write_record(self.path / name, record | {"status": "preempted"})
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each cell, in the order in which they were asked for.

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -72,18 +71,18 @@ class Launcher:
         self.on_end, self.on_wait = on_end, on_wait
         self.timeout = float("inf") if timeout is None else timeout
         self.stopped_by: int | None = None  # the signal that came
-        self.moved: set[str] = set()  # cells that one GPU could not take
+        self.refused_by: dict[str, str | None] = {}  # cells that a GPU could not take
         self.rests_until: dict[str | None, float] = {}  # such GPUs
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOADED)
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run the cells in order and return when all have ended, or after Ctrl-C when those that ran have stopped."""
-        self.slots = min(self.slots, max(1, len(cells)))
+        self.slots = min(self.slots, max(1, len(cells), len(self.gpus)))
         if self.slots > 1:
             # Threads that wait for work would otherwise spin on the cores that another cell needs.
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-        to_do = deque(cells)
+        to_do = list(cells)
         running: list[Running] = []
         not_before = 0.0
         heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]  # as for nohup
@@ -91,9 +90,10 @@ class Launcher:
         try:
             _start_server()
             while running or (to_do and self.stopped_by is None):
-                free = self._free_slots(running)
-                if to_do and self.stopped_by is None and free and time.monotonic() >= not_before:
-                    cell = to_do.popleft()
+                found = self._next(to_do, running) if self.stopped_by is None else None
+                if found and time.monotonic() >= not_before:
+                    cell, slot = found
+                    to_do.remove(cell)
                     if is_locked(self.folder.path / cell.name):  # another process is at it: look again
                         to_do.append(cell)
                         not_before = time.monotonic() + POLL
@@ -101,7 +101,7 @@ class Launcher:
                         # by another process, meanwhile
                         self.on_end(cell)
                     else:
-                        running.append(self._start(cell, free[0]))
+                        running.append(self._start(cell, slot))
                         if self.stopped_by is not None:  # a signal came just before
                             running[-1].stop("interrupted")
                     continue
@@ -113,13 +113,19 @@ class Launcher:
                     if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
                         to_do.append(each.cell)
                         not_before = time.monotonic() + POLL
-                    elif each.process.exitcode == UNAVAILABLE and not each.reason and self._moves(each):
-                        to_do.appendleft(each.cell)
+                    elif each.process.exitcode == UNAVAILABLE and not each.reason and self._move(each):
+                        to_do.insert(0, each.cell)
                     else:
                         self._end(each)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _next(self, to_do: Sequence[Cell], running: Sequence[Running]) -> tuple[Cell, int] | None:
+        """Return the first cell that a free slot can take, with the first such slot; None if there is none."""
+        free = self._free_slots(running)
+        pairs = ((cell, slot) for cell in to_do for slot in free)
+        return next((pair for pair in pairs if self._gpu(pair[1]) != self.refused_by.get(pair[0].name, "")), None)
 
     def _free_slots(self, running: Sequence[Running]) -> list[int]:
         now, taken = time.monotonic(), {each.slot for each in running}
@@ -132,10 +138,10 @@ class Launcher:
     def _gpu(self, slot: int) -> str | None:
         return self.gpus[slot % len(self.gpus)] if self.gpus else None
 
-    def _moves(self, refused: Running) -> bool:
-        """Say whether a cell that its GPU could not take goes to another one, once; its GPU then rests for a while.
+    def _move(self, refused: Running) -> bool:
+        """Let the GPU that could not take a cell rest, and say whether the cell is to go to another one, once.
 
-        It would otherwise be the first to be free, again and again, and fail one cell after another.
+        The GPU would otherwise be the first to be free, again and again, and fail one cell after another.
         """
         gpu, name = self._gpu(refused.slot), refused.cell.name
         if all(self._gpu(slot) == gpu for slot in range(self.slots)):
@@ -143,9 +149,10 @@ class Launcher:
         self.rests_until[gpu] = time.monotonic() + REST
         why = (_refusal(self.folder.path / name / LOG) or "it cannot be used").split("\n")[0]
         print(f"note: GPU {gpu}: {why}; it gets no cell for {REST / 60:g} minutes", file=sys.stderr)
-        if name in self.moved:
+        if name in self.refused_by:
             return False
-        self.moved.add(name)
+        self.refused_by[name] = gpu
+        self.folder.put_back(name)
         return True
 
     def _start(self, cell: Cell, slot: int) -> Running:

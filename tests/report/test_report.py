@@ -821,7 +821,9 @@ def test_runs_of_ones_own_beside_those_of_a_question_are_named(tmp_path):
         write_run(tmp_path / f"{seed}", model="alexnet", px=224, seed=seed, experiment="alexnet_simplified")
     assert "no draft" not in notes_of(tmp_path)
     write_run(tmp_path / "own", model="alexnet", px=224, **{"model.width": 0.25})
-    assert "no draft of an answer: 1 of the runs are not of experiment=alexnet_simplified" in notes_of(tmp_path)
+    assert "no draft of an answer, because of runs that are not of experiment=alexnet_simplified: 1" in notes_of(
+        tmp_path
+    )
     assert "no draft" not in notes_of(tmp_path, rows=["model"])
 
 

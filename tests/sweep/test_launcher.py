@@ -180,14 +180,27 @@ def test_a_lost_gpu_costs_no_cell(grid, capfd):
 def test_a_gpu_that_could_not_take_a_cell_is_tried_again_later(grid, monkeypatch):
     cells, folder = grid
     runner = Launcher(folder, slots=3, gpus=["a", "b"], timeout=None, on_end=lambda cell: None)
+    (folder.path / cells[0].name).mkdir()
+    fake_cells.write_record(folder.path / cells[0].name, {"status": "failed", "metrics": {}, "seconds": {}})
     refused = Running(cells[0], SimpleNamespace(exitcode=UNAVAILABLE), slot=0, deadline=0.0)
-    assert runner._moves(refused)
+    assert runner._move(refused)
+    assert folder.status(cells[0].name) == "preempted"  # so that it is run again, should the sweep be stopped now
     assert runner._free_slots([]) == [1]  # 0 and 2 are of the same GPU
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + launcher.REST + 1)
     assert runner._free_slots([]) == [0, 1, 2]
-    assert not runner._moves(refused)  # the cell had its second try
+    assert runner._next(cells, []) == (cells[0], 1)  # of the other GPU
+    other = Running(cells[2], SimpleNamespace(exitcode=None), slot=1, deadline=0.0)
+    assert runner._next(cells, [other]) == (cells[1], 0)
+    assert not runner._move(refused)  # the cell had its second try
     assert runner._free_slots([]) == [1]
+
+
+def test_a_single_cell_is_tried_on_another_gpu_too(grid):
+    cells, folder = grid
+    (folder.path / "fault").write_text("GPU a is lost")
+    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_end=lambda cell: None).run(cells[:1])
+    assert folder.record(cells[0].name)["gpu"] == "b"
 
 
 @pytest.mark.parametrize(("gpus", "tries"), [(["a", "b"], 2), (["a"], 1)])

@@ -243,8 +243,7 @@ def race(folder, racers):
     return [process.returncode for process in processes], said
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("racers", [2, *[8] * 3])
+@pytest.mark.parametrize("racers", [2, *(pytest.param(8, marks=pytest.mark.fault) for _ in range(3))])
 def test_of_sweeps_that_race_for_a_folder_one_wins(racers, tmp_path, count):
     codes, said = race(tmp_path, racers)
     # A racer that is late finds the sweep done, and has nothing to do.
@@ -588,16 +587,18 @@ def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
 def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path, monkeypatch):
     for name in ("here", "there", "done"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / ".lock").touch()
+        (tmp_path / name / ".owner").touch()
+    cells, _ = make_cells(["model=mlp", "data=synthetic"])
     with FileLock(tmp_path / "there" / ".lock"), FileLock(tmp_path / "here" / ".lock"):
         said = "at work beside it: there; what is timed meanwhile takes longer"
-        assert list(_other_sweeps(SweepFolder(tmp_path / "here"))) == [said]
+        assert list(_other_sweeps(cells, SweepFolder(tmp_path / "here"))) == [said]
+        assert list(_other_sweeps([], SweepFolder(tmp_path / "here"))) == []
 
     def somebody_elses(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(driver, "is_locked", somebody_elses)
-    assert list(_other_sweeps(SweepFolder(tmp_path / "here"))) == []
+    assert list(_other_sweeps(cells, SweepFolder(tmp_path / "here"))) == []
 
 
 def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -29,6 +30,7 @@ HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --r
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 MULTIRUN = ("-m", "--multirun")
 SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
+OPEN = re.compile(r"sweep\.(per_model|laptop)[.=]")  # groups of a sweep that may have any keys
 
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
 
@@ -74,7 +76,7 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
 
 
 def keep_back() -> None:
-    """Take from `sys.argv` the overrides that only the cells of a grid can be composed with.
+    """Take from `sys.argv` the overrides that only the cells of a grid can be composed with, and open `OPEN` groups.
 
     Hydra composes the sweep itself with the default net and optimizer where several are asked for, and applies to it
     whatever has one value: a `model.width=0.5` for VGGs would be refused there, because LeNet has no width.
@@ -87,6 +89,7 @@ def keep_back() -> None:
         each for each in typed[1:] if is_of_runs(each) and "." in key_of(each) and key_of(each) not in known
     ]
     others = [each for each in typed[1:] if each not in (*kept_back, *MULTIRUN)]
+    others = [f"++{each}" if OPEN.match(each) else each for each in others]  # or Hydra would refuse their new keys
     # Said, or Hydra would take a mistake for a single run.
     sys.argv[1:] = others if flags - {*MULTIRUN} else ["--multirun", *others]
 

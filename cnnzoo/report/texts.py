@@ -114,7 +114,7 @@ TEXTS = {
     ),
     "trained_alike": ("All rows were trained for {budget}.", "各行都训练了 {budget}。"),
     "trained": ("The rows were not all trained alike: {told}.", "各行的训练量不同：{told}。"),
-    "trained_for": ("{labels} for {budget}", "{labels}训练了 {budget}"),
+    "trained_for": ("{labels} for {budget}", "{labels}：{budget}"),
     "the_others": ("the others", "其余各行"),
     "budget": ("{epochs} epoch{s} of {images}", "{epochs} 轮，每轮用{images}"),
     "all_images": ("all training images", "全部训练图像"),

@@ -175,8 +175,9 @@ class SweepFolder:
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
             write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row[key] for key in COLUMNS] for row in rows)])
-            common = f"\n{self.in_all_cells()}\n" if self.in_all_cells() else ""
-            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + common)
+            common = self.in_all_cells()
+            below = f"\n{common}\n" if common else ""
+            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + below)
         return rows
 
     def in_all_cells(self) -> str:

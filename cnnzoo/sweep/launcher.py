@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -152,7 +153,8 @@ class Launcher:
         if name in self.refused_by:
             return False
         self.refused_by[name] = gpu
-        self.folder.put_back(name)
+        with suppress(OSError):  # a full disk: it is tried again all the same
+            self.folder.put_back(name)
         return True
 
     def _start(self, cell: Cell, slot: int) -> Running:

@@ -196,6 +196,18 @@ def test_a_gpu_that_could_not_take_a_cell_is_tried_again_later(grid, monkeypatch
     assert runner._free_slots([]) == [1]
 
 
+def test_a_full_disk_does_not_keep_a_cell_from_its_second_try(grid, monkeypatch):
+    cells, folder = grid
+
+    def full(name):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder, "put_back", full)
+    (folder.path / "fault").write_text("GPU b is lost")
+    Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_end=lambda cell: None).run(cells)
+    assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+
+
 def test_a_single_cell_is_tried_on_another_gpu_too(grid):
     cells, folder = grid
     (folder.path / "fault").write_text("GPU a is lost")

@@ -44,7 +44,7 @@ class Subset(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         # To a GPU without waiting for the step before: what is copied is set aside first.
         chosen = self.indices[positions].to(self.pixels.device, non_blocking=self.pixels.is_cuda)
-        return self.pixels[chosen], self.labels[chosen]
+        return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
 
 
 class BatchSampler(Sampler[Tensor]):

@@ -346,21 +346,27 @@ def test_a_class_that_nin_never_answers_is_learned_unless_it_is_wired_as_in_the_
 
 
 @pytest.mark.parametrize(
-    ("recipe", "params"),
-    [  # d2l, chapters 7 and 8, counted by hand-written shape algebra
-        ("lenet", 61_706),
-        ("lenet_bn", 44_878),
-        ("alexnet", 46_764_746),
-        ("nin", 1_992_166),
-        ("googlenet", 5_977_530),
-        ("resnet18", 11_178_378),
-        ("densenet", 758_226),
+    ("recipe", "params", "rate"),
+    [  # d2l, chapters 7 and 8 (its Chinese edition), counted by hand-written shape algebra
+        ("lenet", 61_706, 0.9),
+        ("lenet_bn", 44_878, 1.0),
+        ("alexnet", 46_764_746, 0.01),
+        ("nin", 1_992_166, 0.1),
+        ("googlenet", 5_977_530, 0.1),
+        ("resnet18", 11_178_378, 0.05),
+        ("densenet", 758_226, 0.1),
     ],
 )
-def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params):
+def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params, rate):
     config = compose_config([f"experiment=course/{recipe}"])
     with torch.device("meta"):
         assert count_parameters(build(config.net_arguments)) == params
     assert (config.values["protocol"], config.values["trainer"]["max_epochs"]) == ("course", 10)
     assert (config.choices["optimizer"], config.values["optimizer"]["momentum"]) == ("sgd", 0)
+    assert config.values["optimizer"]["lr"] == rate
     assert (config.choices["scheduler"], config.values["scheduler"]["warmup"]) == ("constant", 0)
+
+
+def test_with_another_optimizer_a_recipe_of_the_course_has_the_rate_of_that_one():
+    plain, course = (compose_config([*recipe, "optimizer=rmsprop"]) for recipe in ([], ["experiment=course/lenet"]))
+    assert course.values["optimizer"]["lr"] == plain.values["optimizer"]["lr"]

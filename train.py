@@ -19,7 +19,7 @@ def main(composed: DictConfig) -> None:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     with plain_errors():
         try:
-            train(cli.asked_for(composed), run_dir, resume=composed.resume is not None)
+            train(cli.Preflight.run_config, run_dir, resume=composed.resume is not None)
         finally:
             renew_summary(run_dir)
 

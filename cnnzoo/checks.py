@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from cnnzoo.commands import as_typed
 from cnnzoo.config import (
     RunConfig,
-    compose_unresolved,
     decides_figures,
     experiment_values,
     is_grid,
     options,
+    own_choices,
     schema_of,
 )
 from cnnzoo.errors import UserError
@@ -58,7 +59,7 @@ def refuse_grid(choices: Mapping[str, str | None]) -> None:
     if (experiment := choices.get("experiment")) and is_grid(experiment):
         raise UserError(
             f"{experiment} is a grid of runs\n"
-            f"type python sweep.py experiment={experiment}; plan=true lists its runs, and trains none"
+            f"type python sweep.py {as_typed('experiment', experiment)}; plan=true lists its runs, and trains none"
         )
 
 
@@ -129,7 +130,7 @@ def _experiment_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
     unknown = flatten(config.values).keys() - flatten(schema.values).keys()
     if not (own := unknown & flatten(experiment_values(experiment)).keys()):
         return
-    usual = compose_unresolved([f"experiment={experiment}"]).hydra.runtime.choices
+    usual = own_choices(experiment)
     for key in sorted(own):
         group = key.partition(".")[0]
         choice = f"{group}={config.choices.get(group)}"

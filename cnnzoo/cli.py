@@ -14,6 +14,7 @@ from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
@@ -29,6 +30,7 @@ from cnnzoo.reload import change_later_keys, read_run
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 MULTIRUN = ("-m", "--multirun")
+OTHER_CONFIGS = ("--config-name", "-cn", "--config-path", "-cp")
 SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
 OPEN = re.compile(r"sweep\.(per_model|laptop)[.=]")  # groups of a sweep that may have any keys
 
@@ -56,11 +58,15 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
                 program = "sweep.py" if grid else "train.py"
                 more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
                 raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
+            if grid and flag in OTHER_CONFIGS:
+                what = f"the runs of a grid are composed from conf/train.yaml, whatever {flag} says"
+                raise UserError(f"{what}\nput your values into conf/experiment/NAME.yaml, and type experiment=NAME")
         flags = {each for each in sys.argv[1:] if each.startswith("-")}
         if grid:
             typed[:] = sys.argv
-            keep_back()
         try:
+            if grid:
+                keep_back()
             if flags in ({"--help"}, {"-h"}):
                 overrides = [each for each in sys.argv[1:] if each not in flags]
                 print(help_text("sweep" if grid else "train", overrides), flush=True)
@@ -78,11 +84,13 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
 def keep_back() -> None:
     """Take from `sys.argv` the overrides that only the cells of a grid can be composed with, and open `OPEN` groups.
 
-    Hydra composes the sweep itself with the default net and optimizer where several are asked for, and applies to it
-    whatever has one value: a `model.width=0.5` for VGGs would be refused there, because LeNet has no width.
+    Where only the configuration is shown, that is whatever has several values. Hydra composes the sweep itself with the
+    default net and optimizer where several are asked for, and applies to it whatever has one value: a `model.width=0.5`
+    for VGGs would be refused there, because LeNet has no width.
     """
     flags = {each.partition("=")[0] for each in typed[1:] if each.startswith("-")}
     if flags & SHOWING:
+        sys.argv[1:] = [each for each in sys.argv[1:] if "=" not in each or each.startswith("-") or not _is_list(each)]
         return
     known = {*keys(schema(tuple(chosen(typed[1:]))).values)}
     kept_back[:] = [
@@ -94,10 +102,15 @@ def keep_back() -> None:
     sys.argv[1:] = others if flags - {*MULTIRUN} else ["--multirun", *others]
 
 
+def _is_list(override: str) -> bool:
+    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+
+
 def in_order(overrides: Sequence[str]) -> list[str]:
     """Return what Hydra was given and what was kept from it, as typed: the last of a grid's keys varies fastest."""
     every = [*overrides, *kept_back]
-    return sorted(every, key=lambda override: typed.index(override) if override in typed else len(typed))
+    places = {override: place for place, override in enumerate(typed)}  # the last one of equal words
+    return sorted(every, key=lambda override: places.get(override, len(typed)))
 
 
 @contextmanager
@@ -115,9 +128,15 @@ def importing_torch() -> Iterator[None]:
 
 
 class Preflight(Callback):
-    """Hydra calls this before it creates the run's folder; a refused run leaves nothing behind."""
+    """Hydra calls this before it creates the run's folder; a refused run leaves nothing behind.
+
+    Attributes:
+        reached: whether Hydra has composed the configuration.
+        run_config: the run that was asked for, once it is checked.
+    """
 
     reached = False
+    run_config: RunConfig
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse several runs in one command, unless it is `sweep.py`, which checks each of them."""
@@ -135,10 +154,15 @@ class Preflight(Callback):
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
                 refuse_grid(config.hydra.runtime.choices)
                 warn_of_repeats(config.hydra.overrides.task)
-                if config.resume is not None and any("hydra.run.dir=" in each for each in config.hydra.overrides.hydra):
+                of_hydra = {*map(key_of, config.hydra.overrides.hydra)}
+                if config.resume is not None and "hydra.run.dir" in of_hydra:
                     raise UserError("a run goes on in its own folder\nleave hydra.run.dir out")
-                run_config = asked_for(config)
-                check_config(run_config)
+                if "hydra.sweep.dir" in of_hydra:
+                    raise UserError(
+                        "hydra.sweep.dir is the folder of a grid\ntype hydra.run.dir=DIR for that of one run"
+                    )
+                Preflight.run_config = asked_for(config)
+                check_config(Preflight.run_config)
                 if config.resume is not None:
                     with read_write(config.hydra):
                         config.hydra.run.dir = config.resume
@@ -146,7 +170,7 @@ class Preflight(Callback):
                 with importing_torch():  # once nothing is left that can be refused without it
                     from cnnzoo.facts import check
                     from cnnzoo.run import is_completed
-                check(run_config, here=config.resume is None or not is_completed(Path(config.resume)))
+                check(Preflight.run_config, here=config.resume is None or not is_completed(Path(config.resume)))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
             sys.exit(1)
@@ -160,7 +184,7 @@ def asked_for(config: DictConfig) -> RunConfig:
     """
     hydra = HydraConfig.get()
     if config.resume is None:
-        return resolve(config, hydra.runtime.choices)
+        return resolve(config, hydra.runtime.choices, hydra.overrides.task)
     run_config, _ = read_run(str(config.resume))
     others = [each for each in hydra.overrides.task if not each.startswith("resume=")]
     return change_later_keys(run_config, others)
@@ -193,7 +217,7 @@ def check_folder(name: str, *, resume: bool) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}\n{remedy}") from error
 
 
-def warn_of_repeats(overrides: list[str]) -> None:
+def warn_of_repeats(overrides: Sequence[str]) -> None:
     """Say which keys are given more than once, because the last one silently wins."""
     last = {key_of(override): override for override in overrides}
     for key, count in Counter(map(key_of, overrides)).items():

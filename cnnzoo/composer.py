@@ -38,7 +38,7 @@ class Composer:
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         except (HydraException, OmegaConfBaseException):
             return compose_config(overrides)  # which says it as usual
-        return resolve(config, chosen)
+        return resolve(config, chosen, overrides)
 
     def _choose(self, choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str | None]]:
         if choices not in self.chosen:

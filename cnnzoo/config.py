@@ -18,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from cnnzoo.errors import UserError
 
@@ -26,6 +27,7 @@ SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sw
 SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
+OF_ONE_OPTION = ("optimizer", "scheduler")  # groups whose values belong to the option for which they are given
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
 USUAL_RATE = 0.001  # said, and stands in the schema, where a net's yaml has none for an optimizer
 EXACT = 2**53  # whole numbers below are the same as floats
@@ -46,7 +48,7 @@ class RunConfig:
     @property
     def name(self) -> str:
         """What the run is called in folders and tables, such as `lenet-28-adamw-s0`."""
-        model, optimizer = self.choices["model"], self.choices["optimizer"]
+        model, optimizer = (self.choices[group].replace("/", "-") for group in ("model", "optimizer"))
         return f"{model}-{self.values['data']['resize']}-{optimizer}-s{self.values['seed']}"
 
     @property
@@ -72,7 +74,7 @@ def compose_config(overrides: Sequence[str]) -> RunConfig:
         UserError: a value refers to a key that does not exist.
     """
     composed = compose_unresolved(overrides)
-    return resolve(composed, composed.hydra.runtime.choices)
+    return resolve(composed, composed.hydra.runtime.choices, overrides)
 
 
 @functools.cache
@@ -94,7 +96,19 @@ def schema_of(config: RunConfig) -> RunConfig:
 
 
 def compose_unresolved(overrides: Sequence[str]) -> DictConfig:
-    """Return what Hydra composes, with its own node; it takes a tenth or two of a second."""
+    """Return what Hydra composes, with its own node; it takes a tenth or two of a second.
+
+    Raises:
+        HydraException: an override cannot be parsed or applied.
+        UserError: a yaml file cannot be read.
+    """
+    try:
+        return _compose(overrides)
+    except (YAMLError, UnicodeDecodeError) as error:  # of a file of one's own
+        raise UserError(f"a file in conf/ cannot be read\n{error}") from error
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
     before = GlobalHydra.instance().hydra
     if before and any(_is_conf(each.path) for each in before.config_loader.get_search_path().get_path()):
         return compose("train", list(overrides), return_hydra_config=True)
@@ -153,14 +167,56 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     return [list(combination) for combination in product(*choices)]
 
 
-def resolve(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
-    """Return the plain form of what Hydra composed from `choices`; 0 and 0.0 are the same there.
+def values_of(override: str) -> list[str]:
+    """Return the values of an override such as `model=lenet,nin`, as read by Hydra.
+
+    Raises:
+        HydraException: it cannot be parsed.
+        UserError: it has values that cannot be counted.
+    """
+    parser = OverridesParser.create()
+    return [str(parser.parse_override(each).value()) for combination in expand([override]) for each in combination]
+
+
+def resolve(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> RunConfig:
+    """Return the plain form of what Hydra composed from `choices` and `overrides`; 0 and 0.0 are the same there.
+
+    What the file of an experiment says of its own optimizer or schedule does not hold for another one.
 
     Raises:
         UserError: a value refers to a key that does not exist.
     """
-    config = _plain(composed, choices)
+    config = _plain(_without_others(composed, choices, overrides), choices)
     return replace(config, values=_with_floats(config.values, schema_of(config).values))
+
+
+def _without_others(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> DictConfig:
+    """Return what was composed, without an experiment's values for an optimizer or a schedule that is not chosen."""
+    typed = {*map(key_of, overrides)}
+    groups = [group for group in OF_ONE_OPTION if group in typed]
+    experiment = choices.get("experiment")
+    if not groups or not experiment:
+        return composed
+    config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    OmegaConf.set_struct(config, False)
+    set_there, own = experiment_values(experiment), own_choices(experiment)
+    for group in groups:
+        if choices[group] == own[group] or not isinstance(set_there.get(group), dict):
+            continue
+        usual = _usual(group, str(choices[group]))
+        for key in set_there[group]:
+            if f"{group}.{key}" not in typed:
+                config[group].pop(key, None)
+                if key in usual:
+                    config[group][key] = usual[key]
+    return config
+
+
+@functools.cache
+def _usual(group: str, option: str) -> dict[str, Any]:
+    """Return what the yaml file of an option says by itself, not resolved."""
+    values: Any = OmegaConf.to_container(compose_unresolved([f"{group}={option}"])[group])
+    return dict(values)
 
 
 def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig:
@@ -234,6 +290,11 @@ def is_grid(experiment: str) -> bool:
     """Say whether an experiment stands for many runs."""
     composed = compose_unresolved([f"experiment={experiment}"])
     return bool(composed.hydra.sweeper.get("params") or (composed.get("sweep") or {}).get("variants"))
+
+
+def own_choices(experiment: str) -> dict[str, str]:
+    """Return which options an experiment chooses by itself."""
+    return schema((f"experiment={experiment}",)).choices
 
 
 def experiment_values(experiment: str) -> dict[str, Any]:

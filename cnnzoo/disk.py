@@ -120,5 +120,5 @@ def check_space(run_dir: Path, params: int) -> None:
     if free < needed:
         raise UserError(
             f"checkpoints may take another {needed / 2**30:.1f} GiB, and {run_dir} has {free / 2**30:.1f} GiB left\n"
-            "make room, or type hydra.run.dir=DIR with a folder on another disk"
+            "make room, or choose a folder on another disk"
         )

@@ -69,6 +69,9 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
+        if typed:
+            what = f"'{ambiguous[1]}' has several values, and in sweep.variants and sweep.per_model a key has one"
+            return f"{what}\ntype {ambiguous[1]} for all cells, or a variant for each"
         return f"'{ambiguous[1]}' has several values, and this is one run\ntype python sweep.py for several"
     if unknown := re.match(r"Could not override '(.*?)'", text):
         return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)

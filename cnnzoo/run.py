@@ -61,8 +61,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
         raise SystemExit(stopped.exit_code) from None
     except Timeout:
         raise BusyError(
-            f"another process is writing to {run_dir}\n"
-            f"wait for it, or type hydra.run.dir=DIR with a new folder{left_behind(run_dir / '.lock')}"
+            f"another process is writing to {run_dir}\nwait for it{left_behind(run_dir / '.lock')}"
         ) from None
     except OSError as error:
         if not is_unwritable(error):

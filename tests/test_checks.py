@@ -100,9 +100,12 @@ def own_conf(tmp_path, monkeypatch):
     """A copy of `conf/`, to which files may be added."""
     shutil.copytree(CONF, tmp_path / "conf")
     monkeypatch.setattr(config, "CONF", tmp_path / "conf")
-    config.schema.cache_clear()
+    caches = (config.schema, config._usual)
+    for cache in caches:
+        cache.cache_clear()
     yield tmp_path / "conf"
-    config.schema.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 MINE = "_target_: cnnzoo.models.MLP\n"
@@ -189,9 +192,9 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
     ),
     "another choice": (
         "experiment/mine",
-        "# @package _global_\noptimizer: {betas: [0.5, 0.9]}\n",
-        "experiment=mine optimizer=sgd",
-        "experiment=mine sets optimizer.betas, which optimizer=sgd does not have\ntype ~optimizer.betas, or leave",
+        "# @package _global_\ndefaults:\n  - override /model: vgg11\nmodel: {width: 0.5}\n",
+        "experiment=mine model=lenet",
+        "experiment=mine sets model.width, which model=lenet does not have\ntype ~model.width, or leave",
     ),
     "package": (
         "experiment/mine",
@@ -291,3 +294,20 @@ def test_checking_imports_nothing_heavy():
         "sys.exit(bool({'torch', 'lightning', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("option", ["adam", "rmsprop", "sgd"])
+def test_what_an_experiment_says_of_its_optimizer_and_schedule_holds_for_these_alone(option):
+    course = compose_config(["experiment=course/lenet", f"optimizer={option}", "scheduler=step"]).values
+    plain = compose_config([f"optimizer={option}", "scheduler=step"]).values
+    assert course["scheduler"] == plain["scheduler"]
+    assert (course["optimizer"] == plain["optimizer"]) == (option != "sgd")
+    assert (
+        course["data"] | course["trainer"]
+        == compose_config(["experiment=course/lenet"]).values["data"] | plain["trainer"]
+    )
+
+
+def test_what_is_typed_beside_an_experiment_stays():
+    config = compose_config(["experiment=course/lenet", "optimizer=rmsprop", "optimizer.lr=0.9"])
+    assert (config.values["optimizer"]["lr"], config.values["optimizer"]["momentum"]) == (0.9, 0.9)

@@ -41,8 +41,8 @@ REFUSED = [
     (["experiment=lenet"], ["did you mean course/lenet"], True),
     (["experiment=vgg_resolution"], ["is a grid of runs", "type python sweep.py"], True),
     (
-        ["experiment=course/lenet", "optimizer=adam"],
-        ["experiment=course/lenet sets optimizer.momentum, which optimizer=adam does not have", "~optimizer.momentum"],
+        ["experiment=course/vgg11", "model=lenet"],
+        ["experiment=course/vgg11 sets model.width, which model=lenet does not have", "type ~model.width"],
         True,
     ),
     (["compile=yes"], ["type for example compile=true"], True),
@@ -71,6 +71,7 @@ REFUSED = [
     (["data.resize=8"], ["lenet needs data.resize >= 12", "type data.resize=12"], True),
     (["hydra.run.dir=/dev/null/run"], ["cannot write to /dev/null/run", "type hydra.run.dir=DIR"], True),
     (["resume=old", "hydra.run.dir=new"], ["goes on in its own folder", "leave hydra.run.dir out"], True),
+    (["hydra.sweep.dir=new"], ["the folder of a grid", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=mine"], ["mine already has config.yaml, not written by cnnzoo", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=old"], ["old already holds a run", "type hydra.run.dir=DIR"], True),
     (["data.resize=15", "model.padding=0"], ["at stage2; this net needs data.resize >= 16"], False),
@@ -111,6 +112,9 @@ def without_torch(tmp_path_factory):
         ("--config-dir=. model=lenet,vgg11 model.width=0.5", "lenet has none"),
         ("seed=0,1 plann=true", "unknown key 'plann'; did you mean plan?"),
         ("seed=0,1 hydra/launcher=submitit", "all of them: basic"),
+        ("--config-name=weekend seed=0,1", "type experiment=NAME"),
+        ("sweep.variants=[{seed:'0,1'}]", "type seed=0,1 for all cells, or a variant for each"),
+        ("experiment=alexnet_simplified model=vgg11", "unknown key 'model.num_convs': vgg11 has none"),
     ],
 )
 def test_a_mistake_in_a_grid_is_answered_as_one(tmp_path, without_torch, grid, answer):
@@ -156,6 +160,31 @@ def test_a_grid_is_composed_as_it_was_typed(plan):
     ]
     named = ["model=vgg11", "model.width=0.25", "seed=0,1", "hydra.sweep.dir='outputs/vgg-${model.width}'"]
     assert "2 cells in outputs/vgg-0.25" in plan(*named)
+
+
+def test_of_a_key_that_is_given_several_times_the_last_one_counts_and_is_named(in_tmp, capsys):
+    assert type_in(sweep, "seed=0", "seed=1,2", "seed=0", "model=mlp", "plan=true") == 0
+    shown = capsys.readouterr()
+    assert "note: seed is given 3 times, using seed=0\n" in shown.err
+    assert "1 cell in outputs" in shown.out
+
+
+def test_a_plan_says_what_all_cells_are_trained_with(plan):
+    told = plan("model=mlp,lenet", "budget=laptop", "sweep.laptop={trainer.max_epochs: 2}")
+    assert "\nin all cells: trainer.max_epochs=2\n" in told
+
+
+@pytest.mark.parametrize("shown", [["--help"], ["--cfg", "job"]])
+def test_a_grid_can_be_looked_at(shown, in_tmp, capsys):
+    assert type_in(sweep, "model=vgg11,nin", "trainer.max_epochs=7", *shown) == 0
+    assert "max_epochs: 7" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_yaml_is_named(in_tmp, capsys):
+    (in_tmp / "experiment").mkdir()
+    (in_tmp / "experiment" / "mine.yaml").write_text("# @package _global_\nseed:\n\t1\n")
+    assert type_in(sweep, f"--config-dir={in_tmp}", "experiment=mine") == 2
+    assert f'in "{in_tmp}/experiment/mine.yaml", line 3' in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ CELLS = [
     ["data.root='my data'", "compile=true", "label_smoothing=1e-1"],
     ["data=synthetic", "data.num_train=240", "trainer=smoke", "scheduler=step", "scheduler.milestones=[0.5]"],
     ["experiment=course/lenet", "optimizer.lr=0.5", "model.norm=batch"],
+    ["experiment=course/lenet", "optimizer=adam", "scheduler=onecycle", "optimizer.weight_decay=0.1"],
+    ["experiment=course/lenet", "optimizer=rmsprop", "optimizer.momentum=0.5"],
     ["seed=${data.resize}"],
     ["+model.init=xavier", "seed=1"],
     ["~model.norm"],

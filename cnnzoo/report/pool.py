@@ -12,6 +12,7 @@ from cnnzoo.report.runs import FACTS, Row
 # By these keys runs are told apart, where they differ; the last ones are about how fast they were, too.
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
+CHOICES = ("model", "optimizer", "scheduler", "data")  # whose yaml files say what is usual
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
 NOT_SETTINGS = (
     *("image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
@@ -65,11 +66,17 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
 def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, str]:
     """Add to each row `settings`, the values that were changed for it, such as width=0.5; return those of all rows.
 
-    `without` is a key that is told in another way.
+    Values of a yaml file that was edited between runs are told, too. `without` is a key that is told in another way.
     """
-    left_out = (*GROUPS, without)
+    left_out, edited = (*GROUPS, without), _edited(rows)
     told = [
-        {key: short_value(value) for key, value in row["changed"].items() if key not in left_out and _is_setting(key)}
+        {
+            key: short_value(value)
+            for key, value in (
+                row["changed"] | {each: row[each] for each in edited[_chosen(row)] if each in row}
+            ).items()
+            if key not in left_out and _is_setting(key)
+        }
         for row in rows
     ]
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
@@ -77,6 +84,20 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
         own = [(key, value) for key, value in each.items() if (key, value) not in common]
         row["settings"] = " ".join(f"{short_key(key)}={value}" for key, value in own)
     return dict(sorted(common))
+
+
+def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
+    """Return by what rows chose the keys that nobody changed and that differ all the same."""
+    usual: dict[tuple[Any, ...], dict[str, set[str]]] = {}
+    for row in rows:
+        values = usual.setdefault(_chosen(row), {})
+        for key in (each for each in row if _is_setting(each) and each not in row["changed"]):
+            values.setdefault(key, set()).add(short_value(row[key]))
+    return {chosen: {key for key, found in values.items() if len(found) > 1} for chosen, values in usual.items()}
+
+
+def _chosen(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in CHOICES)
 
 
 def short_key(key: str) -> str:

@@ -13,6 +13,7 @@ from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
 
+from cnnzoo.cli import warn_of_repeats
 from cnnzoo.commands import quoted
 from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
@@ -56,8 +57,8 @@ def sweep(
     here = not (make_launcher or settings.emit)
     if not here and (settings.slots or settings.timeout):
         raise UserError("sweep.slots and sweep.timeout are for cells that this command runs itself\nleave them out")
-    overrides = [f"{key}={value}" for key, value in params.items()]
-    overrides += [*as_overrides(settings.reduced), *arguments]
+    warn_of_repeats(arguments)
+    overrides = [*as_overrides(params), *as_overrides(settings.reduced), *arguments]
     cells, notes = make_cells(
         overrides,
         exclude=settings.exclude,

@@ -14,8 +14,8 @@ from cnnzoo.checks import changes
 from cnnzoo.config import decides_figures, key_of
 from cnnzoo.disk import left_behind, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
-from cnnzoo.report.pool import TIMED_ON
+from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write_record
+from cnnzoo.report.pool import TIMED_ON, short_value
 from cnnzoo.report.runs import FACTS, PLAN, read_plan
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
@@ -148,6 +148,7 @@ class SweepFolder:
         """
         rows = []
         settings = settings_of({name: cell["overrides"] for name, cell in self.cells.items()})
+        edited = _edited(self.cells)
         for name, cell in self.cells.items():
             record = self.record(name) or {}
             metrics = record.get("metrics") or {}
@@ -164,7 +165,7 @@ class SweepFolder:
                     "status": self.status(name),
                     "folder": name,
                     "group": cell["group"],
-                    "settings": settings[name],
+                    "settings": f"{settings[name]} {edited[name]}".strip(),
                 }
             )
         return rows
@@ -181,9 +182,8 @@ class SweepFolder:
         return rows
 
     def in_all_cells(self) -> str:
-        """Return what is below the table: in words, the values that all cells have and none of its columns tells."""
-        common = _common([_without_column(cell["overrides"]) for cell in self.cells.values()])
-        return f"in all cells: {' '.join(common)}" if common else ""
+        """Return what is below the table: the values that all cells have and none of its columns tells."""
+        return in_all(cell["overrides"] for cell in self.cells.values())
 
 
 def record_in(run_dir: Path) -> dict[str, Any] | None:
@@ -206,6 +206,33 @@ def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
     own = {name: _without_column(cell) for name, cell in cells.items()}
     common = _common(own.values())
     return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
+
+
+def in_all(cells: Iterable[Sequence[str]]) -> str:
+    """Return in words the overrides that all cells have and none of the columns tells, or nothing."""
+    common = _common([_without_column(cell) for cell in cells])
+    return f"in all cells: {' '.join(common)}" if common else ""
+
+
+def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return of cells that were asked for in the same words what differs: files in conf/ were edited in between."""
+    alike: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    for name, cell in cells.items():
+        values = {key: value for key, value in flatten(cell.get("config") or {}).items() if _is_told(key)}
+        alike.setdefault(tuple(cell["overrides"]), {})[name] = values
+    return {
+        name: " ".join(
+            f"{key}={short_value(value)}"
+            for key, value in values.items()
+            if any(other.get(key) != value for other in group.values())
+        )
+        for group in alike.values()
+        for name, values in group.items()
+    }
+
+
+def _is_told(key: str) -> bool:
+    return decides_figures(key) and not key.startswith("model.lr.")
 
 
 def _without_column(overrides: Iterable[str]) -> list[str]:

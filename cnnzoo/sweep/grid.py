@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.cli import importing_torch
 from cnnzoo.composer import Composer
-from cnnzoo.config import RunConfig, expand, is_grid, is_of_runs, key_of, options, schema
+from cnnzoo.config import RunConfig, expand, is_grid, is_of_runs, key_of, options, schema, values_of
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
 from cnnzoo.record import flatten
@@ -61,7 +61,8 @@ def make_cells(
     Args:
         overrides: as for `train.py`, but with several values where the grid has several; the last of two with the same
             key counts. Those about the grid itself and Hydra's own are left out.
-        exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}.
+        exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}; of a list
+            any value counts.
         per_model: further overrides for the cells of a model.
         variants: further overrides; each cell has those of one of them.
         here: whether the cells are to run on this machine.
@@ -72,9 +73,9 @@ def make_cells(
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
     last = {key_of(override): override for override in overrides if is_of_runs(override)}
-    named = [str(values["model"]) for values in (*variants, *exclude) if "model" in values]
-    _check_models(last.get("model", ""), [*(per_model or {}), *named])
-    _check_experiments(last.get("experiment", ""))
+    named = [str(name) for values in (*variants, *exclude) for name in _as_list(values.get("model", []))]
+    _check_models(_values(last, "model"), [*(per_model or {}), *named])
+    _check_experiments(_values(last, "experiment"))
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
@@ -90,7 +91,7 @@ def make_cells(
                 continue
             check_config(config, size=False)
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            faults[explain(error, [*combination, *as_overrides(variant)])] = None
+            faults[explain(error, [*combination, *_missing(variant, combination)])] = None
             failed += 1
             if failed == ENOUGH:  # the rest is as wrong
                 break
@@ -108,8 +109,11 @@ def make_cells(
     return _with_facts(cells.values(), here), notes
 
 
-def _check_models(override: str, others: list[str]) -> None:
-    typed = _values(override)
+def _values(overrides: Mapping[str, str], key: str) -> list[str]:
+    return values_of(overrides[key]) if key in overrides else []
+
+
+def _check_models(typed: list[str], others: list[str]) -> None:
     for name in [*typed, *others]:
         if name not in options("model"):
             unknown = [each for each in typed if each not in options("model")] or [name]
@@ -119,17 +123,10 @@ def _check_models(override: str, others: list[str]) -> None:
             )
 
 
-def _check_experiments(override: str) -> None:
-    names = _values(override)
+def _check_experiments(names: list[str]) -> None:
     for name in names:
         if len(names) > 1 and name in options("experiment") and is_grid(name):
             raise UserError(f"{name} is a grid of its own\ntype python sweep.py experiment={name}, then the next")
-
-
-def _values(override: str) -> list[str]:
-    """Return the values of an override such as `model=lenet,nin`; of an empty one none."""
-    combinations = expand([override]) if override else []
-    return [each.partition("=")[2] for combination in combinations for each in combination]
 
 
 def _compose(
@@ -166,7 +163,15 @@ def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
     own = flatten(config.values) | config.choices
-    return all(key in own and own[key] == value for key, value in values.items())
+    return all(key in own and _is_among(own[key], value) for key, value in values.items())
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_among(own: Any, value: Any) -> bool:
+    return bool(own == value or (isinstance(value, list) and own in value))
 
 
 def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:

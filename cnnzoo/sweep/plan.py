@@ -11,7 +11,7 @@ from cnnzoo.record import parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.sweep.folder import SweepFolder, is_completed, record_in, settings_of
+from cnnzoo.sweep.folder import SweepFolder, in_all, is_completed, record_in, settings_of
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
 
@@ -61,6 +61,8 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))
+    if common := in_all(cell.overrides for cell in cells):
+        print(common)
     to_do = {cell.name for cell in cells_to_do(cells, folder, retry=retry)}
     trained = [row["status"] != "to export" and cell.name in to_do for cell, row in zip(cells, rows, strict=True)]
     minutes = [row["minutes"] for row, is_trained in zip(rows, trained, strict=True) if is_trained]

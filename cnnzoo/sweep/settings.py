@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of
+from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of, values_of
 from cnnzoo.disk import unused
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
@@ -136,8 +136,9 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
     if config.sweep.name is None:
         last = {key_of(each): each.lstrip("+") for each in overrides}
         overrides = [each for each in last.values() if is_of_runs(each) and decides_figures(key_of(each))]
-        experiment = next((each.partition("=")[2] for each in overrides if each.startswith("experiment=")), "sweep")
-        others = sorted(each for each in overrides if not each.startswith("experiment="))
+        experiments = [name for each in overrides if key_of(each) == "experiment" for name in values_of(each)]
+        experiment = experiments[0] if len(experiments) == 1 else "sweep"
+        others = sorted(each for each in overrides if key_of(each) != "experiment" or experiment == "sweep")
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
         name = experiment.replace("/", "-") + (f"-{digest}" if others or experiment == "sweep" else "")
         name += "-laptop" if config.budget == "laptop" else ""

@@ -365,8 +365,3 @@ def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params, 
     assert (config.choices["optimizer"], config.values["optimizer"]["momentum"]) == ("sgd", 0)
     assert config.values["optimizer"]["lr"] == rate
     assert (config.choices["scheduler"], config.values["scheduler"]["warmup"]) == ("constant", 0)
-
-
-def test_with_another_optimizer_a_recipe_of_the_course_has_the_rate_of_that_one():
-    plain, course = (compose_config([*recipe, "optimizer=rmsprop"]) for recipe in ([], ["experiment=course/lenet"]))
-    assert course.values["optimizer"]["lr"] == plain.values["optimizer"]["lr"]

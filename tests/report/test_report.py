@@ -725,6 +725,21 @@ def test_the_draft_speaks_of_the_questions_own_baseline(question):
     assert paragraphs(question, baseline="alexnet") == []
 
 
+def test_runs_before_and_after_an_edit_of_a_yaml_file_are_rows_of_their_own(tmp_path):
+    write_run(tmp_path / "before", seed=0)
+    for folder, changed in {"after": {}, "typed": {"optimizer.lr": 0.3}}.items():
+        write_run(tmp_path / folder, seed=1, **changed)
+    record = read_record(tmp_path / "after")
+    record["config"]["optimizer"]["lr"] = 0.2
+    write_record(tmp_path / "after", record)
+    rows = table_of(tmp_path)
+    assert {(row["settings"], row["seeds"]) for row in rows} == {
+        (f"optimizer.lr={rate}", "1/1") for rate in (0.1, 0.2, 0.3)
+    }
+    shutil.rmtree(tmp_path / "after")
+    assert {row["settings"] for row in table_of(tmp_path)} == {"", "optimizer.lr=0.3"}
+
+
 def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
     runs = ((224, {"model.width": 0.25}), (96, {"model.width": 0.5}), (224, {"model.width": 0.5, "model.hidden": 8}))
     for number, (px, more) in enumerate(runs):

@@ -56,6 +56,9 @@ def test_the_last_of_two_with_the_same_key_counts():
 
 def test_cells_can_be_left_out_and_models_can_have_values_of_their_own():
     grid = ["model=mlp,vgg11", "data.resize=28,32", "model.init=kaiming"]
+    assert names(*grid, exclude=[{"model": ["vgg11", "mlp"], "data.resize": [32, 96]}]) == names(
+        *grid[:1], "data.resize=28"
+    )
     assert names(*grid, exclude=[{"model": "vgg11", "data.resize": 28}]) == [
         *("mlp-28-adamw-s0", "mlp-32-adamw-s0", "vgg11-32-adamw-s0")
     ]

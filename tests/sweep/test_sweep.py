@@ -131,6 +131,18 @@ def test_a_net_that_was_edited_since_keeps_its_row_and_is_named(finished, monkey
     assert "note:" not in capsys.readouterr().out
 
 
+def test_cells_that_were_asked_for_in_the_same_words_are_told_apart(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "small")
+    folder = SweepFolder(tmp_path / "small")
+    name = next(each for each in folder.cells if each.startswith("lenet-28-adamw-s0"))
+    again = json.loads(json.dumps(folder.cells[name]))  # after an edit of conf/model/lenet.yaml
+    again["config"]["model"]["lr"]["adamw"] = again["config"]["optimizer"]["lr"] = 0.02
+    folder.cells["lenet-28-adamw-s0-0"] = again
+    settings = {row["folder"]: row["settings"] for row in folder.rows()}
+    assert (settings.pop(name), settings.pop("lenet-28-adamw-s0-0")) == ("optimizer.lr=0.03", "optimizer.lr=0.02")
+    assert {*settings.values()} == {""}
+
+
 def test_a_cell_that_another_process_trains_is_named(tmp_path):
     cells, _ = make_cells(["model=mlp", "seed=0,1"])
     (tmp_path / cells[1].name).mkdir()
@@ -262,7 +274,8 @@ def test_of_sweeps_that_race_for_a_folder_one_wins(racers, tmp_path, count):
 def test_default_names_follow_the_grid_and_nothing_else():
     def name(*arguments):
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("sweep", [each for each in arguments if "," not in each], return_hydra_config=True)
+            single = [each for each in arguments if "," not in each and "glob" not in each]
+            config = compose("sweep", single, return_hydra_config=True)
         return str(choose_folder(config, [*SMALL, *arguments]))
 
     assert re.fullmatch(r"outputs/sweep-[0-9a-f]{8}", name())
@@ -271,7 +284,11 @@ def test_default_names_follow_the_grid_and_nothing_else():
     assert name("data.resize=32", "label_smoothing=0.1") == name("label_smoothing=0.1", "data.resize=32")
     assert len({name(), name("data.resize=32"), name("optimizer=sgd,adamw")}) == 3
     assert name("data.resize=28", "++data.resize=32") == name("data.resize=32")
+    assert name("experiment=small_grid") == name("experiment='small_grid'")
     assert name("experiment=small_grid").startswith("outputs/small_grid-")
+    several = name("experiment=glob(course/*)"), name("experiment=course/nin,course/lenet")
+    assert all(re.fullmatch(r"outputs/sweep-[0-9a-f]{8}", each) for each in several)
+    assert len({*several, name()}) == 3
 
 
 def test_a_sweep_says_which_folder_it_has_chosen(in_tmp, capsys):

@@ -29,8 +29,13 @@ NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at 
 MAX_NEAR = 4  # that are suggested
 
 
-def check_config(config: RunConfig, *, size: bool = True) -> None:
-    """Check everything that can be checked without building the net; with `size`, that the images are large enough.
+def check_config(config: RunConfig, *, size: bool = True, images: bool = True) -> None:
+    """Check everything that can be checked without building the net.
+
+    Args:
+        config: what is to be checked.
+        size: whether the images must be large enough for the net.
+        images: whether there are images, whose channels and classes are what they are.
 
     Raises:
         UserError: the message names the faults and what to type.
@@ -44,6 +49,8 @@ def check_config(config: RunConfig, *, size: bool = True) -> None:
     faults = [*_yaml_faults(schema), *_experiment_faults(config, schema)]
     faults = faults or [*_faults(config.values, schema.values, "")]
     faults = faults or [*_derived_faults(config.values)]
+    if images:
+        faults = faults or [*_data_faults(config, schema)]
     if size and not faults:
         faults = list(_size_fault(config, schema))
     if faults:
@@ -177,6 +184,13 @@ def _derived_faults(values: dict[str, Any]) -> Iterator[str]:
         value = values.get(group, {}).get(key)
         if value != values.get(source_group, {}).get(source_key):
             yield f"{name} follows {source}\ntype {source}={'...' if value is None else value}"
+
+
+def _data_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
+    for key in ("channels", "num_classes"):
+        value = schema.values["data"][key]
+        if config.values["data"][key] != value:
+            yield f"data.{key} is a fact of the images, {value}\nleave it out; python -m cnnzoo info takes any"
 
 
 def _size_fault(config: RunConfig, schema: RunConfig) -> Iterator[str]:

@@ -23,6 +23,8 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from cnnzoo.errors import UserError
 
 CONF = Path(__file__).parents[1] / "conf"
+if not CONF.is_dir():
+    raise ImportError(f"{CONF} is missing: cnnzoo is installed from its own folder, with pip install -e .")
 SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
 SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
 LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on

@@ -77,7 +77,8 @@ def _trace(trained: TrainedNet, label: str, picture: torch.Tensor) -> Traced:
     for layer in trace_layers(net, tuple(image.shape[1:])):  # type: ignore[arg-type]
         first, _, rest = layer.name.partition(".")
         if first == "features" and layer.receptive_field and layer.is_map:
-            fields[rest.partition(".")[0]] = layer.receptive_field  # that of the last layer stays
+            stage = rest.partition(".")[0]
+            fields[stage] = max(fields.get(stage, (0, 0)), layer.receptive_field)  # a shortcut sees less than a sum
     with torch.inference_mode():
         said = class_names[int(net(image).argmax())]
     maps = feature_maps(net, image)

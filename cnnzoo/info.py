@@ -107,7 +107,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
 def _composed(composer: Composer, overrides: Sequence[str], *, size: bool = True) -> RunConfig:
     config = composer.compose(overrides)
     refuse_grid(config.choices)
-    check_config(config, size=size)
+    check_config(config, size=size, images=False)
     return config
 
 

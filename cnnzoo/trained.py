@@ -27,7 +27,8 @@ class TrainedNet(NamedTuple):
     """What `load` returns.
 
     Attributes:
-        net: with its best weights, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes).
+        net: with its best weights, in evaluation mode, on the CPU: (N, C, S, S) to logits (N, classes). Its weights are
+            frozen; `net.requires_grad_()` before it is trained further.
         transform: one picture, a PIL image of any size and mode or a uint8 tensor (H, W), to what the net sees,
             (1, C, S, S): padded to a square, brought to the size of the data and then to S, as in training;
             `invert=True` for a bright background.
@@ -60,7 +61,8 @@ def load(folder: str | Path) -> TrainedNet:
             )
         raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
     check_fits(checkpoint, build_net_without_weights(config))
-    net = build_net(config).eval().requires_grad_(requires_grad=False)
+    with torch.device("cpu"):  # whatever torch.set_default_device says
+        net = build_net(config).eval().requires_grad_(requires_grad=False)
     net.load_state_dict(load_weights(checkpoint))
     data = build_data(config)
     return TrainedNet(net, _make_transform(data.transform, data.image_size), data.class_names)

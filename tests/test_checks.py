@@ -27,7 +27,7 @@ REFUSED = {
     "data.batch_size=0": "data.batch_size must be a whole number, at least 1 (got 0)",
     "data.batch_size=3.5": "data.batch_size must be a whole number, at least 1 (got 3.5)",
     "data.augment=autoaugment": "data.augment must be one of none, flip, crop_flip, strong (got 'autoaugment')",
-    "data.channels=3": "data.channels must be one of 1 (got 3)",
+    "data.channels=3": "data.channels is a fact of the images, 1",
     "trainer.precision=fp7": "trainer.precision must be one of auto, 32-true, bf16-mixed, 16-mixed (got 'fp7')",
     "trainer.deterministic=1": "trainer.deterministic must be one of true, false, warn (got 1)",
     "trainer.limit_val_batches=0": "trainer.limit_val_batches must be a share from 0.0 to 1.0 or a whole number of",
@@ -183,6 +183,12 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "_target_: torch.optim.lr_scheduler.ExponentialLR\n_partial_: true\n",
         "scheduler=mine",
         "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR is refused: it stands in the group's yaml, and",
+    ),
+    "five classes": (
+        "data/mine",
+        "defaults: [synthetic]\nnum_classes: 5\n",
+        "data=mine",
+        None,
     ),
     "a typing error": (
         "experiment/mine",

@@ -71,6 +71,7 @@ REFUSED = [
     (["data.resize=8"], ["lenet needs data.resize >= 12", "type data.resize=12"], True),
     (["hydra.run.dir=/dev/null/run"], ["cannot write to /dev/null/run", "type hydra.run.dir=DIR"], True),
     (["resume=old", "hydra.run.dir=new"], ["goes on in its own folder", "leave hydra.run.dir out"], True),
+    (["data.num_classes=5"], ["is a fact of the images, 10", "leave it out"], True),
     (["hydra.sweep.dir=new"], ["the folder of a grid", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=mine"], ["mine already has config.yaml, not written by cnnzoo", "type hydra.run.dir=DIR"], True),
     (["hydra.run.dir=old"], ["old already holds a run", "type hydra.run.dir=DIR"], True),

@@ -1,13 +1,19 @@
 import shutil
+from collections import OrderedDict
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from cnnzoo.__main__ import main
+from cnnzoo.blocks import Residual, stage
+from cnnzoo.gallery import _trace
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
 from cnnzoo.run import train
+from cnnzoo.trained import TrainedNet
 from tests.composed import compose_config
 from tests.conftest import ROOT
 
@@ -72,6 +78,14 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
     assert boxes == [*first, {(7.5, 7.5, 12, 12)}]
     seen = [axes.get_title(loc="left").partition(": ")[2] for axes in shown]
     assert seen == ["3 of 28 px", "5 of 28 px", "24 of 28 px", "40 px, all", "12 of 28 px"]
+
+
+def test_a_stage_sees_what_its_output_sees_and_not_its_shortcut():
+    body = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
+    block = Residual(body=body, shortcut=nn.Conv2d(1, 4, 1), activation=None)  # which is called last
+    net = nn.Sequential(OrderedDict(features=stage(block=block), head=nn.Sequential(nn.Flatten(), nn.Linear(256, 2))))
+    traced = _trace(TrainedNet(net, lambda picture: picture[None, None].float(), ("a", "b")), "net", torch.zeros(8, 8))
+    assert [each.field for each in traced.stages] == [(5, 5)]
 
 
 def test_the_maps_that_vary_most_are_shown():

@@ -38,6 +38,12 @@ def test_the_layers_of_a_net_add_up(capsys):
     assert (block3["receptive_field"], block3["stride"], block3["activation_bytes"]) == ("30", "8", str(4 * 256 * 144))
 
 
+def test_a_net_can_be_looked_at_as_it_was_published(capsys):
+    text = info(capsys, "model=resnet18", "data.resize=224", "data.channels=3", "data.num_classes=1000")
+    assert "11,689,512 parameters" in text  # torchvision's, and table 1 of He et al.: 1.8e9 multiply-adds
+    assert "1,814,073,344 multiply-adds" in text
+
+
 def test_all_nets_have_a_row(capsys):
     rows = table(capsys, "--all", "data.resize=28")
     assert ",".join(rows[0]) == "model,px,stem,params,conv_params,dense_params,macs,receptive_field,min_size"

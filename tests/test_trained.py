@@ -53,6 +53,12 @@ def test_a_loaded_net_gives_the_figures_of_its_run(run):
     assert transform(images[0]).shape == (1, 1, 32, 32)
 
 
+def test_a_loaded_net_is_on_the_cpu_whatever_the_default_is(run):
+    with torch.device("meta"):
+        net = cnnzoo.load(run).net
+    assert {each.device.type for each in net.state_dict().values()} == {"cpu"}
+
+
 def test_pictures_of_the_data_are_seen_as_the_data_are(run, tmp_path):
     net, transform, _ = cnnzoo.load(str(run))
     pixels = torch.randint(0, 256, (28, 28), dtype=torch.uint8)

@@ -40,11 +40,11 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
 def first_filters(net: nn.Module) -> Tensor | None:
     """Return the weights of the first convolution, (filters, channels, height, width), or None if there is none.
 
-    It is looked for in `net.features`, or in the net itself if it has none.
+    They are a copy. It is looked for in `net.features`, or in the net itself if it has none.
     """
     convolutions = (module for module in _features(net).modules() if isinstance(module, nn.Conv2d))
     first = next(convolutions, None)
-    return None if first is None else first.weight.detach().float()
+    return None if first is None else first.weight.detach().to(torch.float32, copy=True)
 
 
 def _features(net: nn.Module) -> nn.Module:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 CROP_PADDING = 3  # of 28 pixels; the 4 of 32 that is usual on CIFAR (He et al. 2016, section 4.2), scaled
-ERASE_PROBABILITY = 0.5  # this and the two below: Zhong et al. 2017, arXiv:1708.04896, section 4.1.2
+ERASE_PROBABILITY = 0.5  # this and the two below: Zhong et al. 2020, arXiv:1708.04896, section 4.1.2
 ERASE_AREA = (0.02, 0.4)  # of the image
 ERASE_ASPECT = (0.3, 1 / 0.3)  # height / width
 
@@ -35,7 +35,13 @@ def crop(images: Tensor) -> Tensor:
 
 
 def erase(images: Tensor) -> Tensor:
-    """Fill one rectangle with noise in half of the images."""
+    """Fill one rectangle with noise in half of the images.
+
+    Deviations, each of which draws once where the paper draws again until the rectangle fits:
+        * aspect ratio: paper uniform; here its logarithm, so that tall and wide are as likely.
+        * size: a side that is longer than the image's is cut to it.
+        * place: drawn among those where the rectangle fits.
+    """
     count, _, height, width = images.shape
 
     def uniform(low: float, high: float) -> Tensor:

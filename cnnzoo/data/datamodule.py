@@ -29,6 +29,10 @@ class ImageDataModule(lightning.LightningDataModule):
     test set is read at the end. Under `course`, all training images are trained on and every epoch is evaluated on the
     test set, as the course does it.
 
+    A loader's batch is of stored bytes, uint8 of shape (N, C, H, W), and labels (N,); Lightning's hooks turn it into
+    what the net sees. A loop of one's own calls `transform(images, training=True)`, and before each epoch
+    `loader.sampler.set_epoch(epoch)`, for another order.
+
     Args:
         resize: height and width of what the net sees, in pixels.
         batch_size: images per step, in training and in evaluation.

@@ -39,15 +39,10 @@ class InceptionResNetV1(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=75)
-        stride, padding = (1, 1) if self.stem == "small" else (2, 0)
+        small = self.stem == "small"
         self.features = stage(
-            conv1=conv(in_channels, 32, 3, stride=stride, padding=padding),
-            conv2=conv(32, 32, 3, padding=padding),
-            conv3=conv(32, 64, 3, padding=1),
-            pool3=nn.MaxPool2d(3, stride=2) if self.stem == "paper" else None,
-            conv4=conv(64, 80, 1),
-            conv5=conv(80, 192, 3, padding=padding),
-            conv6=conv(192, 256, 3, stride=2, padding=padding),
+            **classic_stem(in_channels, small=small) | {"pool5": None},  # a convolution with stride 2 stands for it
+            conv6=conv(192, 256, 3, stride=2, padding=1 if small else 0),
             **{f"block_a{number}": _block_a(256, (32, 32, 32), scale) for number in range(1, 6)},
             reduction_a=reduction_a(256, 192, 192, 256, 384),
             **{f"block_b{number}": _block_b(896, (128, 128, 128, 128), scale) for number in range(1, 11)},
@@ -91,25 +86,23 @@ class InceptionResNetV2(ConvNet):
     def __init__(self, *, in_channels: int, num_classes: int, image_size: int, stem: str, dropout: float) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=75)
-        self.features = classic_stem(in_channels, small=self.stem == "small")
         mixed = Concat(
             branch1=conv(192, 96, 1),
             branch5=stage(conv1=conv(192, 48, 1), conv2=conv(48, 64, 5, padding=2)),
             branch33=stage(conv1=conv(192, 64, 1), conv2=conv(64, 96, 3, padding=1), conv3=conv(96, 96, 3, padding=1)),
             branch_pool=averaged(192, 64),
         )
-        blocks = {
-            "mixed": mixed,
+        self.features = stage(
+            **classic_stem(in_channels, small=self.stem == "small"),
+            mixed=mixed,
             **{f"block_a{number}": _block_a(320, (32, 48, 64), 0.17) for number in range(1, 11)},
-            "reduction_a": reduction_a(320, 256, 256, 384, 384),
+            reduction_a=reduction_a(320, 256, 256, 384, 384),
             **{f"block_b{number}": _block_b(1088, (192, 128, 160, 192), 0.1) for number in range(1, 21)},
-            "reduction_b": _reduction_b(1088, 288, 288, 320),
+            reduction_b=_reduction_b(1088, 288, 288, 320),
             **{f"block_c{number}": _block_c(2080, (192, 224, 256), 0.2) for number in range(1, 10)},
-            "block_c10": _block_c(2080, (192, 224, 256), 1.0, activation=False),
-            "last": conv(2080, 1536, 1),
-        }
-        for name, block in blocks.items():
-            self.features.add_module(name, block)
+            block_c10=_block_c(2080, (192, 224, 256), 1.0, activation=False),
+            last=conv(2080, 1536, 1),
+        )
         feature_shape(self.features, in_channels, image_size)
         self.head = pooled_head(1536, num_classes, dropout=dropout)
         set_batch_norm_eps(self)

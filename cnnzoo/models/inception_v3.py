@@ -54,22 +54,20 @@ class InceptionV3(ConvNet):
     ) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=75)
-        self.features = classic_stem(in_channels, small=self.stem == "small")
-        blocks = {
-            "mixed5b": _block_a(192, 32),
-            "mixed5c": _block_a(256, 64),
-            "mixed5d": _block_a(288, 64),
-            "mixed6a": _reduction_a(288),
-            "mixed6b": _block_b(768, 128),
-            "mixed6c": _block_b(768, 160),
-            "mixed6d": _block_b(768, 160),
-            "mixed6e": _block_b(768, 192),
-            "mixed7a": _reduction_b(768),
-            "mixed7b": _block_c(1280),
-            "mixed7c": _block_c(2048),
-        }
-        for name, block in blocks.items():
-            self.features.add_module(name, block)
+        self.features = stage(
+            **classic_stem(in_channels, small=self.stem == "small"),
+            mixed5b=_block_a(192, 32),
+            mixed5c=_block_a(256, 64),
+            mixed5d=_block_a(288, 64),
+            mixed6a=_reduction_a(288),
+            mixed6b=_block_b(768, 128),
+            mixed6c=_block_b(768, 160),
+            mixed6d=_block_b(768, 160),
+            mixed6e=_block_b(768, 192),
+            mixed7a=_reduction_b(768),
+            mixed7b=_block_c(1280),
+            mixed7c=_block_c(2048),
+        )
         feature_shape(self.features, in_channels, image_size)
         if aux_heads:
             height = feature_shape(self.features[:-3], in_channels, image_size)[1]
@@ -78,18 +76,18 @@ class InceptionV3(ConvNet):
         set_batch_norm_eps(self)
 
 
-def classic_stem(in_channels: int, *, small: bool) -> nn.Sequential:
-    """Return the stem of Inception v3, up to 192 channels; the small one halves the image once and not three times."""
+def classic_stem(in_channels: int, *, small: bool) -> dict[str, nn.Module | None]:
+    """Return Inception v3's stem by its stages, up to 192 channels; the small one halves the image once, not thrice."""
     stride, padding = (1, 1) if small else (2, 0)
-    return stage(
-        conv1=conv(in_channels, 32, 3, stride=stride, padding=padding),
-        conv2=conv(32, 32, 3, padding=padding),
-        conv3=conv(32, 64, 3, padding=1),
-        pool3=None if small else nn.MaxPool2d(3, stride=2),
-        conv4=conv(64, 80, 1),
-        conv5=conv(80, 192, 3, padding=padding),
-        pool5=nn.MaxPool2d(3, stride=2, padding=padding),
-    )
+    return {
+        "conv1": conv(in_channels, 32, 3, stride=stride, padding=padding),
+        "conv2": conv(32, 32, 3, padding=padding),
+        "conv3": conv(32, 64, 3, padding=1),
+        "pool3": None if small else nn.MaxPool2d(3, stride=2),
+        "conv4": conv(64, 80, 1),
+        "conv5": conv(80, 192, 3, padding=padding),
+        "pool5": nn.MaxPool2d(3, stride=2, padding=padding),
+    }
 
 
 def same(in_channels: int, out_channels: int, kernel_size: tuple[int, int]) -> nn.Sequential:

@@ -36,16 +36,14 @@ class InceptionV4(ConvNet):
     def __init__(self, *, in_channels: int, num_classes: int, image_size: int, stem: str, dropout: float) -> None:
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=75)
-        self.features = _stem(in_channels, small=self.stem == "small")
-        blocks = {
+        self.features = stage(
+            **_stem(in_channels, small=self.stem == "small"),
             **{f"inception_a{number}": _block_a() for number in range(1, 5)},
-            "reduction_a": reduction_a(384, 192, 224, 256, 384),
+            reduction_a=reduction_a(384, 192, 224, 256, 384),
             **{f"inception_b{number}": _block_b() for number in range(1, 8)},
-            "reduction_b": _reduction_b(),
+            reduction_b=_reduction_b(),
             **{f"inception_c{number}": _block_c() for number in range(1, 4)},
-        }
-        for name, block in blocks.items():
-            self.features.add_module(name, block)
+        )
         feature_shape(self.features, in_channels, image_size)
         self.head = pooled_head(1536, num_classes, dropout=dropout)
         set_batch_norm_eps(self)
@@ -60,17 +58,17 @@ def reduction_a(in_channels: int, k: int, l: int, m: int, n: int) -> Concat:  # 
     )
 
 
-def _stem(in_channels: int, *, small: bool) -> nn.Sequential:
+def _stem(in_channels: int, *, small: bool) -> dict[str, nn.Module]:
     stride, padding = (1, 1) if small else (2, 0)
-    return stage(
-        conv1=conv(in_channels, 32, 3, stride=stride, padding=padding),
-        conv2=conv(32, 32, 3, padding=padding),
-        conv3=conv(32, 64, 3, padding=1),
-        mixed3=Concat(
+    return {
+        "conv1": conv(in_channels, 32, 3, stride=stride, padding=padding),
+        "conv2": conv(32, 32, 3, padding=padding),
+        "conv3": conv(32, 64, 3, padding=1),
+        "mixed3": Concat(
             pool=nn.MaxPool2d(3, stride=stride, padding=padding),
             branch3=conv(64, 96, 3, stride=stride, padding=padding),
         ),
-        mixed4=Concat(
+        "mixed4": Concat(
             branch3=stage(conv1=conv(160, 64, 1), conv2=conv(64, 96, 3, padding=padding)),
             branch7=stage(
                 conv1=conv(160, 64, 1),
@@ -79,10 +77,10 @@ def _stem(in_channels: int, *, small: bool) -> nn.Sequential:
                 conv4=conv(64, 96, 3, padding=padding),
             ),
         ),
-        mixed5=Concat(
+        "mixed5": Concat(
             branch3=conv(192, 192, 3, stride=2, padding=padding), pool=nn.MaxPool2d(3, stride=2, padding=padding)
         ),
-    )
+    }
 
 
 def _block_a() -> Concat:

@@ -61,6 +61,9 @@ class MeanNorm(Mean):
 class ImageClassifier(lightning.LightningModule):
     """Cross-entropy training of `net`, with loss and accuracy per epoch under `<stage>/loss` and `<stage>/acc`.
 
+    Those of `val` and `test` are logged when their epoch ends. Those of `train` are what `epoch_metrics("train")`
+    returns, which then begins anew; `History` calls it after every epoch.
+
     Accuracy is a fraction. That of `train` is of the weights as they were at each step, in training mode, as the course
     computes it. Label smoothing applies to the training loss alone, so that evaluation losses stay comparable.
 

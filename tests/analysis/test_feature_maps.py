@@ -29,6 +29,8 @@ def test_features_that_are_no_module_are_none():
     net.features = 16
     assert list(feature_maps(net, torch.randn(2, 1, 8, 8))) == ["0"]
     assert torch.equal(first_filters(net), net[0].weight)
+    first_filters(net).zero_()  # as a drawing that scales them does
+    assert net[0].weight.any()
 
 
 def test_a_net_without_stages_is_taken_by_its_children():

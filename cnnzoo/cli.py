@@ -21,9 +21,10 @@ from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
 from cnnzoo.commands import resume_command
-from cnnzoo.config import RunConfig, groups, help_text, is_of_runs, key_of, resolve, schema
+from cnnzoo.config import RunConfig, groups, is_of_runs, key_of, resolve, schema
 from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
+from cnnzoo.help import help_text
 from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, read_run
 

@@ -59,7 +59,7 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
         first, *others = titles[number * wide : (number + 1) * wide]
         assert first == f"{net.label}\npredicts bag"
         assert [title.partition(" ")[0] for title in others] == names
-    assert f"6x7x7\nsees {24} px" in "".join(titles)
+    assert f"6x7x7\nsees {24} of 28 px" in "".join(titles)
     assert figure.get_suptitle() == "test image 0: bag"
 
 

@@ -13,6 +13,7 @@ KEYS = {
     "model": ("model", "模型"),
     "data.resize": ("px", "像素"),
     "optimizer": ("optimizer", "优化器"),
+    "optimizer.lr": ("rate", "学习率"),
     "scheduler": ("schedule", "学习率调度"),
     "data": ("data", "数据"),
     "protocol": ("protocol", "协议"),
@@ -35,6 +36,7 @@ def accuracy(value: Spread) -> str:
 def change(value: Change) -> str:
     """Return a change in points, such as `-0.31`: in brackets within the spread, with * if that is not known."""
     text = f"{100 * value.value:+.2f}".replace("-", "−")
+    text = text if text.strip("+−0.") else "0.00"
     return {True: f"({text})", False: text, None: f"{text}*"}[value.within_spread]
 
 
@@ -81,6 +83,7 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "val_acc": ("val acc", "验证准确率", accuracy, None),
     "seeds": ("seeds", "完成/种子数", str, None),
     "seconds_per_epoch": ("s/epoch", "秒/轮", "{:,.1f}".format, None),
+    "training_seconds": ("training s", "训练秒数", "{:,.0f}".format, None),  # of all epochs
     "time_saved": ("time saved", "节省时间", percent, None),
     "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
     "images_per_second": ("images/s", "图像/秒", "{:,.0f}".format, None),
@@ -90,8 +93,8 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "status": ("status", "状态", str, None),
 }
 SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "params_saved", "macs_saved")
-TRAINING = tuple(key for key in _COLUMNS if key not in SIZE)
-NUMBERS = ("px", "data.resize", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
+TRAINING = ("optimizer.lr", *(key for key in _COLUMNS if key not in SIZE))
+NUMBERS = ("px", "data.resize", "optimizer.lr", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
 WORDS = ("structure", "stem", "status")
 
 
@@ -110,7 +113,10 @@ def columns(keys: Sequence[str], language: Language) -> list[Column]:
 
 
 def as_shown(row: Row, language: Language) -> dict[str, str]:
-    """Return the values of a row as its table shows them, others as text, and savings and changes in words."""
+    """Return the values of a row as its table shows them, others as text, and savings and changes in words.
+
+    `took` is for how long it was trained: an epoch, or where rows have different numbers of epochs all of them.
+    """
     shown = {key: str(value) for key, value in row.items()}
     known = [column for column in columns(list(_COLUMNS), language) if row.get(column.key) is not None]
     shown |= {column.key: column.show(row[column.key]) for column in known}
@@ -118,6 +124,8 @@ def as_shown(row: Row, language: Language) -> dict[str, str]:
         if row.get(key) is not None:
             shown[key] = say(language, "saved" if row[key] >= 0 else "more", percent=percent(abs(row[key])))
     shown.setdefault("time_saved", say(language, "other_time"))
+    if row["seconds_per_epoch"] is not None:
+        shown["took"] = say(language, "took_in_all" if row["epochs_differ"] else "took_an_epoch", **shown)
     if row.get("acc_change") is not None:
         words = {True: "points_within", False: "points", None: "points"}[row["acc_change"].within_spread]
         shown["acc_change"] = say(language, words, points=change(replace(row["acc_change"], within_spread=False)))
@@ -149,7 +157,9 @@ CHINESE: dict[str, Callable[[Any], str]] = {
 
 def complete(rows: Sequence[Row]) -> None:
     """Add to the rows what is computed from others, and leave of `status` what needs to be said."""
+    epochs = {run["trainer.max_epochs"] for row in rows for run in row["runs"] if run["status"] == "completed"}
     for row in rows:
+        row["epochs_differ"] = len(epochs) > 1
         for key, (_, _, _, value) in _COLUMNS.items():
             if value is not None:
                 row[key] = value(row)
@@ -160,5 +170,7 @@ def complete(rows: Sequence[Row]) -> None:
 
 
 def known_keys(keys: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Return those of the keys under which any row has something."""
-    return [key for key in keys if any(row.get(key) not in (None, "") for row in rows)]
+    """Return those of the keys under which any row has something that no note and no other column says."""
+    told = {"optimizer.lr"} if len({row["optimizer.lr"] for row in rows}) == 1 else set()
+    told |= {"training_seconds"} if not any(row["epochs_differ"] for row in rows) else set()
+    return [key for key in keys if key not in told and any(row.get(key) not in (None, "") for row in rows)]

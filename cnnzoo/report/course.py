@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnnzoo.errors import UserError
-from cnnzoo.report.columns import as_shown
+from cnnzoo.report.columns import as_shown, percent
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, join, listed, named, say
 
@@ -41,6 +41,8 @@ OWN = {  # not what our yaml files have; `texts.py` says so of each
     "nin": {"model.course": True},
     "resnet18": {"model.course": True},
 }
+ENOUGH_SEEDS = 5
+MADE_WITH = ("data.batch_size", "precision")  # said of rows that differ in it
 RECIPE = ("model.init", "model.dropout", "model.stem")  # how a net is trained, and not which one it is
 
 
@@ -73,14 +75,22 @@ class Question:
     def paragraphs(
         self, rows: Sequence[Row], baseline: Row | None, at_least: float | None, language: Language
     ) -> list[str]:
-        """Return the draft of an answer; none before the baseline and another row are completed."""
+        """Return the draft of an answer, or what it waits for: the baseline and another row that are completed."""
+        if baseline is None:
+            return [say(language, "no_baseline", model=self.model)]
+        if baseline["test_acc"] is None:
+            return [say(language, "no_answer", label=baseline["label"])]
         done = [row for row in rows if all(row.get(key) is not None for key in NEEDED)]
-        if baseline is None or len(done) < 2 or not any(row is baseline for row in done):
-            return []
-        paragraphs = self.answer(done, baseline, at_least, language)
+        others = [row["label"] for row in rows if row["test_acc"] and not any(row is each for each in done)]
+        left_out = [say(language, "not_alike", labels=named(language, others))] if others else []
+        compared = len(done) > 1 and any(row is baseline for row in done)
+        paragraphs = self.answer(done, baseline, at_least, language) if compared else []
         if not paragraphs:
-            return []
-        paragraphs.append(_trained(done, language))
+            return [say(language, "no_other", label=baseline["label"]), *left_out]
+        images = dict.fromkeys(str(run["data"]) for row in done for run in row["runs"])
+        if [*images] != ["fashion_mnist"]:
+            paragraphs.insert(0, say(language, "other_images", data=named(language, [*images])))
+        paragraphs += [_trained(done, language), *left_out]
         statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
         absent = [row["label"] for row in rows if row["test_acc"] is None]
         if waiting := [label for label in absent if statuses[label] != {"n/a"}]:
@@ -90,6 +100,8 @@ class Question:
         if alone := [row["label"] for row in done if row["test_acc"].deviation is None]:
             key = "one_seed" if len(alone) == len(done) else "one_seed_of"
             paragraphs.append(say(language, key, labels=named(language, alone)))
+        if len(alone) < len(done) and any(len(row["runs"]) < ENOUGH_SEEDS for row in done):
+            paragraphs.append(say(language, "few_seeds"))
         return paragraphs
 
 
@@ -141,9 +153,10 @@ def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
 
 def _trained(rows: Sequence[Row], language: Language) -> str:
     """Return for how long the rows were trained, and on how many of the images."""
+    differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in row["runs"]}) > 1]
     groups: dict[str, list[str]] = {}
     for row in rows:
-        groups.setdefault(_budget(row["runs"][0], language), []).append(row["label"])
+        groups.setdefault(_budget(row["runs"][0], differing, language), []).append(row["label"])
     *some, (most, labels) = sorted(groups.items(), key=lambda group: len(group[1]))
     last = labels if len(labels) == 1 else [say(language, "the_others")]
     told = [
@@ -157,14 +170,18 @@ def _trained(rows: Sequence[Row], language: Language) -> str:
     return join(language, [words, "" if whole else say(language, "not_in_full")])
 
 
-def _budget(run: Row, language: Language) -> str:
+def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
     limit, size = run.get("trainer.limit_train_batches"), run.get("data.batch_size")
     if isinstance(limit, int):
         images = say(language, "some_batches", batches=limit, size=size)
     elif limit not in (None, 1.0):
-        images = say(language, "some_images", percent=f"{limit:.0%}")
+        images = say(language, "some_images", percent=percent(limit).replace(".0%", "%"))
     else:
         images = say(language, "all_images")
+    if "data.batch_size" in differing and not isinstance(limit, int):
+        images = say(language, "in_batches", images=images, size=size)
+    if "precision" in differing:
+        images = say(language, "in_precision", images=images, precision=run.get("precision"))
     epochs = run["trainer.max_epochs"]
     return say(language, "budget", epochs=epochs, s="" if epochs == 1 else "s", images=images)
 
@@ -173,12 +190,10 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
     others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
     first = [say(language, "q1_baseline", **as_shown(baseline, language))]
     for key, reached in (("q1_enough", True), ("q1_missed", False)):
-        labels = [
-            f"{row['label']} ({as_shown(row, language)['test_acc']})" for row in rows if row.get("enough") is reached
-        ]
+        labels = [_beside(row, at_least, language) for row in rows if row.get("enough") is reached]
         if labels and at_least is not None:
             first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
-        if reached and (enough := [row for row in others if row.get("enough")]):
+        if reached and (enough := [row for row in others if row.get("enough") and row["params"] < baseline["params"]]):
             smallest = min(enough, key=lambda row: row["params"])
             first.append(say(language, "q1_smallest", **as_shown(smallest, language)))
     paragraphs = [join(language, first)]
@@ -191,6 +206,15 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
     return paragraphs
 
 
+def _beside(row: Row, at_least: float | None, language: Language) -> str:
+    """Return the label of a row with its accuracy, and whether that is at the threshold, as far as seeds can tell."""
+    accuracy = row["test_acc"]
+    near = at_least is not None and accuracy.deviation and abs(accuracy.mean - at_least) <= accuracy.deviation
+    return say(
+        language, "q1_near" if near else "q1_at", label=row["label"], test_acc=as_shown(row, language)["test_acc"]
+    )
+
+
 def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
     alike = [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
@@ -198,7 +222,9 @@ def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
     smaller.sort(key=lambda row: -row["data.resize"])
     base = as_shown(baseline, language)
     sentences = [say(language, "q2_smaller", base=base, row=as_shown(row, language)) for row in smaller]
-    return [join(language, sentences), say(language, "q2_why")] if sentences else []
+    padded = [row["label"] for row in smaller if row["stem"] == "small" != baseline["stem"]]
+    stem = say(language, "q2_stem", labels=named(language, padded)) if padded else ""
+    return [join(language, sentences), join(language, [say(language, "q2_why"), stem])] if sentences else []
 
 
 def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:

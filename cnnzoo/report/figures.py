@@ -22,6 +22,7 @@ EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
 INVISIBLE = 0.002  # of the longest bar
 LABEL = 28  # characters on a line
+SHARES = 3  # times as many epochs as the shortest run, from which on curves are drawn by the share of them
 TICKS = 50  # characters below an axis, beyond which they are turned
 
 
@@ -100,13 +101,18 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
-    """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest."""
+    """Return loss and accuracy by epoch: the mean over seeds, with a band from the lowest to the highest.
+
+    Where some rows have several times as many epochs as others, it is by the share of them.
+    """
     style, language = style_of(language)
     with rc_context(style):
         in_legend = -(-len(rows) // 3) * max(map(_lines, rows))
         figure = Figure(figsize=(7.2, 3.2 + 0.15 * in_legend), layout="constrained")
         left, right = figure.subplots(1, 2)
         named: dict[str, None] = {}
+        lengths = [min(map(len, histories_of(row))) for row in rows]
+        shares = max(lengths) >= SHARES * min(lengths)  # or the short ones would be a dot at the left
         for index, row in enumerate(rows):
             histories = histories_of(row)
             evaluated = next(column for column in EVALUATED if column in histories[0][0])
@@ -115,7 +121,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
             look = marker_of(row, index) | {"ls": line_of(row, index), "lw": 1.4}
             look |= {"ms": 4, "markevery": max(1, length // 6)}
             for axes, column in ((left, "train/loss"), (right, evaluated)):
-                epochs = range(1, length + 1)
+                epochs = [epoch / length if shares else epoch for epoch in range(1, length + 1)]
                 values = [[history[epoch][column] for history in histories] for epoch in range(length)]
                 axes.plot(
                     epochs,
@@ -129,8 +135,11 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
         left.set_ylabel(say(language, "train/loss"))
         right.set_ylabel(" / ".join(named))
         for axes in (left, right):
-            axes.set_xlabel(say(language, "epoch"))
-            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            axes.set_xlabel(say(language, "progress" if shares else "epoch"))
+            if shares:
+                axes.xaxis.set_major_formatter(PercentFormatter(1))
+            else:
+                axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _percent_axis(right)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
     return figure

@@ -78,7 +78,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                     axes.set_box_aspect(1)  # as high as a picture, for what stands below it
                     continue
                 channels, height, width = stage.maps.shape
-                seen = f"sees {stage.field[0]} px"
+                seen = f"sees {_seen(stage, net)}"
                 _show(axes, _mosaic(stage.maps), f"{stage.name}  {channels}x{height}x{width}\n{seen}")
         if align == "field":
             for axes, high in zip(grid[-1][1:], BINS[1:], strict=False):
@@ -86,6 +86,12 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 axes.text(0.5, -0.08, words, transform=axes.transAxes, ha="center", va="top", fontsize=7)
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
+
+
+def _seen(stage: Stage, net: Traced) -> str:
+    """Return in words how much of the image's height a unit sees."""
+    seen, height = stage.field[0], len(net.image)
+    return f"{seen} of {height} px" if seen <= height else f"{seen} px, all"
 
 
 def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
@@ -104,8 +110,7 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
                     continue
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
-                seen = f"{stage.field[0]} of {height} px" if stage.field[0] <= height else f"{stage.field[0]} px, all"
-                name = f"{net.label}\n{stage.name}: {seen}"
+                name = f"{net.label}\n{stage.name}: {_seen(stage, net)}"
                 _show(axes, net.image, name)
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))

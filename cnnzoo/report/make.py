@@ -25,13 +25,23 @@ from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.texts import Language, listed, named, say
 
 NO_KEYS = (  # of a run's row: what came of it, not what it was asked for
-    *("val_acc", "test_acc", "seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes", "started"),
+    *(
+        "val_acc",
+        "test_acc",
+        "seconds_per_epoch",
+        "training_seconds",
+        "seconds_total",
+        "images_per_second",
+        "peak_bytes",
+        "started",
+    ),
     *("status", "error", "changed", "versions", "git", "files", "folder"),
 )
 NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 HEADINGS = {heading: key for key, headings in KEYS.items() for heading in headings if heading != key}  # of tables
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
+RECIPE = ("data", "optimizer", "optimizer.lr", "scheduler")  # said below the tables
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
 
@@ -92,12 +102,7 @@ def make_report(
         document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:
         if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
-            paragraphs = answer.paragraphs(pooled, first, at_least, language)
-            if first is None:
-                paragraphs = [say(language, "no_baseline", model=answer.model)]
-            elif first["test_acc"] is None:
-                paragraphs = [say(language, "no_answer", label=first["label"])]
-            document.blocks += [Paragraph(each) for each in paragraphs]
+            document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
             found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
@@ -144,15 +149,17 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []
     chosen = "some_of" if first else "best_of"  # the baseline is among them
-    for name, cost in (("accuracy-time", "seconds_per_epoch"), ("accuracy-parameters", "params")):
+    time = "training_seconds" if any(row["epochs_differ"] for row in pooled) else "seconds_per_epoch"
+    for name, cost in (("accuracy-time", time), ("accuracy-parameters", "params")):
         known = [row for row in tested if row.get(cost)]
-        if len(known) > 1 and (cost != "seconds_per_epoch" or comparable_times(tested)):
+        if len(known) > 1 and (cost != time or comparable_times(tested)):
             drawn = _most_telling(known, cost, first)
             caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known, chosen)
             found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
-        shown = [row for row in tested if any(row is each for each in curves[:CURVES])]
+        telling = _with(first, curves, CURVES)
+        shown = [row for row in tested if any(row is each for each in telling)]
         caption = say(language, "curves" if len(shown) == len(curves) else "best_curves")
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
     counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
@@ -161,10 +168,18 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         caption = say(language, "parameters") + some_of(drawn, counted, chosen)
         found.append(Figure("parameters", caption, partial(figures.draw_parameters, drawn, language)))
     if confused := [row for row in best if confusion.has_confusion(row)]:
-        shown = confused[:MATRICES]
-        caption = say(language, "confusion") + some_of(shown, confused)
+        shown = _with(first, confused, MATRICES)
+        caption = say(language, "confusion") + some_of(shown, confused, chosen)
         found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
+
+
+def _with(first: Row | None, rows: Sequence[Row], count: int) -> list[Row]:
+    """Return so many of the rows, `first` among them if it is one of them."""
+    kept = [*rows[:count]]
+    if any(row is first for row in rows[count:]) and first is not None:
+        kept = [first, *kept[:-1]]
+    return kept
 
 
 def _most_telling(rows: Sequence[Row], cost: str, first: Row | None) -> list[Row]:
@@ -197,12 +212,17 @@ def _notes(
     def values(get: Callable[[Row], Any]) -> list[str]:
         return list(dict.fromkeys(str(value) for row in made if (value := get(row)) not in (None, "")))
 
+    def values_of(key: str) -> list[str]:
+        return values(lambda row: row.get(key))
+
     def of_parts(key: str, show: Callable[[Mapping[str, Any]], str | None]) -> list[str]:
         return list(dict.fromkeys(text for row in made for part in row[key] if (text := show(part))))
 
-    notes = [say(language, name) for name in values(lambda row: row["protocol"])]
+    notes = [say(language, name) for name in values_of("protocol")]
+    used = {column.title: values_of(column.key) for column in columns(RECIPE, language)}
+    notes += [listed(language, [f"{title} {' / '.join(each)}" for title, each in used.items() if each])] if made else []
     for key in CIRCUMSTANCES:
-        found = values(lambda row, key=key: row.get(key))  # type: ignore[misc]
+        found = values_of(key)
         if found and found != USUAL.get(key):
             notes.append(say(language, key, value=" / ".join(found)))
     if common:

@@ -27,10 +27,11 @@ th[aria-sort=ascending]::after { content: " ▲" } th[aria-sort=descending]::aft
 .left { text-align: left } td.long { white-space: normal; min-width: 12rem }
 .notes, figcaption { color: var(--faint); font-size: .8rem; max-width: 60rem; margin: .4rem 0 0; padding: 0;
   overflow-wrap: anywhere } .notes { padding-left: 1.1rem }
-figure { margin: 1.6rem 0; break-inside: avoid } svg { max-width: 100%; height: auto; color: var(--ink) }
+figure { margin: 1.6rem 0; break-inside: avoid } svg { width: min(100%, 60rem); height: auto; color: var(--ink) }
 @page { size: A4 landscape; margin: 12mm }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #eee; --line: #999; --faint: #333 }
+  svg { max-height: 165mm; width: auto; max-width: 100% }
   body { max-width: none; margin: 0; font-size: 10pt } table { font-size: 7pt } .table { overflow: visible }
   th, td { padding: .15rem .3rem; white-space: normal } th::after { content: "" !important }
 }

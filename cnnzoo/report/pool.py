@@ -20,12 +20,12 @@ NOT_SETTINGS = (
 )
 NOT_ABOUT_FIGURES = ("watch", "checkpoint")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
-SAVED = {"seconds_per_epoch": "time_saved", "params": "params_saved", "macs": "macs_saved"}
+SAVED = {"training_seconds": "time_saved", "params": "params_saved", "macs": "macs_saved"}
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and EPOCH are equal
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
 SHOWN = 2  # decimals of an accuracy, in percent, in a table
-AVERAGED = ("seconds_per_epoch", "seconds_total", "images_per_second", "peak_bytes")
+AVERAGED = ("seconds_per_epoch", "training_seconds", "seconds_total", "images_per_second", "peak_bytes")
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,12 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
     Values of a yaml file that was edited between runs are told, too. `without` is a key that is told in another way.
     """
     left_out, edited = (*GROUPS, without), _edited(rows)
-    told = [
-        {
-            key: short_value(value)
-            for key, value in (
-                row["changed"] | {each: row[each] for each in edited[_chosen(row)] if each in row}
-            ).items()
-            if key not in left_out and _is_setting(key)
-        }
-        for row in rows
-    ]
+    told = []
+    for row in rows:
+        values = row["changed"] | {key: row[key] for key in edited[_chosen(row)] if key in row}
+        told.append(
+            {key: short_value(value) for key, value in values.items() if key not in left_out and _is_setting(key)}
+        )
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
     for row, each in zip(rows, told, strict=True):
         own = [(key, value) for key, value in each.items() if (key, value) not in common]
@@ -124,7 +120,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
         pooled.append(
             {key: one.get(key) for key in keys}
-            | {key: _common(group, key) for key in FACTS if key not in keys}
+            | {key: _common(group, key) for key in (*FACTS, "optimizer.lr") if key not in keys}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed"}
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}

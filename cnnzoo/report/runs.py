@@ -117,6 +117,7 @@ def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
 
 def _row(record: Mapping[str, Any]) -> Row:
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
+    per_epoch = seconds.get("per_epoch")
     whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
     return {
         **record["choices"],
@@ -127,7 +128,8 @@ def _row(record: Mapping[str, Any]) -> Row:
         "pieces": whole // micro if whole and micro else None,
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
-        "seconds_per_epoch": seconds.get("per_epoch"),
+        "seconds_per_epoch": per_epoch,
+        "training_seconds": None if per_epoch is None else per_epoch * record["config"]["trainer"]["max_epochs"],
         "seconds_total": seconds.get("total"),
         "status": record["status"],
         "error": record.get("error"),

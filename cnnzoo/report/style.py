@@ -3,19 +3,21 @@
 Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tells things apart by colour alone.
 """
 
+import functools
+import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from matplotlib import rc_context
+from matplotlib import get_cachedir, rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
 from cnnzoo.report.texts import Language
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")
 MARKERS, FILLS = "osD^vP*X", ("full", "none", "left")  # 24 looks without colour
 LINES, HATCHES = ("-", "--", ":", "-."), ("", "////", "....")
 INK = "#1a1a1b"  # of text and axes; a web page replaces it by its own
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080", INK)
 STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     "axes.spines.top": False,
@@ -40,8 +42,16 @@ def style_of(language: Language) -> tuple[Any, Language]:
     """Return matplotlib's settings, and the language: English where no font has Chinese letters."""
     if language == "zh":
         found = [name for name in CHINESE if name in get_font_names()]
+        if not found:
+            _miss_font()
         return STYLE | {"font.family": ["DejaVu Sans", *found[:1]]}, "zh" if found else "en"
     return STYLE, "en"
+
+
+@functools.cache  # once
+def _miss_font() -> None:
+    told = f"install one, such as fonts-noto-cjk, and remove {get_cachedir()}, which lists those of before"
+    print(f"note: matplotlib knows no font with Chinese letters, so figures are in English; {told}", file=sys.stderr)
 
 
 def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool = False) -> None:

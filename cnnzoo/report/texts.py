@@ -52,11 +52,13 @@ TEXTS = {
     "dirty": ("(+: with changes)", "（+：含未提交的改动）"),
     "differ": ("the data differ", "数据不一致"),
     "compared": (
-        "compared with {label}; a change in brackets is within the standard deviation over seeds",
-        "与 {label} 比较；括号内的变化不超过不同随机种子间的标准差",
+        "compared with {label}; a change in brackets is within the standard deviation over seeds, and one beyond it may be "
+        "chance, too: of nets that are equal, one in three pairs with two seeds each differs by more, one in five with three",
+        "与 {label} 比较；括号内的变化不超过不同随机种子间的标准差；超过的也可能只是偶然："
+        "两个相同的网络各用两个随机种子时，约三分之一的情况差别会超过它，各用三个时约五分之一",
     ),
     "starred": (
-        "*: one of the two rows has a single seed, so the spread is not known",
+        "*: at least one of the two rows has a single seed, so the spread is not known",
         "*：相比较的两行中至少一行只有一个随机种子，离散程度未知",
     ),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
@@ -78,8 +80,9 @@ TEXTS = {
         "resnet18 的卷积有偏置，捷径上没有批量归一化",
     ),
     "other_times": (
-        "epochs were timed on different devices or with different numbers of images, so accuracy is not plotted against time",
-        "各行的计时设备或每轮图像数不同，故不画准确率与时间的图",
+        "rows were timed under different conditions (device, threads, runs at a time or images of an epoch), so accuracy is "
+        "not plotted against time",
+        "各行的计时条件（设备、线程数、同时运行数或每轮图像数）不同，故不画准确率与时间的图",
     ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
     "mixed": (
@@ -89,7 +92,12 @@ TEXTS = {
     # in sentences
     "saved": ("{percent} saved", "节省 {percent}"),
     "more": ("{percent} more", "增加 {percent}"),
-    "other_time": ("timed on another device, or for other images, than the baseline", "计时设备或每轮图像数与基准不同"),
+    "other_time": (
+        "timed under other conditions than the baseline: device, threads, runs at a time or images of an epoch",
+        "计时条件（设备、线程数、同时运行数或每轮图像数）与基准不同",
+    ),
+    "took_an_epoch": ("{seconds_per_epoch} s per epoch", "每轮 {seconds_per_epoch} 秒"),
+    "took_in_all": ("{training_seconds} s of training", "训练共 {training_seconds} 秒"),
     "points": ("{points} points", "变化 {points} 个百分点"),
     "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
     "one_seed": (
@@ -108,6 +116,19 @@ TEXTS = {
         "No draft of an answer: it compares the other rows with {model}, of which there is no run here.",
         "没有答案草稿：草稿将其他各行与 {model} 比较，而此处没有 {model} 的运行。",
     ),
+    "no_other": (
+        "No draft of an answer yet: no other row that it compares with {label} is completed.",
+        "尚无答案草稿：尚无可与 {label} 比较的其他行完成。",
+    ),
+    "not_alike": (
+        "Left out, because their seeds are not of the same net: {labels}.",
+        "以下各行未计入，因为其随机种子所用的网络不同：{labels}。",
+    ),
+    "other_images": ("The images are {data}, and not Fashion-MNIST.", "所用图像为 {data}，而非 Fashion-MNIST。"),
+    "few_seeds": (
+        "With fewer than five seeds a row, a change beyond the spread may be chance, too.",
+        "每行不足五个随机种子时，超出离散范围的变化也可能只是偶然。",
+    ),
     "no_answer": (
         "No draft of an answer yet: it compares the other rows with {label}, of which no run is completed.",
         "尚无答案草稿：草稿将其他各行与 {label} 比较，而 {label} 尚无已完成的运行。",
@@ -120,6 +141,8 @@ TEXTS = {
     "all_images": ("all training images", "全部训练图像"),
     "some_images": ("{percent} of the training images", "训练图像的 {percent}"),
     "some_batches": ("{batches} batches of {size} images", " {batches} 批、每批 {size} 张图像"),
+    "in_batches": ("{images} in batches of {size}", "{images}（批量 {size}）"),
+    "in_precision": ("{images}, {precision}", "{images}，{precision}"),
     "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),
     "other_runs": (
         "no draft of an answer, because of runs that are not of experiment={name}: {count}",
@@ -128,20 +151,22 @@ TEXTS = {
     # question 1
     "q1": ("Question 1: how far can AlexNet be simplified?", "问题 1：AlexNet 可以简化到什么程度？"),
     "q1_baseline": (
-        "The baseline, {label}, has {params} parameters, {dense_share} of them in dense layers, takes "
-        "{seconds_per_epoch} s per epoch and reaches a test accuracy of {test_acc}.",
-        "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
+        "The baseline, {label}, has {params} parameters, {dense_share} of them in dense layers, takes {took} and reaches a "
+        "test accuracy of {test_acc}.",
+        "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，{took}，测试准确率 {test_acc}。",
     ),
+    "q1_at": ("{label} ({test_acc})", "{label}（{test_acc}）"),
+    "q1_near": ("{label} ({test_acc}, within the spread of it)", "{label}（{test_acc}，与阈值之差在离散范围之内）"),
     "q1_enough": ("The threshold of {percent} is reached by {labels}.", "达到阈值 {percent} 的有：{labels}。"),
     "q1_missed": ("The threshold of {percent} is not reached by {labels}.", "未达到阈值 {percent} 的有：{labels}。"),
     "q1_smallest": (
         "The smallest simplification that reaches it is {label}: {structure} layers, {params} parameters ({params_saved}), "
-        "{seconds_per_epoch} s per epoch ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
-        "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），每轮 {seconds_per_epoch} 秒"
-        "（{time_saved}），测试准确率 {test_acc}（{acc_change}）。",
+        "{took} ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
+        "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），{took}（{time_saved}），"
+        "测试准确率 {test_acc}（{acc_change}）。",
     ),
     "q1_why": (
-        "Fewer parameters do not mean fewer multiply-adds. With images of the baseline's size, {saver[label]} has the "
+        "Saving parameters is not the same as saving multiply-adds. With images of the baseline's size, {saver[label]} has the "
         "fewest parameters ({saver[params_saved]}; multiply-adds: {saver[macs_saved]}; time: {saver[time_saved]}), and "
         "{faster[label]} the fewest multiply-adds ({faster[macs_saved]}; parameters: {faster[params_saved]}; time: "
         "{faster[time_saved]}): most parameters are in the dense layers, most of the work is in the convolutions.",
@@ -153,19 +178,25 @@ TEXTS = {
     "q2": ("Question 2: VGG at lower resolutions", "问题 2：降低 VGG 的输入分辨率"),
     "q2_smaller": (
         "From {base[label]} to {row[label]}, the parameters go from {base[params]} to {row[params]} ({row[params_saved]}), "
-        "the multiply-adds from {base[macs]} M to {row[macs]} M ({row[macs_saved]}), an epoch from "
-        "{base[seconds_per_epoch]} s to {row[seconds_per_epoch]} s ({row[time_saved]}), and the test accuracy from "
-        "{base[test_acc]} to {row[test_acc]} ({row[acc_change]}).",
+        "the multiply-adds from {base[macs]} M to {row[macs]} M ({row[macs_saved]}), the time from {base[took]} to "
+        "{row[took]} ({row[time_saved]}), and the test accuracy from {base[test_acc]} to {row[test_acc]} "
+        "({row[acc_change]}).",
         "从 {base[label]} 到 {row[label]}：参数从 {base[params]} 变为 {row[params]}（{row[params_saved]}），乘加从 "
-        "{base[macs]} M 变为 {row[macs]} M（{row[macs_saved]}），每轮时间从 {base[seconds_per_epoch]} 秒变为 "
-        "{row[seconds_per_epoch]} 秒（{row[time_saved]}），测试准确率从 {base[test_acc]} 变为 {row[test_acc]}（{row[acc_change]}）。",
+        "{base[macs]} M 变为 {row[macs]} M（{row[macs_saved]}），时间从{base[took]}变为{row[took]}"
+        "（{row[time_saved]}），测试准确率从 {base[test_acc]} 变为 {row[test_acc]}（{row[acc_change]}）。",
     ),
     "q2_why": (
         "The kernels of convolutions have the same parameters at every size; what shrinks is the first dense layer, which "
         "has weights of its own for each place of the last feature map. The work of the convolutions goes with the number "
-        "of pixels. The images are small to begin with: making them larger is interpolation, and adds no information.",
+        "of pixels. The images are small to begin with: making them larger is interpolation, and adds no information; but a "
+        "net that is given fewer pixels has smaller maps, fewer weights and fewer multiply-adds for the same image.",
         "卷积核的参数与图像大小无关，变少的是第一个全连接层：它对最后一个特征图的每个位置都有各自的权重。"
-        "卷积的计算量与像素数成正比。原始图像本来就小，放大只是插值，并不增加信息。",
+        "卷积的计算量与像素数成正比。原始图像本来就小，放大只是插值，并不增加信息；"
+        "但输入像素变少后，同一图像的特征图更小，网络的权重与乘加也更少。",
+    ),
+    "q2_stem": (
+        "{labels} has the small stem, which pads the images by two pixels on each side.",
+        "{labels} 使用小图像的 stem，每边多填充两个像素。",
     ),
     # question 3
     "q3": (
@@ -182,15 +213,17 @@ TEXTS = {
         "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重；NiN 与 GoogLeNet 则对每个特征图求全局平均。",
     ),
     "q3_baseline": (
-        "{label} takes {seconds_per_epoch} s per epoch and reaches a test accuracy of {test_acc}.",
-        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}。",
+        "{label} takes {took} and reaches a test accuracy of {test_acc}.",
+        "{label} {took}，测试准确率 {test_acc}。",
     ),
     "q3_step": (
-        "{label} takes {seconds_per_epoch} s per epoch and reaches {test_acc} (against {base}: {acc_change}).",
-        "{label} 每轮 {seconds_per_epoch} 秒，测试准确率 {test_acc}（相对 {base}：{acc_change}）。",
+        "{label} takes {took} ({time_saved}) and reaches {test_acc} (against {base}: {acc_change}).",
+        "{label} {took}（{time_saved}），测试准确率 {test_acc}（相对 {base}：{acc_change}）。",
     ),
     # figures
     "seconds_per_epoch": ("seconds per epoch", "每轮秒数"),
+    "training_seconds": ("seconds of training", "训练秒数"),
+    "progress": ("share of the epochs", "已训练轮数的比例"),
     "params": ("parameters", "参数量"),
     "test_acc": ("test accuracy", "测试准确率"),
     "front": ("Pareto front", "帕累托前沿"),

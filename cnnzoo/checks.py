@@ -14,10 +14,10 @@ from cnnzoo.commands import as_typed
 from cnnzoo.config import (
     RunConfig,
     decides_figures,
-    experiment_values,
     is_grid,
     options,
     own_choices,
+    read_experiment,
     schema_of,
 )
 from cnnzoo.errors import UserError
@@ -135,13 +135,13 @@ def _experiment_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
     """Yield what an experiment's file sets and another choice than its own does not have."""
     experiment = config.choices.get("experiment", "")
     unknown = flatten(config.values).keys() - flatten(schema.values).keys()
-    if not (own := unknown & flatten(experiment_values(experiment)).keys()):
+    if not (own := unknown & flatten(read_experiment(experiment)[0]).keys()):
         return
     usual = own_choices(experiment)
     for key in sorted(own):
         group = key.partition(".")[0]
         choice = f"{group}={config.choices.get(group)}"
-        if config.choices.get(group) != usual.get(group):
+        if group in config.choices and config.choices[group] != usual.get(group):
             what = f"experiment={experiment} sets {key}, which {choice} does not have"
             yield f"{what}\ntype ~{key}, or leave {choice} out"
 

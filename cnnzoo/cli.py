@@ -21,7 +21,7 @@ from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
 from cnnzoo.commands import resume_command
-from cnnzoo.config import RunConfig, groups, is_of_runs, key_of, resolve, schema
+from cnnzoo.config import RunConfig, groups, is_of_runs, key_of, resolve, schema, values_of
 from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
@@ -85,13 +85,13 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
 def keep_back() -> None:
     """Take from `sys.argv` the overrides that only the cells of a grid can be composed with, and open `OPEN` groups.
 
-    Where only the configuration is shown, that is whatever has several values. Hydra composes the sweep itself with the
-    default net and optimizer where several are asked for, and applies to it whatever has one value: a `model.width=0.5`
-    for VGGs would be refused there, because LeNet has no width.
+    Where only the configuration is shown, that is whatever has several values; of a group the first one stays. Hydra
+    composes the sweep itself with the default net and optimizer where several are asked for, and applies to it whatever
+    has one value: a `model.width=0.5` for VGGs would be refused there, because LeNet has no width.
     """
     flags = {each.partition("=")[0] for each in typed[1:] if each.startswith("-")}
     if flags & SHOWING:
-        sys.argv[1:] = [each for each in sys.argv[1:] if "=" not in each or each.startswith("-") or not _is_list(each)]
+        sys.argv[1:] = [one for each in sys.argv[1:] for one in _first(each)]
         return
     known = {*keys(schema(tuple(chosen(typed[1:]))).values)}
     kept_back[:] = [
@@ -103,8 +103,14 @@ def keep_back() -> None:
     sys.argv[1:] = others if flags - {*MULTIRUN} else ["--multirun", *others]
 
 
-def _is_list(override: str) -> bool:
-    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+def _first(word: str) -> list[str]:
+    """Return a word of the command as it is; of a group's several options the first, and of other lists nothing."""
+    if "=" not in word or word.startswith("-"):
+        return [word]
+    override = OverridesParser.create().parse_override(word)
+    if not override.is_sweep_override():
+        return [word]
+    return [f"{key_of(word)}={each}" for each in values_of(word)[:1]] if key_of(word) in groups() else []
 
 
 def in_order(overrides: Sequence[str]) -> list[str]:

@@ -169,7 +169,7 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None], overrides: 
 
 
 def _without_others(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> DictConfig:
-    """Return what was composed, without an experiment's values for an optimizer or a schedule that is not chosen."""
+    """Return what was composed, without what an experiment says of its own optimizer where another one is chosen."""
     typed = {*map(key_of, overrides)}
     groups = [group for group in OF_ONE_OPTION if group in typed]
     experiment = choices.get("experiment")
@@ -177,12 +177,13 @@ def _without_others(composed: DictConfig, choices: Mapping[str, str | None], ove
         return composed
     config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     OmegaConf.set_struct(config, False)
-    set_there, own = experiment_values(experiment), own_choices(experiment)
+    values, own = read_experiment(experiment)
     for group in groups:
-        if choices[group] == own[group] or not isinstance(set_there.get(group), dict):
+        option = choices.get(group)
+        if option is None or own.get(group, option) == option or not isinstance(values.get(group), dict):
             continue
-        usual = _usual(group, str(choices[group]))
-        for key in set_there[group]:
+        usual = _usual(group, option)
+        for key in values[group]:
             if f"{group}.{key}" not in typed:
                 config[group].pop(key, None)
                 if key in usual:
@@ -275,11 +276,27 @@ def own_choices(experiment: str) -> dict[str, str]:
     return schema((f"experiment={experiment}",)).choices
 
 
-def experiment_values(experiment: str) -> dict[str, Any]:
-    """Return what the file of an experiment sets, not resolved; nothing if there is none, or a run has outlived it."""
+def read_experiment(experiment: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the file of an experiment, and those under its `defaults`, set and choose, not resolved.
+
+    Both are empty if there is no such file in `conf/`, such as of a run that has outlived it.
+    """
     path = CONF / "experiment" / f"{experiment}.yaml"
-    values = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
-    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+    content: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
+    values: dict[str, Any] = {}
+    own: dict[str, str] = {}
+    for each in content.pop("defaults", []) if isinstance(content, dict) else []:
+        if isinstance(each, dict):
+            own |= {key.removeprefix("override ").removeprefix("/"): option for key, option in each.items()}
+        elif each != "_self_":
+            inherited, chosen = read_experiment(each.removeprefix("/experiment/"))
+            values, own = _merged(values, inherited), own | chosen
+    return _merged(values, content if isinstance(content, dict) else {}), own
+
+
+def _merged(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(values, others))
+    return dict(merged)
 
 
 def options(group: str) -> list[str]:

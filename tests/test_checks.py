@@ -314,6 +314,25 @@ def test_what_an_experiment_says_of_its_optimizer_and_schedule_holds_for_these_a
     )
 
 
+def test_what_a_grid_or_a_parent_says_of_optimizers_holds_as_it_is_meant(own_conf):
+    (own_conf / "experiment" / "grid.yaml").write_text(  # it chooses none, so that it is for all of them
+        "# @package _global_\nhydra: {sweeper: {params: {optimizer: 'sgd,rmsprop'}}}\noptimizer: {lr: 0.02}\n"
+    )
+    (own_conf / "experiment" / "child.yaml").write_text(
+        "# @package _global_\ndefaults: [course/lenet, _self_]\noptimizer: {lr: 0.7}\n"
+    )
+    for option in ("sgd", "rmsprop"):
+        assert compose_config(["experiment=grid", f"optimizer={option}"]).values["optimizer"]["lr"] == 0.02
+    assert compose_config(["experiment=child"]).values["optimizer"]["lr"] == 0.7
+    child, plain = (compose_config([*more, "optimizer=rmsprop"]).values for more in (["experiment=child"], []))
+    assert child["optimizer"] == plain["optimizer"]
+
+
+def test_an_optimizer_that_is_taken_away_beside_an_experiment_is_answered():
+    with pytest.raises(UserError, match="unknown key 'optimizer.momentum'"):
+        check_config(compose_config(["experiment=course/lenet", "~optimizer"]))
+
+
 def test_what_is_typed_beside_an_experiment_stays():
     config = compose_config(["experiment=course/lenet", "optimizer=rmsprop", "optimizer.lr=0.9"])
     assert (config.values["optimizer"]["lr"], config.values["optimizer"]["momentum"]) == (0.9, 0.9)

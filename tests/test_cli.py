@@ -177,7 +177,7 @@ def test_a_plan_says_what_all_cells_are_trained_with(plan):
 
 @pytest.mark.parametrize("shown", [["--help"], ["--cfg", "job"]])
 def test_a_grid_can_be_looked_at(shown, in_tmp, capsys):
-    assert type_in(sweep, "model=vgg11,nin", "trainer.max_epochs=7", *shown) == 0
+    assert type_in(sweep, "model=vgg11,nin", "model.width=0.5", "seed=0,1", "trainer.max_epochs=7", *shown) == 0
     assert "max_epochs: 7" in capsys.readouterr().out
 
 

@@ -74,6 +74,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "facts",
             "record",
             "report",
+            "rules",
             "run",
             "trained",
             "training",

@@ -169,8 +169,9 @@ def complete(rows: Sequence[Row]) -> None:
             row["status"] = f"{row['status']}: {row['reason']}"
 
 
-def known_keys(keys: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Return those of the keys under which any row has something that no note and no other column says."""
+def known_keys(keys: Sequence[str], more: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return those of the keys under which any row has something; of `more` without what notes or other columns say."""
     told = {"optimizer.lr"} if len({row["optimizer.lr"] for row in rows}) == 1 else set()
     told |= {"training_seconds"} if not any(row["epochs_differ"] for row in rows) else set()
-    return [key for key in keys if key not in told and any(row.get(key) not in (None, "") for row in rows)]
+    every = dict.fromkeys([*keys, *(key for key in more if key not in told)])
+    return [key for key in every if any(row.get(key) not in (None, "") for row in rows)]

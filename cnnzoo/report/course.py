@@ -87,9 +87,8 @@ class Question:
         paragraphs = self.answer(done, baseline, at_least, language) if compared else []
         if not paragraphs:
             return [say(language, "no_other", label=baseline["label"]), *left_out]
-        images = dict.fromkeys(str(run["data"]) for row in done for run in row["runs"])
-        if [*images] != ["fashion_mnist"]:
-            paragraphs.insert(0, say(language, "other_images", data=named(language, [*images])))
+        if (images := baseline["runs"][0]["data"]) != "fashion_mnist":
+            paragraphs.insert(0, say(language, "other_images", data=images))
         paragraphs += [_trained(done, language), *left_out]
         statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
         absent = [row["label"] for row in rows if row["test_acc"] is None]
@@ -100,7 +99,7 @@ class Question:
         if alone := [row["label"] for row in done if row["test_acc"].deviation is None]:
             key = "one_seed" if len(alone) == len(done) else "one_seed_of"
             paragraphs.append(say(language, key, labels=named(language, alone)))
-        if len(alone) < len(done) and any(len(row["runs"]) < ENOUGH_SEEDS for row in done):
+        if len(alone) < len(done) and any(len(completed(row)) < ENOUGH_SEEDS for row in done):
             paragraphs.append(say(language, "few_seeds"))
         return paragraphs
 
@@ -151,12 +150,17 @@ def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
     return (asked.pop(), len(others)) if len(asked) == 1 and others else None
 
 
+def completed(row: Row) -> list[Row]:
+    """Return the completed runs of a row."""
+    return [run for run in row["runs"] if run["status"] == "completed"]
+
+
 def _trained(rows: Sequence[Row], language: Language) -> str:
     """Return for how long the rows were trained, and on how many of the images."""
-    differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in row["runs"]}) > 1]
+    differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in completed(row)}) > 1]
     groups: dict[str, list[str]] = {}
     for row in rows:
-        groups.setdefault(_budget(row["runs"][0], differing, language), []).append(row["label"])
+        groups.setdefault(_budget(completed(row)[0], differing, language), []).append(row["label"])
     *some, (most, labels) = sorted(groups.items(), key=lambda group: len(group[1]))
     last = labels if len(labels) == 1 else [say(language, "the_others")]
     told = [

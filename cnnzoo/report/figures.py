@@ -200,7 +200,8 @@ def _lines(row: Row) -> int:
 def marker_of(row: Row, index: int) -> dict[str, Any]:
     """Return the marker and colour of a row, the same in all figures of a report; without one, by its `index`."""
     number = row.get("look", index)
-    color, fill = COLORS[number % len(COLORS)], FILLS[number // len(MARKERS) % len(FILLS)]
+    again = number // (len(MARKERS) * len(FILLS))  # with other colours
+    color, fill = COLORS[(number + again) % len(COLORS)], FILLS[number // len(MARKERS) % len(FILLS)]
     edge = {"mec": INK, "mew": 0.5} if fill == "full" else {"mec": color, "mew": 1.2}
     return {"marker": MARKERS[number % len(MARKERS)], "fillstyle": fill, "color": color, **edge}
 

@@ -104,7 +104,7 @@ def make_report(
         if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
             document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
         for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
-            found = columns(known_keys(tuple(dict.fromkeys((*keys, *shown))), pooled), language)
+            found = columns(known_keys(keys, shown, pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
     if drawn:
@@ -142,34 +142,34 @@ def _differing_keys(runs: Sequence[Row]) -> list[str]:
 def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
     from cnnzoo.report import confusion, figures
 
-    def some_of(some: Sequence[Row], every: Sequence[Row], words: str = "best_of") -> str:
+    def some_of(some: Sequence[Row], every: Sequence[Row]) -> str:
+        words = "some_of" if any(row is first for row in some) else "best_of"
         return "" if len(some) == len(every) else f" ({say(language, words, some=len(some), all=len(every))})"
 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
     found = []
-    chosen = "some_of" if first else "best_of"  # the baseline is among them
     time = "training_seconds" if any(row["epochs_differ"] for row in pooled) else "seconds_per_epoch"
     for name, cost in (("accuracy-time", time), ("accuracy-parameters", "params")):
         known = [row for row in tested if row.get(cost)]
         if len(known) > 1 and (cost != time or comparable_times(tested)):
             drawn = _most_telling(known, cost, first)
-            caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known, chosen)
+            caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known)
             found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
         telling = _with(first, curves, CURVES)
         shown = [row for row in tested if any(row is each for each in telling)]
-        caption = say(language, "curves" if len(shown) == len(curves) else "best_curves")
+        caption = say(language, "curves") + some_of(shown, curves)
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
     counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
     if len(counted) > 1:
         drawn = _most_telling(counted, "params", first)
-        caption = say(language, "parameters") + some_of(drawn, counted, chosen)
+        caption = say(language, "parameters") + some_of(drawn, counted)
         found.append(Figure("parameters", caption, partial(figures.draw_parameters, drawn, language)))
     if confused := [row for row in best if confusion.has_confusion(row)]:
         shown = _with(first, confused, MATRICES)
-        caption = say(language, "confusion") + some_of(shown, confused, chosen)
+        caption = say(language, "confusion") + some_of(shown, confused)
         found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
 

@@ -83,13 +83,19 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
 
 
 def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
-    """Return by what rows chose the keys that nobody changed and that differ all the same."""
-    usual: dict[tuple[Any, ...], dict[str, set[str]]] = {}
+    """Return by what rows chose the keys whose usual value is not the same for all: a yaml file was edited."""
+    alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        values = usual.setdefault(_chosen(row), {})
-        for key in (each for each in row if _is_setting(each) and each not in row["changed"]):
-            values.setdefault(key, set()).add(short_value(row[key]))
-    return {chosen: {key for key, found in values.items() if len(found) > 1} for chosen, values in usual.items()}
+        alike.setdefault(_chosen(row), []).append(row)
+    edited: dict[tuple[Any, ...], set[str]] = {}
+    for chosen, group in alike.items():
+        edited[chosen] = set()
+        for key in {key for row in group for key in row if _is_setting(key)}:
+            usual = {short_value(row[key]) for row in group if key in row and key not in row["changed"]}
+            typed = {short_value(row[key]) for row in group if key in row and key in row["changed"]}
+            if len(usual) > 1 or usual & typed:  # what is usual is not told of a run that it was typed for
+                edited[chosen].add(key)
+    return edited
 
 
 def _chosen(row: Row) -> tuple[Any, ...]:

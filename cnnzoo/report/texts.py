@@ -23,10 +23,6 @@ TEXTS = {
         "测试准确率最高的各行与{name}。误差线为不同随机种子间的标准差。",
     ),
     "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
-    "best_curves": (
-        "Learning curves of the rows with the highest test accuracy; bands span the seeds.",
-        "测试准确率最高的各行的学习曲线，色带表示不同随机种子间的最小值到最大值。",
-    ),
     "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
     "confusion": (
         "Test images of each class, by what they were taken for, in percent; all seeds together.",
@@ -195,8 +191,8 @@ TEXTS = {
         "但输入像素变少后，同一图像的特征图更小，网络的权重与乘加也更少。",
     ),
     "q2_stem": (
-        "{labels} has the small stem, which pads the images by two pixels on each side.",
-        "{labels} 使用小图像的 stem，每边多填充两个像素。",
+        "The small stem pads the images by two pixels on each side: {labels}.",
+        "小图像的 stem 每边多填充两个像素：{labels}。",
     ),
     # question 3
     "q3": (

@@ -18,6 +18,7 @@ from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write
 from cnnzoo.report.pool import TIMED_ON, short_value
 from cnnzoo.report.runs import FACTS, PLAN, read_plan
 from cnnzoo.report.tables import to_markdown
+from cnnzoo.rules import DERIVED
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
@@ -215,11 +216,12 @@ def in_all(cells: Iterable[Sequence[str]]) -> str:
 
 
 def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return of cells that were asked for in the same words what differs: files in conf/ were edited in between."""
-    alike: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    """Return of cells that were asked for in the same words, but seeds, what differs: files in conf/ were edited."""
+    alike: dict[str, dict[str, dict[str, Any]]] = {}
     for name, cell in cells.items():
+        asked = [each for each in cell["overrides"] if key_of(each) != "seed"]
         values = {key: value for key, value in flatten(cell.get("config") or {}).items() if _is_told(key)}
-        alike.setdefault(tuple(cell["overrides"]), {})[name] = values
+        alike.setdefault(str([asked, cell.get("choices")]), {})[name] = values
     return {
         name: " ".join(
             f"{key}={short_value(value)}"
@@ -232,7 +234,8 @@ def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _is_told(key: str) -> bool:
-    return decides_figures(key) and not key.startswith("model.lr.")
+    known = key in (*IN_COLUMNS, *DERIVED) or key.startswith("model.lr.") or key.rpartition(".")[2].startswith("_")
+    return decides_figures(key) and not known
 
 
 def _without_column(overrides: Iterable[str]) -> list[str]:

@@ -136,7 +136,8 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
     if config.sweep.name is None:
         last = {key_of(each): each.lstrip("+") for each in overrides}
         overrides = [each for each in last.values() if is_of_runs(each) and decides_figures(key_of(each))]
-        experiments = [name for each in overrides if key_of(each) == "experiment" for name in values_of(each)]
+        chosen = [each for each in overrides if key_of(each) == "experiment" and not each.startswith("~")]
+        experiments = [name for each in chosen for name in values_of(each)]
         experiment = experiments[0] if len(experiments) == 1 else "sweep"
         others = sorted(each for each in overrides if key_of(each) != "experiment" or experiment == "sweep")
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from cnnzoo.report.confusion import draw_confusion
-from cnnzoo.report.figures import draw_along, draw_curves, draw_parameters, draw_trade_off
+from cnnzoo.report.figures import draw_along, draw_curves, draw_parameters, draw_trade_off, marker_of
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
 from tests.report.runs import CLASSES, HISTORY, write_run
@@ -92,3 +92,13 @@ def test_error_bars_are_of_the_accuracy_and_the_line_is_at_the_threshold():
     points = [each.lines[0] for each in axes.containers]
     assert [point.get_xydata().tolist() for point in points] == [[[10, 0.9]], [[20, 0.9]]]
     assert to_rgba(points[0].get_color()) != to_rgba(points[1].get_color())
+
+
+def test_rows_look_different():
+    looks = {tuple(str(value) for value in marker_of({"look": number}, 0).values()) for number in range(192)}
+    assert len(looks) == 192
+    assert (
+        len({(look["marker"], look["fillstyle"]) for look in (marker_of({"look": each}, 0) for each in range(24))})
+        == 24
+    )
+    assert len({marker_of({"look": each}, 0)["color"] for each in range(8)}) == 8

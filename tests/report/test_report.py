@@ -724,12 +724,16 @@ def test_the_notes_say_with_what_the_nets_were_trained(tmp_path):
     assert [row["rate"] for row in table_of(tmp_path)] == ["0.01", "0.003"]
     shutil.rmtree(tmp_path / "b")
     assert "rate" not in table_of(tmp_path)[0]
+    assert table_of(tmp_path, rows=["model", "optimizer.lr"])[0]["rate"] == "0.01"  # it was asked for
 
 
 def test_a_draft_of_other_images_says_so(tmp_path):
     for px in (224, 96):
         write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution", data="synthetic")
     assert paragraphs(tmp_path)[0] == "The images are synthetic, and not Fashion-MNIST."
+    write_run(tmp_path / "1", model="vgg11", px=224, experiment="vgg_resolution")
+    write_run(tmp_path / "2", model="vgg11", px=96, experiment="vgg_resolution")
+    assert "Fashion-MNIST" not in " ".join(paragraphs(tmp_path, baseline="vgg11 224 fashion_mnist"))
 
 
 def test_a_draft_names_batches_and_precisions_that_differ(tmp_path):
@@ -739,6 +743,10 @@ def test_a_draft_names_batches_and_precisions_that_differ(tmp_path):
     told = next(each for each in paragraphs(tmp_path) if "trained alike" in each)
     assert "vgg11 224 for 2 epochs of all training images in batches of 64, bf16-mixed" in told
     assert "vgg11 96 for 2 epochs of all training images in batches of 512, 32-true" in told
+    write_run(tmp_path / "c", model="vgg11", px=224, seed=1, status="failed", experiment="vgg_resolution")
+    record = read_record(tmp_path / "c")
+    write_record(tmp_path / "c", {key: value for key, value in record.items() if key not in ("precision", "device")})
+    assert not any("None" in each for each in paragraphs(tmp_path))
 
 
 def test_seeds_of_different_nets_are_left_out_by_name(tmp_path):
@@ -774,6 +782,24 @@ def test_a_net_with_more_parameters_is_no_simplification(tmp_path):
     assert "The smallest simplification" not in paragraphs(tmp_path)[0]
 
 
+def test_the_baseline_is_among_the_curves(tmp_path):
+    for number in range(10):
+        write_run(tmp_path / f"{number}", model="alexnet" if number == 9 else f"net{number}", acc=0.9 - 0.05 * number)
+    report = make_report([tmp_path], baseline="alexnet")
+    curves = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "curves")
+    assert curves.caption.endswith("(8 of 10 rows, the best and the baseline)")
+    assert "alexnet" in {line.get_label() for line in curves.draw().axes[0].lines}
+
+
+def test_what_the_small_stem_changes_is_said(tmp_path):
+    for px in (224, 28):
+        record = read_record(write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution"))
+        write_record(tmp_path / f"{px}", record | {"stem": "small" if px == 28 else "paper"})
+    assert any(
+        "The small stem pads the images by two pixels on each side: vgg11 28." in each for each in paragraphs(tmp_path)
+    )
+
+
 def test_the_baseline_is_among_the_confusion_matrices(tmp_path):
     for number in range(6):
         write_run(tmp_path / f"{number}", model="alexnet" if number == 5 else f"net{number}", acc=0.9 - 0.1 * number)
@@ -781,6 +807,10 @@ def test_the_baseline_is_among_the_confusion_matrices(tmp_path):
     figure = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
     assert "(4 of 6 rows, the best and the baseline)" in figure.caption
     assert "alexnet (%)" in {axes.get_title() for axes in figure.draw().axes}
+    (tmp_path / "5" / "confusion.csv").unlink()
+    report = make_report([tmp_path], baseline="alexnet")
+    other = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
+    assert "(4 of 5 rows, the best)" in other.caption
 
 
 @pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
@@ -839,6 +869,11 @@ def test_runs_before_and_after_an_edit_of_a_yaml_file_are_rows_of_their_own(tmp_
     }
     shutil.rmtree(tmp_path / "after")
     assert {row["settings"] for row in table_of(tmp_path)} == {"", "optimizer.lr=0.3"}
+    record = read_record(tmp_path / "before")  # a yaml file was edited to what had been typed before
+    record["config"]["optimizer"]["lr"] = 0.3
+    write_record(tmp_path / "before", record)
+    assert [(row["seeds"], row.get("settings", "")) for row in table_of(tmp_path)] == [("2/2", "")]
+    assert "in all rows: optimizer.lr=0.3" in notes_of(tmp_path)
 
 
 def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
@@ -921,7 +956,10 @@ def test_an_answer_says_which_rows_had_more_epochs(question):
     assert "All rows were trained for 2 epochs of all training images." in paragraphs(question)
 
 
-@pytest.mark.parametrize(("limit", "images"), [(100, "100 batches of 64 images"), (0.2, "20% of the training images")])
+@pytest.mark.parametrize(
+    ("limit", "images"),
+    [(100, "100 batches of 64 images"), (0.2, "20% of the training images"), (0.002, "0.2% of the training images")],
+)
 def test_an_answer_says_that_nets_were_not_trained_in_full(limit, images, tmp_path):
     for name, width in (("a", 1.0), ("b", 0.5)):
         changed = {"trainer.limit_train_batches": limit, "model.width": width}

@@ -138,7 +138,13 @@ def test_cells_that_were_asked_for_in_the_same_words_are_told_apart(finished, tm
     again = json.loads(json.dumps(folder.cells[name]))  # after an edit of conf/model/lenet.yaml
     again["config"]["model"]["lr"]["adamw"] = again["config"]["optimizer"]["lr"] = 0.02
     folder.cells["lenet-28-adamw-s0-0"] = again
+    other = json.loads(json.dumps(again)) | {"seed": 7, "overrides": [*again["overrides"], "seed=7"]}
+    folder.cells["lenet-28-adamw-s7-0"] = other  # a seed that was asked for since
     settings = {row["folder"]: row["settings"] for row in folder.rows()}
+    assert settings.pop("lenet-28-adamw-s7-0") == "optimizer.lr=0.02"
+    assert (
+        settings.pop(next(each for each in folder.cells if each.startswith("lenet-28-adamw-s1"))) == "optimizer.lr=0.03"
+    )
     assert (settings.pop(name), settings.pop("lenet-28-adamw-s0-0")) == ("optimizer.lr=0.03", "optimizer.lr=0.02")
     assert {*settings.values()} == {""}
 
@@ -287,8 +293,9 @@ def test_default_names_follow_the_grid_and_nothing_else():
     assert name("experiment=small_grid") == name("experiment='small_grid'")
     assert name("experiment=small_grid").startswith("outputs/small_grid-")
     several = name("experiment=glob(course/*)"), name("experiment=course/nin,course/lenet")
+    several += (name("~experiment"),)
     assert all(re.fullmatch(r"outputs/sweep-[0-9a-f]{8}", each) for each in several)
-    assert len({*several, name()}) == 3
+    assert len({*several, name()}) == 4
 
 
 def test_a_sweep_says_which_folder_it_has_chosen(in_tmp, capsys):

@@ -329,7 +329,7 @@ def test_what_a_grid_or_a_parent_says_of_optimizers_holds_as_it_is_meant(own_con
 
 
 def test_an_optimizer_that_is_taken_away_beside_an_experiment_is_answered():
-    with pytest.raises(UserError, match="unknown key 'optimizer.momentum'"):
+    with pytest.raises(UserError, match=r"unknown key 'optimizer\.momentum'"):
         check_config(compose_config(["experiment=course/lenet", "~optimizer"]))
 
 

@@ -1,5 +1,6 @@
 """One cell of a sweep, in the process that runs it."""
 
+import gc
 import os
 import signal
 import sys
@@ -65,6 +66,7 @@ def _write_summary(folder: SweepFolder) -> None:
 
 def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log."""
+    gc.freeze()  # what was loaded before it was forked stays, and is not to be searched for garbage
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back until now
     if gpu is not None:

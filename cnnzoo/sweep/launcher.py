@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -21,7 +21,8 @@ from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import ENDED_BADLY
 from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 
-PRELOADED = ["__main__", "cnnzoo.run", "cnnzoo.models"]  # and torch with them; a process then starts in a moment
+# And torch with them: a cell then starts in a moment, and with the code that was there when the sweep began.
+PRELOADED = ["cnnzoo.sweep.cell", "cnnzoo.run", "cnnzoo.models", "cnnzoo.training.schedules"]
 GRACE = 60.0  # seconds from asking a process to stop, which then finishes its batch and saves, to killing it
 POLL = 2.0  # seconds between looks at what runs
 REST = 600.0  # seconds for which a GPU that could not take a cell gets no other
@@ -163,7 +164,8 @@ class Launcher:
         arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
         recorded_at = self.folder.recorded_at(cell.name)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
-        process.start()
+        with _without_program():
+            process.start()
         return Running(cell, process, slot, time.monotonic() + self.timeout, recorded_at)
 
     def _enforce_deadlines(self, running: Sequence[Running]) -> None:
@@ -220,6 +222,18 @@ def _start_server() -> None:
         multiprocessing.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_program() -> Iterator[None]:
+    """Keep a cell from running the command's file again, as Python has new processes do: it may have been edited."""
+    program = vars(sys.modules["__main__"])
+    file = program.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            program["__file__"] = file
 
 
 def _refusal(log: Path) -> str | None:

@@ -368,6 +368,20 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(whole_group, grid, tm
     count("T12")
 
 
+def test_a_program_that_is_edited_meanwhile_fails_no_cell(grid, tmp_path, count):
+    cells, folder = grid
+    program = tmp_path / "driver.py"
+    program.write_text(DRIVER)
+    command = [sys.executable, str(program), str(folder.path)]
+    options = {"stdout": subprocess.PIPE, "text": True, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    with subprocess.Popen(command, cwd=ROOT, **options) as driver:
+        assert driver.stdout.readline().strip() == cells[0].name
+        program.write_text("raise SystemExit('edited')")
+        driver.stdout.read()
+    assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+    count("T12")
+
+
 def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is_up(grid):
     cells, folder = grid
     asked = []

@@ -103,8 +103,8 @@ def make_report(
     else:
         if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
             document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
-        for caption, shown in (("results", TRAINING), ("sizes", SIZE)):
-            found = columns(known_keys(keys, shown, pooled), language)
+        for caption, own, shown in (("results", keys, TRAINING), ("sizes", _of_nets(keys, pooled), SIZE)):
+            found = columns(known_keys(own, shown, pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
     if drawn:
@@ -137,6 +137,12 @@ def _differing_keys(runs: Sequence[Row]) -> list[str]:
 
     groups = [key for key in GROUPS if key in ("model", "data.resize") or varies(key)]
     return [*groups, *(["settings"] if any(row["settings"] for row in runs) else [])]
+
+
+def _of_nets(keys: Sequence[str], pooled: Sequence[Row]) -> Sequence[str]:
+    """Return the keys of rows without those that make no other net, if the rows can be told apart by the others."""
+    others = [key for key in keys if key not in CIRCUMSTANCES]
+    return others if len({tuple(str(row.get(key)) for key in others) for row in pooled}) == len(pooled) else keys
 
 
 def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:

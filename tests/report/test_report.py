@@ -717,6 +717,17 @@ def test_curves_of_short_and_long_runs_are_drawn_by_the_share_of_their_epochs(tm
     assert [line.get_xdata()[-1] for line in axes.lines] == [1, 1]
 
 
+def test_the_sizes_of_nets_stand_without_what_makes_no_other_net(tmp_path):
+    def titles():
+        return [column.title for column in tables(make_report([tmp_path]))[1].columns]
+
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", model="nin", **{"trainer.max_epochs": 5})
+    assert "epochs" not in titles()
+    write_run(tmp_path / "c", **{"trainer.max_epochs": 5})  # which could not be told from the first
+    assert "epochs" in titles()
+
+
 def test_the_notes_say_with_what_the_nets_were_trained(tmp_path):
     write_run(tmp_path / "a", **{"optimizer.lr": 0.01})
     write_run(tmp_path / "b", model="nin", **{"optimizer.lr": 0.003})

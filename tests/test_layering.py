@@ -74,7 +74,6 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "facts",
             "record",
             "report",
-            "rules",
             "run",
             "trained",
             "training",

@@ -73,7 +73,7 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
     for row in rows:
         values = row["changed"] | {key: row[key] for key in edited[_chosen(row)] if key in row}
         told.append(
-            {key: short_value(value) for key, value in values.items() if key not in left_out and _is_setting(key)}
+            {key: short_value(value) for key, value in values.items() if key not in left_out and is_setting(key)}
         )
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
     for row, each in zip(rows, told, strict=True):
@@ -90,7 +90,7 @@ def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
     edited: dict[tuple[Any, ...], set[str]] = {}
     for chosen, group in alike.items():
         edited[chosen] = set()
-        for key in {key for row in group for key in row if _is_setting(key)}:
+        for key in {key for row in group for key in row if is_setting(key)}:
             usual = {short_value(row[key]) for row in group if key in row and key not in row["changed"]}
             typed = {short_value(row[key]) for row in group if key in row and key in row["changed"]}
             if len(usual) > 1 or usual & typed:  # what is usual is not told of a run that it was typed for
@@ -236,15 +236,15 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 def _told_apart_by(rows: Sequence[Row]) -> list[str]:
     """Return the keys by which runs are told apart, but their seed."""
-    return list(dict.fromkeys([*GROUPS, *sorted(key for row in rows for key in row if _is_setting(key))]))
+    return list(dict.fromkeys([*GROUPS, *sorted(key for row in rows for key in row if is_setting(key))]))
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
-    keys = sorted(key for key in row if _is_setting(key))
+    keys = sorted(key for key in row if is_setting(key))
     return (*(row.get(key) for key in GROUPS), row.get("seed"), *((key, str(row[key])) for key in keys))
 
 
-def _is_setting(key: str) -> bool:
+def is_setting(key: str) -> bool:
     """Say whether a key is one of the configuration, and not one that follows from others."""
     first, _, last = key.rpartition(".")
     if not first:

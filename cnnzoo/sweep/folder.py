@@ -15,10 +15,9 @@ from cnnzoo.config import decides_figures, key_of
 from cnnzoo.disk import left_behind, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write_record
-from cnnzoo.report.pool import TIMED_ON, short_value
+from cnnzoo.report.pool import TIMED_ON, is_setting, short_value
 from cnnzoo.report.runs import FACTS, PLAN, read_plan
 from cnnzoo.report.tables import to_markdown
-from cnnzoo.rules import DERIVED
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 
@@ -220,7 +219,11 @@ def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     alike: dict[str, dict[str, dict[str, Any]]] = {}
     for name, cell in cells.items():
         asked = [each for each in cell["overrides"] if key_of(each) != "seed"]
-        values = {key: value for key, value in flatten(cell.get("config") or {}).items() if _is_told(key)}
+        values = {
+            key: value
+            for key, value in flatten(cell.get("config") or {}).items()
+            if is_setting(key) and key not in IN_COLUMNS
+        }
         alike.setdefault(str([asked, cell.get("choices")]), {})[name] = values
     return {
         name: " ".join(
@@ -231,11 +234,6 @@ def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         for group in alike.values()
         for name, values in group.items()
     }
-
-
-def _is_told(key: str) -> bool:
-    known = key in (*IN_COLUMNS, *DERIVED) or key.startswith("model.lr.") or key.rpartition(".")[2].startswith("_")
-    return decides_figures(key) and not known
 
 
 def _without_column(overrides: Iterable[str]) -> list[str]:

@@ -163,15 +163,11 @@ def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
     own = flatten(config.values) | config.choices
-    return all(key in own and _is_among(own[key], value) for key, value in values.items())
+    return all(key in own and (own[key] == value or own[key] in _as_list(value)) for key, value in values.items())
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _is_among(own: Any, value: Any) -> bool:
-    return bool(own == value or (isinstance(value, list) and own in value))
 
 
 def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from cnnzoo.errors import UserError
 
 UNFINISHED = ".tmp"
+LOCK_WAIT = 1.0  # s before a lock counts as held: who only looks whether it is held has it for a moment
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),

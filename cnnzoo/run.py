@@ -20,7 +20,7 @@ from cnnzoo.checks import changes
 from cnnzoo.commands import resume_command
 from cnnzoo.config import CONF, RunConfig
 from cnnzoo.console import RunConsole
-from cnnzoo.disk import check_space, is_unwritable, left_behind
+from cnnzoo.disk import LOCK_WAIT, check_space, is_unwritable, left_behind
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.facts import Facts, check
 from cnnzoo.fit import Job
@@ -51,7 +51,7 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
     facts = check(config, here=not (resume and is_completed(run_dir)))
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with StopRequest() as stop, FileLock(run_dir / ".lock", blocking=False):
+        with StopRequest() as stop, FileLock(run_dir / ".lock", timeout=LOCK_WAIT):
             return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
     except Stopped as stopped:
         begun = (run_dir / FILE_NAME).exists()

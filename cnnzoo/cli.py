@@ -172,12 +172,12 @@ class Preflight(Callback):
                 check_config(Preflight.run_config)
                 if config.resume is not None:
                     with read_write(config.hydra):
-                        config.hydra.run.dir = config.resume
+                        config.hydra.run.dir = str(config.resume)
                 check_folder(config.hydra.run.dir, resume=config.resume is not None)
                 with importing_torch():  # once nothing is left that can be refused without it
                     from cnnzoo.facts import check
                     from cnnzoo.run import is_completed
-                check(Preflight.run_config, here=config.resume is None or not is_completed(Path(config.resume)))
+                check(Preflight.run_config, here=config.resume is None or not is_completed(Path(str(config.resume))))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
             sys.exit(1)

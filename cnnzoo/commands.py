@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 SHELL = set('"$`\\!')  # what is special to a shell between double quotes
+NO_TEXT = re.compile(r"null|true|false|[+-]?(inf|nan|\.?\d[\d_.]*(e[+-]?\d+)?)", re.IGNORECASE)  # to Hydra
 
 
 def resume_command(folder: Path) -> str:
@@ -23,7 +24,7 @@ def as_typed(key: str, value: str) -> str:
 
 def quoted(value: str) -> str:
     """Return a value as Hydra reads it."""
-    if re.fullmatch(r"[\w./-]+", value, re.ASCII):
+    if re.fullmatch(r"[\w./-]+", value, re.ASCII) and not NO_TEXT.fullmatch(value):
         return value
     escaped = value.replace("'", r"\'").replace("${", r"\${")
     return f"'{escaped}'"

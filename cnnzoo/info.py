@@ -134,8 +134,9 @@ def _layer_table(config: RunConfig, style: str) -> str:
 
 def _heading(config: RunConfig, net: ConvNet) -> str:
     data = config.values["data"]
+    plural = "s" if data["channels"] > 1 else ""
     return (
-        f"{config.choices['model']} at {data['resize']} px, {net.stem} stem, {data['channels']} channel, "
+        f"{config.choices['model']} at {data['resize']} px, {net.stem} stem, {data['channels']} channel{plural}, "
         f"{data['num_classes']} classes; for one image"
     )
 

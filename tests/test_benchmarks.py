@@ -264,7 +264,7 @@ def test_compilation_pays_after_as_many_epochs_as_it_takes_to_save_its_seconds(m
 
 def test_a_net_and_the_same_one_compiled_are_trained_in_turn(monkeypatch):
     def slow(module, mode):
-        module.register_forward_hook(lambda *_: time.sleep(0.05))
+        module.register_forward_hook(lambda *_: time.sleep(0.3))
 
     monkeypatch.setattr(nn.Module, "compile", slow)  # in place of a compiler
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # which is put back afterwards

@@ -7,7 +7,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from cnnzoo.commands import as_typed
 
 
-@pytest.mark.parametrize("value", ["a/b-1.5_c", "a b", "it's", 'a"b', "a$HOME", "lr=1,2", "`a`", "größe", "{a}"])
+@pytest.mark.parametrize(
+    "value",
+    ["a/b-1.5_c", "a b", "it's", 'a"b', "a$HOME", "lr=1,2", "`a`", "größe", "{a}", "7", "1e5", ".5", "null", "-inf"],
+)
 def test_what_is_typed_arrives_as_it_was_meant(value):
     words = as_typed("hydra.run.dir", value)
     (typed,) = subprocess.run(

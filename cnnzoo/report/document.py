@@ -36,6 +36,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Row]
     caption: str
+    figure: str = ""  # the key of the column that these values are of, where each figure has a table
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def csv(document: Document) -> str:
     tables = [block for block in document.blocks if isinstance(block, Table)]
     rows = tables[0].rows
     if len(tables) > 1 and tables[1].rows is not rows:  # of several figures
-        rows = [{"figure": table.caption.partition(" / ")[0], **row} for table in tables for row in table.rows]
+        rows = [{"figure": table.figure, **row} for table in tables for row in table.rows]
         columns = [Column("figure", ""), *tables[0].columns]
     else:
         columns = [column for table in tables if table.rows is rows for column in table.columns]

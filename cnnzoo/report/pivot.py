@@ -32,7 +32,7 @@ def pivot_tables(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
             *columns(keys, language),
             *(Column(name, title, _show_or_say(measured)) for name, title in titles.items()),
         ]
-        tables.append(Table(shown, lines, f"{measured.title} / {_name(pivot, language)}"))
+        tables.append(Table(shown, lines, f"{measured.title} / {_name(pivot, language)}", figure))
     return tables
 
 

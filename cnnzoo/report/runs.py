@@ -15,7 +15,7 @@ Row = dict[str, Any]
 PLAN = "sweep.json"
 NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
-MEASURED = ("images_per_second", "peak_bytes", "protocol", "device", "precision", "threads", "slots", "started")
+MEASURED = ("images_per_second", "peak_bytes", "started")
 
 
 def read_runs(folders: Sequence[Path]) -> list[Row]:

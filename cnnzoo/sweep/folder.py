@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
 from cnnzoo.config import decides_figures, key_of
-from cnnzoo.disk import LOCK_WAIT, left_behind, write_csv, write_text
+from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write_record
 from cnnzoo.report.pool import TIMED_ON, is_setting, short_value
@@ -87,7 +87,8 @@ class SweepFolder:
         owner = self.path / OWNER
         try:
             with FileLock(self.path / ".lock", timeout=LOCK_WAIT):
-                write_text(owner, f"pid {os.getpid()} on {socket.gethostname()}")
+                (written := unfinished(owner)).write_text(f"pid {os.getpid()} on {socket.gethostname()}")
+                written.replace(owner)  # at once: another one may ask
                 yield
         except Timeout:
             who = owner.read_text() if owner.exists() else "of unknown owner"

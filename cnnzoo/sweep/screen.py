@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
 from cnnzoo.errors import UserError
@@ -81,7 +80,7 @@ def for_screen(rows: Sequence[Row], console: Console) -> Table:
         if needed <= console.width:
             break
     for line in lines:
-        table.add_row(*map(escape, line))
+        table.add_row(*line)
     return table
 
 

@@ -234,8 +234,9 @@ def test_a_process_that_is_killed_while_it_fetches_costs_nothing(trials, mirror,
             process.start()
         while not mirror.requests:
             time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.5))
-        holder = next(process for process in processes if process.pid == mirror_client(root, processes))
+        time.sleep(chance.uniform(0, 0.35))  # of 0.4 s that it takes
+        pid = mirror_client(root, processes)
+        holder = next(process for process in processes if process.pid == pid)
         holder.kill()
         mirror.delay = 0
         for process in processes:

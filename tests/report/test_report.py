@@ -555,7 +555,7 @@ def test_a_pivot_as_csv_has_the_deviations_too(tmp_path):
         write_run(tmp_path / f"{px}-{seed}", px=px, seed=seed, acc=0.8 + seed / 10)
     text = render(make_report([tmp_path], rows=["model"], pivot="data.resize"), "csv")
     first = next(csv.DictReader(io.StringIO(text)))
-    assert (first["figure"], float(first["28"])) == ("test acc", pytest.approx(0.85))
+    assert (first["figure"], float(first["28"])) == ("test_acc", pytest.approx(0.85))
     assert float(first["28_std"]) == pytest.approx(0.1 / 2**0.5)
     assert first["96_std"] == ""
 

@@ -254,7 +254,8 @@ def test_a_sweep_that_has_only_just_begun_is_named(in_tmp):
     beginning.join()
 
 
-def test_who_only_looks_whether_a_folder_is_in_use_keeps_no_sweep_from_it(tmp_path):
+def test_who_only_looks_whether_a_folder_is_in_use_keeps_no_sweep_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnzoo.sweep.folder.LOCK_WAIT", 60)
     looking = FileLock(tmp_path / ".lock", thread_local=False)
     looking.acquire()
     threading.Timer(0.2, looking.release).start()
@@ -726,6 +727,13 @@ def test_of_a_traceback_the_screen_has_the_last_line(tmp_path):
     assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: ValueError: broken\n")
     folder.fail(cell, "no room\nmake some")
     assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: no room; make some\n")
+
+
+def test_a_cell_that_dies_before_its_first_record_is_pooled_with_the_seeds_that_are_completed(tmp_path):
+    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
+    SweepFolder(tmp_path).fail(cell, "killed")
+    (row,) = read_runs([tmp_path])
+    assert (row["status"], row["protocol"]) == ("failed", "holdout")
 
 
 def test_a_gpu_that_no_cell_uses_is_said(monkeypatch, capsys):

@@ -24,6 +24,7 @@ SAVED = {"training_seconds": "time_saved", "params": "params_saved", "macs": "ma
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and EPOCH are equal
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
+SIZES = ("params", "macs")  # of a net; other ones, though it was asked for alike, where its class was edited
 SHOWN = 2  # decimals of an accuracy, in percent, in a table
 AVERAGED = ("seconds_per_epoch", "training_seconds", "seconds_total", "images_per_second", "peak_bytes")
 
@@ -53,7 +54,7 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     Of runs that repeat each other the last completed one stays, or the last if none is. One that is still to do, which
     says nothing of its device yet, repeats one that is completed on any.
     """
-    found, anywhere = len(rows), dict.fromkeys(MEASURED_WITH)
+    found, anywhere = len(rows), dict.fromkeys((*MEASURED_WITH, *SIZES))
     completed = {_identity(row | anywhere) for row in rows if row["status"] == "completed"}
     rows = [row for row in rows if row["status"] != "to do" or _identity(row | anywhere) not in completed]
     newest: dict[Any, Row] = {}
@@ -133,8 +134,10 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
         )
         ran = [row for row in group if row.get("device")]
-        if differing := [short_key(key) for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]:
-            mixed.append(f"{label} ({', '.join(differing)})")
+        differing = [key for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]
+        differing = differing or [key for key in SIZES if len({row.get(key) for row in ran}) > 1]
+        if differing:
+            mixed.append(f"{label} ({', '.join(map(short_key, differing))})")
     return pooled, mixed
 
 
@@ -241,7 +244,7 @@ def _told_apart_by(rows: Sequence[Row]) -> list[str]:
 
 def _identity(row: Row) -> tuple[Any, ...]:
     keys = sorted(key for key in row if is_setting(key))
-    return (*(row.get(key) for key in GROUPS), row.get("seed"), *((key, str(row[key])) for key in keys))
+    return (*(row.get(key) for key in (*GROUPS, *SIZES)), row.get("seed"), *((key, str(row[key])) for key in keys))
 
 
 def is_setting(key: str) -> bool:

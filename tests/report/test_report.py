@@ -95,6 +95,15 @@ def test_a_run_that_repeats_another_counts_once(tmp_path):
     assert "repeat another: 2" in notes_of(tmp_path)
 
 
+def test_nets_of_one_name_and_other_sizes_do_not_repeat_each_other_and_are_told_of(tmp_path):
+    for seed, params in ((0, 1_418), (0, 2_002), (1, 2_002)):  # a layer was added to the class
+        write_run(tmp_path / f"{seed}-{params}", seed=seed, params=params)
+    (row,) = table_of(tmp_path)
+    assert (row["seeds"], "parameters" in row) == ("3/3", False)
+    assert "repeat another" not in notes_of(tmp_path)
+    assert "pooled over more than seeds: lenet (params, macs)" in notes_of(tmp_path)
+
+
 def test_of_runs_that_repeat_each_other_the_newest_counts(tmp_path):
     for number, (day, acc) in enumerate((("21", 0.7), ("23", 0.8), ("22", 0.9))):
         folder = write_run(tmp_path / f"{number}", acc=acc)

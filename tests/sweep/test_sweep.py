@@ -244,13 +244,12 @@ def test_one_sweep_at_a_time_in_a_folder(more, in_tmp):
     assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
 
 
-def test_a_sweep_that_has_only_just_begun_is_named(in_tmp):
-    folder = in_tmp / "outputs" / "small"
-    folder.mkdir(parents=True)
-    beginning = threading.Timer(0.2, lambda: (folder / ".owner").write_text("pid 4711 on elsewhere"))
+def test_a_sweep_that_has_only_just_begun_is_named(tmp_path):
+    beginning = threading.Timer(0.2, lambda: (tmp_path / ".owner").write_text("pid 4711 on elsewhere"))
     beginning.start()
-    with FileLock(folder / ".lock"), pytest.raises(BusyError, match=r"another sweep \(pid 4711 on elsewhere\)"):
-        run(*SMALL, "sweep.name=small")
+    named = pytest.raises(BusyError, match=r"another sweep \(pid 4711 on elsewhere\)")
+    with FileLock(tmp_path / ".lock"), named, SweepFolder(tmp_path).locked():
+        pass
     beginning.join()
 
 

@@ -3,15 +3,15 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from cnnzoo import cli
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config
-from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
+from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 
 SHEET_COLUMNS = 12
@@ -33,15 +33,6 @@ def _folder(name: str) -> Path:
     if Path(name).suffix in ENDINGS:
         raise argparse.ArgumentTypeError(f"{name} is to be a folder; leave {Path(name).suffix} out")
     return Path(name)
-
-
-@contextmanager
-def _interrupted() -> Iterator[None]:
-    """Exit at Ctrl-C as the other commands do."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if parsed.verb == "cell" and len(overrides) > 1:
         parser.error(f"one cell at a time, and not also {overrides[1]}")
     logging.basicConfig(format="%(message)s")
-    with plain_errors(), _interrupted(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
+    with plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
             with cli.importing_torch():
                 from cnnzoo.info import describe

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, read_write
 from cnnzoo.checks import check_config, keys, refuse_grid
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, groups, is_of_runs, key_of, resolve, schema, values_of
-from cnnzoo.errors import INTERRUPTED, USER_ERROR, UserError
+from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
 from cnnzoo.record import foreign_files, holds_run
@@ -73,8 +73,6 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
                 print(help_text("sweep" if grid else "train", overrides), flush=True)
             else:
                 main()
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
         except BrokenPipeError:  # whoever reads the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:

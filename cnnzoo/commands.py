@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 SHELL = set('"$`\\!')  # what is special to a shell between double quotes
-NO_TEXT = re.compile(r"null|true|false|[+-]?(inf|nan|\.?\d[\d_.]*(e[+-]?\d+)?)", re.IGNORECASE)  # to Hydra
+NO_TEXT = re.compile(r"null|true|false|-?(inf|nan|\.?\d[\d_.]*(e-?\d+)?)", re.IGNORECASE)  # to Hydra
 
 
 def resume_command(folder: Path) -> str:

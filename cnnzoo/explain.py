@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnzoo.checks import keys, nearest
 from cnnzoo.commands import as_typed
 from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, groups, options, schema
-from cnnzoo.errors import BUSY, FAILED, USER_ERROR, BusyError, RunEnded, UserError
+from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.rules import DERIVED
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
@@ -24,7 +24,7 @@ typed: list[str] = []  # the command as it was typed, of a grid; `cnnzoo.cli.run
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print what the user can mend in plain words, and exit with the code of its kind."""
+    """Print what the user can mend in plain words, and exit with the code of its kind; at Ctrl-C without a word."""
     try:
         yield
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -35,6 +35,8 @@ def plain_errors() -> Iterator[None]:
     except RunEnded as ended:
         print(f"{ended.status}: {ended}", file=sys.stderr)
         sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:

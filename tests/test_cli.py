@@ -304,3 +304,14 @@ def test_what_comes_with_torch_is_not_searched_for_garbage():
     assert gc.isenabled()
     assert gc.get_freeze_count()
     gc.unfreeze()
+
+
+def test_ctrl_c_has_a_code_of_its_own_and_no_words(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnzoo.__main__.show_data", interrupted)
+    with pytest.raises(SystemExit) as exited:
+        main(["data"])
+    assert exited.value.code == 130
+    assert capsys.readouterr().err == ""

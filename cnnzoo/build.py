@@ -1,8 +1,11 @@
 """What a configuration describes, built: the only place that instantiates from one."""
 
 import inspect
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,8 +13,10 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from cnnzoo.blocks import ConvNet, initialize
-from cnnzoo.config import RunConfig
+from cnnzoo.config import CONF, RunConfig
+from cnnzoo.errors import UserError
 
+PACKAGE = Path(__file__).parent
 NOT_FUSED = {"fused", "foreach", "differentiable"}  # with one of which a yaml chooses for itself
 
 if TYPE_CHECKING:
@@ -32,12 +37,36 @@ def build(node: dict[str, Any]) -> Any:
     except InstantiationException as error:
         cause = error.__cause__ or error
         if isinstance(cause, ImportError):
-            why = str(cause).splitlines()[:2][-1]
-            named = " and in cnnzoo/models/__init__.py" if node["_target_"].startswith("cnnzoo.models.") else ""
-            raise ValueError(
-                f"{node['_target_']} cannot be loaded: {why}\nlook for its name at _target_ in its yaml{named}"
-            ) from error
+            raise ValueError(_not_loaded(node["_target_"], cause)) from error
         raise cause from None
+
+
+def _not_loaded(target: str, error: ImportError) -> str:
+    """Return in words why Hydra could not import what a yaml names: there is no such thing, or a file has a mistake."""
+    why = error.__cause__
+    if isinstance(why, SyntaxError):
+        places = [(str(why.filename), why.lineno)]
+    else:
+        places = [(each.filename, each.lineno) for each in traceback.extract_tb(why and why.__traceback__)]
+    if own := [(Path(file), line) for file, line in places if PACKAGE in Path(file).parents]:
+        file, line = own[-1]
+        what = f"{file.relative_to(CONF.parent)}, line {line}: {type(why).__name__}: {getattr(why, 'msg', why)}"
+        return f"{what}\nmend that line; {target} cannot be imported without it"
+    named = " and in cnnzoo/models/__init__.py" if target.startswith("cnnzoo.models.") else ""
+    why_not = str(error).splitlines()[:2][-1]
+    return f"{target} cannot be loaded: {why_not}\nlook for its name at _target_ in its yaml{named}"
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Say why something cannot be built, or a net not be traced, as a `UserError`."""
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError) as error:
+        words = str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)
+        if "meta tensor" in words:
+            words += "\na net is first built without values: compute numbers, such as widths, with Python or numpy"
+        raise UserError(words) from error
 
 
 def build_net(config: RunConfig) -> ConvNet:

@@ -172,10 +172,13 @@ def _fault(name: str, default: Any, value: Any, rule: Rule) -> str:
     if isinstance(value, list) and value and not isinstance(default, list):
         several = f"python sweep.py {name}={','.join(map(str, value))}"
         return f"{name} has one value in a run (got {got})\ntype {several} for several runs"
+    what = f"{name} must be {rule.words} (got {got})"
+    if not rule.allows(default) and default is not None:  # in a file of one's own
+        return f"{what}\nmend it in the file where it stands, in conf/{name.rpartition('.')[0]}"
     example = rule.example if default is None else default
     if isinstance(default, bool):
         example = str(not default).lower()
-    return f"{name} must be {rule.words} (got {got})\ntype for example {name}={example}"
+    return f"{what}\ntype for example {name}={example}"
 
 
 def _derived_faults(values: dict[str, Any]) -> Iterator[str]:

@@ -5,9 +5,8 @@ from typing import Any
 
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
-from cnnzoo.build import build, build_data, build_net_without_weights, build_optimizer
+from cnnzoo.build import build, build_data, build_net_without_weights, build_optimizer, in_words
 from cnnzoo.config import RunConfig
-from cnnzoo.errors import UserError
 from cnnzoo.trained import check_export
 from cnnzoo.training.device import check_compiler, choose_device, resolve_precision
 
@@ -50,7 +49,7 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
     data, options = config.values["data"], config.values["trainer"]
     shape = (data["channels"], data["resize"], data["resize"])
     check_export(config)
-    try:
+    with in_words():
         precision = options["precision"]
         if here or options["accelerator"] == "cpu":
             device = choose_device(options["accelerator"])
@@ -70,11 +69,6 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
         build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
-    except (TypeError, ValueError, RuntimeError) as error:
-        message = str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)
-        if "meta tensor" in message:
-            message += "\na net is first built without values: compute numbers, such as widths, with Python or numpy"
-        raise UserError(message) from error
     totals = total(layers)
     passed = [layer.part for layer in layers if layer.macs]
     return Facts(

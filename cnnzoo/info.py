@@ -12,7 +12,7 @@ import torch
 
 from cnnzoo.analysis.trace import Layer, Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
-from cnnzoo.build import build, build_net_without_weights
+from cnnzoo.build import build, build_net_without_weights, in_words
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
 from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, expand, key_of, options, schema_of
@@ -202,8 +202,8 @@ def _on_meta(config: RunConfig) -> tuple[ConvNet, list[Layer]]:
     """
     data = config.values["data"]
     try:
-        net = build_net_without_weights(config)
-        return net, trace_layers(net, (data["channels"], data["resize"], data["resize"]))
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if isinstance(error, RuntimeError) else error
-        raise UserError(f"{config.choices['model']}: {reason}") from error
+        with in_words():
+            net = build_net_without_weights(config)
+            return net, trace_layers(net, (data["channels"], data["resize"], data["resize"]))
+    except UserError as error:
+        raise UserError(f"{config.choices['model']}: {error}") from error

@@ -85,6 +85,7 @@ def _or_null(rule: Rule, example: str) -> Rule:
     return Rule(f"{rule.words}, or null", lambda value: value is None or rule.allows(value), example)
 
 
+ARGUMENTS = ("model.width", "model.dropout", "model.scale")  # may be something else of a net of one's own
 MAY_BE_ZERO = ("model.padding", "model.num_hidden", "model.bottleneck")
 KINDS = {
     bool: Rule("true or false", lambda value: isinstance(value, bool)),
@@ -117,6 +118,7 @@ RULES = {
     "scheduler.warmup": FRACTION,
     "scheduler.gamma": POSITIVE,
     "scheduler.milestones": _list_of(Rule("shares between 0 and 1", lambda value: _number(value) and 0 < value < 1)),
+    "model.min_size": _whole_from(1, unit=" of pixels"),
     "model.width": Rule("a number above 0, at most 100", lambda value: _number(value) and 0 < value <= 100),
     "model.dropout": FRACTION,
     "model.scale": POSITIVE,
@@ -142,7 +144,7 @@ def rule_of(name: str, default: object, value: object) -> Rule | None:
         default: what stands in the yaml.
         value: that is to be checked.
     """
-    if rule := RULES.get(name):
+    if (rule := RULES.get(name)) and (name not in ARGUMENTS or rule.allows(default)):
         return rule
     if type(value) is type(default) and value == default:
         return None

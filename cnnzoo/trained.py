@@ -8,7 +8,7 @@ import torch
 from PIL.Image import Image, fromarray
 from torch import Tensor, nn
 
-from cnnzoo.build import build_data, build_net, build_net_without_weights
+from cnnzoo.build import build_data, build_net, build_net_without_weights, in_words
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
@@ -60,7 +60,9 @@ def load(folder: str | Path) -> TrainedNet:
                 f"{folder} is completed, and its {checkpoint.name} is gone\ntype another run, or train it anew"
             )
         raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
-    check_fits(checkpoint, build_net_without_weights(config))
+    with in_words():
+        described = build_net_without_weights(config)
+    check_fits(checkpoint, described)
     with torch.device("cpu"):  # whatever torch.set_default_device says
         net = build_net(config).eval().requires_grad_(requires_grad=False)
     net.load_state_dict(load_weights(checkpoint))

@@ -166,6 +166,20 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "model=mine",
         "conf/model/mine.yaml has no min_size\nadd a line min_size: ..., as in",
     ),
+    "smallest in words": (
+        "model/mine",
+        MINE + EVERY.replace("min_size: 1", "min_size: small"),
+        "model=mine",
+        "model.min_size must be a whole number of pixels, at least 1 (got 'small')\n"
+        "mend it in the file where it stands, in conf/model",
+    ),
+    "width in channels": ("model/mine", f"{MINE}{EVERY}width: 128\n", "model=mine model.width=256", None),
+    "no channels": (
+        "model/mine",
+        f"{MINE}{EVERY}width: 128\n",
+        "model=mine model.width=0.5",
+        "model.width must be a whole number, at least 1 (got 0.5)\ntype for example model.width=128",
+    ),
     "ours": (
         "trainer/mine",
         "defaults: [default]\naccumulate_grad_batches: 4\n",

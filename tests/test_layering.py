@@ -27,7 +27,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "training": ({"console", "disk", "errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
     "report": ({"disk", "errors", "record"}, {"matplotlib", "numpy", "PIL"}),
-    "build": ({"blocks", "config", "data"}, {"torch", "hydra"}),
+    "build": ({"blocks", "config", "data", "errors"}, {"torch", "hydra"}),
     "trained": (
         {"build", "commands", "config", "data", "disk", "errors", "record", "reload", "training"},
         {"torch", "PIL", "onnxscript"},
@@ -39,7 +39,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "resume": ({"build", "config", "disk", "record", "training"}, set()),
     "memory": ({"blocks", "build", "commands", "errors", "fit", "record", "training"}, {"torch"}),
-    "facts": ({"analysis", "blocks", "build", "config", "errors", "trained", "training"}, set()),
+    "facts": ({"analysis", "blocks", "build", "config", "trained", "training"}, set()),
     "run": (
         {
             "build",

@@ -255,7 +255,7 @@ def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):
     for path in (run / "checkpoints").iterdir():
         (other / "checkpoints" / path.name).write_bytes(path.read_bytes())
     with pytest.raises(
-        UserError, match=r"best\.ckpt is not of the net in its run\.json: \S+ is missing there and \(\d+"
+        UserError, match=r"best\.ckpt is not of the net that its run\.json describes: \S+ is missing there and \(\d+"
     ):
         cnnzoo.load(other)
     assert load_weights(other / "checkpoints" / "best.ckpt")

@@ -36,8 +36,8 @@ def check_fits(path: Path, net: nn.Module) -> Progress:
     if different := sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)):
         there, here = (tuple(shapes.get(different[0], ())) or "missing" for shapes in (found, wanted))
         raise UserError(
-            f"{path} is not of the net in its run.json: {different[0]} is {there} there and {here} here\n"
-            "type the folder of another run"
+            f"{path} is not of the net that its run.json describes: {different[0]} is {there} there and {here} here\n"
+            "put the net's class back as it was then, or type the folder of another run"
         )
     return progress
 

@@ -1,0 +1,45 @@
+"""What cannot be built is said in words."""
+
+import pytest
+
+from cnnzoo import build, trained
+from cnnzoo.config import compose_config
+from cnnzoo.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("import torch\nimport nonsense\n", "line 2: ModuleNotFoundError: No module named 'nonsense'"),
+        ("\n\nclass Net(:\n", "line 3: SyntaxError: invalid syntax"),
+        ("def f():\n    import json\n    json.loads('')\n\n\nf()\n", "line 3: JSONDecodeError: Expecting value"),
+    ],
+)
+def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, monkeypatch):
+    package = tmp_path / f"mine_{abs(hash(text))}"
+    package.mkdir()
+    (package / "__init__.py").write_text("from . import net\n")
+    (package / "net.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(build, "PACKAGE", package)
+    monkeypatch.setattr(build, "CONF", tmp_path / "conf")
+    with pytest.raises(ValueError) as refusal:
+        build.build({"_target_": f"{package.name}.net.Net"})
+    what, remedy = str(refusal.value).split("\n")
+    assert what.startswith(f"{package.name}/net.py, {place}")
+    assert remedy == f"mend that line; {package.name}.net.Net cannot be imported without it"
+
+
+def test_a_class_that_is_not_there_is_answered_with_where_to_look_for_its_name():
+    with pytest.raises(ValueError, match=r"Nope.* cannot be loaded: .*\nlook for its name at _target_ in its yaml and in"):
+        build.build({"_target_": "cnnzoo.models.Nope"})
+
+
+def test_a_trained_net_that_cannot_be_built_any_more_is_answered_in_words(tmp_path, monkeypatch):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    config = compose_config([])
+    config.values["model"]["dense"] = 3
+    monkeypatch.setattr(trained, "read_run", lambda folder: (config, {"status": "completed"}))
+    with pytest.raises(UserError, match="unexpected keyword argument 'dense'"):
+        trained.load(tmp_path)

@@ -13,7 +13,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from cnnzoo.blocks import ConvNet, initialize
-from cnnzoo.config import CONF, RunConfig
+from cnnzoo.choices import CONF
+from cnnzoo.config import RunConfig
 from cnnzoo.errors import UserError
 
 PACKAGE = Path(__file__).parent
@@ -43,11 +44,11 @@ def build(node: dict[str, Any]) -> Any:
 
 def _not_loaded(target: str, error: ImportError) -> str:
     """Return in words why Hydra could not import what a yaml names: there is no such thing, or a file has a mistake."""
-    why = error.__cause__
+    why = error.__cause__ or error
     if isinstance(why, SyntaxError):
         places = [(str(why.filename), why.lineno)]
     else:
-        places = [(each.filename, each.lineno) for each in traceback.extract_tb(why and why.__traceback__)]
+        places = [(each.filename, each.lineno) for each in traceback.extract_tb(why.__traceback__)]
     if own := [(Path(file), line) for file, line in places if PACKAGE in Path(file).parents]:
         file, line = own[-1]
         what = f"{file.relative_to(CONF.parent)}, line {line}: {type(why).__name__}: {getattr(why, 'msg', why)}"

@@ -10,17 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from cnnzoo.choices import options, read_experiment
 from cnnzoo.commands import as_typed
-from cnnzoo.config import (
-    RunConfig,
-    decides_figures,
-    is_grid,
-    options,
-    own_choices,
-    read_experiment,
-    schema_of,
-)
+from cnnzoo.config import RunConfig, is_grid, own_choices, schema_of
 from cnnzoo.errors import UserError
+from cnnzoo.overrides import decides_figures
 from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
 

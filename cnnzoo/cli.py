@@ -20,11 +20,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from cnnzoo.checks import check_config, keys, refuse_grid
+from cnnzoo.choices import groups
 from cnnzoo.commands import resume_command
-from cnnzoo.config import RunConfig, groups, is_of_runs, key_of, resolve, schema, values_of
+from cnnzoo.config import RunConfig, resolve, schema
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
+from cnnzoo.overrides import is_of_runs, key_of, values_of
 from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, read_run
 

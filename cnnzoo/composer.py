@@ -9,7 +9,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnzoo.config import RunConfig, compose_config, compose_unresolved, groups, key_of, resolve
+from cnnzoo.choices import groups
+from cnnzoo.config import RunConfig, compose_config, compose_unresolved, resolve
+from cnnzoo.overrides import key_of
 
 VALUE = re.compile(r"[A-Za-z_][\w.]*=")  # such as data.resize=96, and not +key=..., ~key or group@package=...
 

@@ -4,29 +4,20 @@ import functools
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from cnnzoo.choices import CONF, read_experiment
 from cnnzoo.errors import UserError
+from cnnzoo.overrides import LATER_KEYS, SWEEP_KEYS, key_of
 
-CONF = Path(__file__).parents[1] / "conf"
-if not CONF.is_dir():
-    raise ImportError(f"{CONF} is missing: cnnzoo is installed from its own folder, with pip install -e .")
-SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
-SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
-LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 OF_ONE_OPTION = ("optimizer", "scheduler")  # groups whose values belong to the option for which they are given
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
@@ -125,37 +116,6 @@ def _is_conf(path: str) -> bool:
     return os.path.realpath(path.removeprefix("file://")) == os.path.realpath(CONF)
 
 
-def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """Return every combination of overrides such as `model=lenet,nin`, each with one value; the last varies fastest.
-
-    Raises:
-        HydraException: an override cannot be parsed.
-        UserError: an override has values that cannot be counted.
-    """
-    choices = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.is_discrete_sweep():
-            key, value = override.get_key_element(), override.value()
-            values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
-            choices.append([f"{key}={each}" for each in values])
-        elif override.is_sweep_override():
-            raise UserError(f"'{override.input_line}' has no list of values\ntype them, such as seed=0,1,2")
-        else:
-            choices.append([str(override.input_line)])
-    return [list(combination) for combination in product(*choices)]
-
-
-def values_of(override: str) -> list[str]:
-    """Return the values of an override such as `model=lenet,nin`, as read by Hydra.
-
-    Raises:
-        HydraException: it cannot be parsed.
-        UserError: it has values that cannot be counted.
-    """
-    parser = OverridesParser.create()
-    return [str(parser.parse_override(each).value()) for combination in expand([override]) for each in combination]
-
-
 def resolve(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> RunConfig:
     """Return the plain form of what Hydra composed from `choices` and `overrides`; 0 and 0.0 are the same there.
 
@@ -250,21 +210,6 @@ def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, 
     return made
 
 
-def is_of_runs(override: str) -> bool:
-    """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
-    return re.split(r"[./@]", key_of(override))[0] not in (*SWEEP_KEYS, "hydra")
-
-
-def key_of(override: str) -> str:
-    """Return the key of an override such as `++model.width=0.5`."""
-    return override.partition("=")[0].lstrip("+~")
-
-
-def decides_figures(key: str) -> bool:
-    """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
-    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
-
-
 def is_grid(experiment: str) -> bool:
     """Say whether an experiment stands for many runs."""
     composed = compose_unresolved([f"experiment={experiment}"])
@@ -274,37 +219,3 @@ def is_grid(experiment: str) -> bool:
 def own_choices(experiment: str) -> dict[str, str]:
     """Return which options an experiment chooses by itself."""
     return schema((f"experiment={experiment}",)).choices
-
-
-def read_experiment(experiment: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what the file of an experiment, and those under its `defaults`, set and choose, not resolved.
-
-    Both are empty if there is no such file in `conf/`, such as of a run that has outlived it.
-    """
-    path = CONF / "experiment" / f"{experiment}.yaml"
-    content: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
-    values: dict[str, Any] = {}
-    own: dict[str, str] = {}
-    for each in content.pop("defaults", []) if isinstance(content, dict) else []:
-        if isinstance(each, dict):
-            own |= {key.removeprefix("override ").removeprefix("/"): option for key, option in each.items()}
-        elif each != "_self_":
-            inherited, chosen = read_experiment(each.removeprefix("/experiment/"))
-            values, own = _merged(values, inherited), own | chosen
-    return _merged(values, content if isinstance(content, dict) else {}), own
-
-
-def _merged(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(values, others))
-    return dict(merged)
-
-
-def options(group: str) -> list[str]:
-    """Return the names that can be chosen in a config group, such as `model`."""
-    folder = CONF / group
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
-
-
-def groups() -> list[str]:
-    """Return the names of the config groups."""
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir())

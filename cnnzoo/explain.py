@@ -11,9 +11,11 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import keys, nearest
+from cnnzoo.choices import groups, options
 from cnnzoo.commands import as_typed
-from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, groups, options, schema
+from cnnzoo.config import schema
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
+from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS
 from cnnzoo.rules import DERIVED
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
@@ -70,7 +72,7 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
-    if ambiguous := re.match(r"Ambiguous value for argument '(.*?)'", text):
+    if ambiguous := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
         if typed:
             what = f"'{ambiguous[1]}' has several values, and in sweep.variants and sweep.per_model a key has one"
             return f"{what}\ntype {ambiguous[1]} for all cells, or a variant for each"

@@ -12,9 +12,10 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
 from cnnzoo.build import build, build_net, build_optimizer
-from cnnzoo.config import RunConfig, decides_figures
+from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
+from cnnzoo.overrides import decides_figures
 from cnnzoo.pictures import Pictures
 from cnnzoo.record import flatten
 from cnnzoo.report.pool import short_value

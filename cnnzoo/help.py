@@ -7,7 +7,7 @@ from string import Template
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from cnnzoo.config import CONF, groups, options
+from cnnzoo.choices import CONF, groups, options
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:

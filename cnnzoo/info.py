@@ -14,9 +14,11 @@ from cnnzoo.analysis.trace import Layer, Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net_without_weights, in_words
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
+from cnnzoo.choices import options
 from cnnzoo.composer import Composer
-from cnnzoo.config import RunConfig, expand, key_of, options, schema_of
+from cnnzoo.config import RunConfig, schema_of
 from cnnzoo.errors import UserError
+from cnnzoo.overrides import expand, key_of
 from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
 

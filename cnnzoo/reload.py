@@ -10,8 +10,10 @@ from typing import Any
 from hydra.errors import HydraException
 
 from cnnzoo.checks import check_config
-from cnnzoo.config import LATER_KEYS, RunConfig, compose_config, groups, key_of, options, schema_of
+from cnnzoo.choices import groups, options
+from cnnzoo.config import RunConfig, compose_config, schema_of
 from cnnzoo.errors import UserError
+from cnnzoo.overrides import LATER_KEYS, key_of
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
 
 ELSEWHERE = ("trainer.accelerator", "data.root")  # another machine has others

@@ -17,8 +17,9 @@ from omegaconf import OmegaConf
 
 from cnnzoo.build import build_data
 from cnnzoo.checks import changes
+from cnnzoo.choices import CONF
 from cnnzoo.commands import resume_command
-from cnnzoo.config import CONF, RunConfig
+from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import LOCK_WAIT, check_space, is_unwritable, left_behind
 from cnnzoo.errors import BusyError, RunEnded, UserError

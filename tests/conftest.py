@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from cnnzoo.config import CONF
+from cnnzoo.choices import CONF
 from cnnzoo.data.fashion_mnist import load_fashion_mnist
 from cnnzoo.data.images import Images
 from cnnzoo.errors import UserError

@@ -23,7 +23,7 @@ def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, m
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(build, "PACKAGE", package)
     monkeypatch.setattr(build, "CONF", tmp_path / "conf")
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match="mend that line") as refusal:
         build.build({"_target_": f"{package.name}.net.Net"})
     what, remedy = str(refusal.value).split("\n")
     assert what.startswith(f"{package.name}/net.py, {place}")
@@ -31,7 +31,9 @@ def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, m
 
 
 def test_a_class_that_is_not_there_is_answered_with_where_to_look_for_its_name():
-    with pytest.raises(ValueError, match=r"Nope.* cannot be loaded: .*\nlook for its name at _target_ in its yaml and in"):
+    with pytest.raises(
+        ValueError, match=r"Nope.* cannot be loaded: .*\nlook for its name at _target_ in its yaml and in"
+    ):
         build.build({"_target_": "cnnzoo.models.Nope"})
 
 

@@ -5,9 +5,10 @@ import sys
 import pytest
 from hydra.errors import HydraException
 
-from cnnzoo import cli, config
+from cnnzoo import choices, cli, config
 from cnnzoo.checks import changes, check_config, nearest
-from cnnzoo.config import CONF, compose_config, groups, options
+from cnnzoo.choices import CONF, groups, options
+from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
 
@@ -99,7 +100,8 @@ def test_every_file_in_conf_is_accepted(choice):
 def own_conf(tmp_path, monkeypatch):
     """A copy of `conf/`, to which files may be added."""
     shutil.copytree(CONF, tmp_path / "conf")
-    monkeypatch.setattr(config, "CONF", tmp_path / "conf")
+    for module in (choices, config):
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
     caches = (config.schema, config._usual)
     for cache in caches:
         cache.cache_clear()

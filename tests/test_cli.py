@@ -30,6 +30,7 @@ REFUSED = [
     (["--model=lenet"], ["are written without dashes", "type model=lenet"], True),
     (["-x"], ["'-x' is no option", "python train.py --help"], True),
     (["model=lenet,mlp"], ["has several values, and this is one run"], True),
+    (["seed=range(3)"], ["'seed=range(3)' has several values, and this is one run"], True),
     (["model=vgg11", "model.widht=0.5"], ["did you mean model.width?", "python train.py model=vgg11 --help"], True),
     (["model.width=0.5"], ["unknown key 'model.width': lenet has none", "python train.py --help"], True),
     (["data=synthetic", "data.root=x"], ["synthetic has none", "python train.py data=synthetic --help"], True),

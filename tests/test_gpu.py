@@ -10,7 +10,8 @@ import torch
 
 import cnnzoo
 from cnnzoo.build import build_net
-from cnnzoo.config import compose_config, options
+from cnnzoo.choices import options
+from cnnzoo.config import compose_config
 from cnnzoo.data.augment import AUGMENTATIONS
 from cnnzoo.data.transform import BatchTransform, resize
 from cnnzoo.errors import RunEnded

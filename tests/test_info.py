@@ -4,7 +4,8 @@ import io
 import pytest
 
 from cnnzoo.__main__ import main
-from cnnzoo.config import expand, options
+from cnnzoo.choices import options
+from cnnzoo.overrides import expand
 from tests.models.test_zoo import EXPECTED
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from cnnzoo import memory, run
 from cnnzoo.build import build_data, build_net
 from cnnzoo.checks import check_config, keys
-from cnnzoo.config import options
+from cnnzoo.choices import options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
 from cnnzoo.models import MLP

@@ -73,6 +73,9 @@ def make_report(
     """
     if pivot and (baseline or at_least or beside_course):
         raise UserError("--columns cannot be combined with --baseline, --at-least or --course\nleave one of them out")
+    if pivot and "," in pivot:
+        others, _, last = pivot.rpartition(",")
+        raise UserError(f"--columns takes one key (got '{pivot}')\ntype for example --rows {others} --columns {last}")
     runs, repeats = drop_repeats(read_runs(folders))
     common = add_settings(runs, without=pivot)
     question = course.find_question(runs)

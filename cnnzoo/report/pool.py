@@ -24,6 +24,7 @@ SAVED = {"training_seconds": "time_saved", "params": "params_saved", "macs": "ma
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and EPOCH are equal
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
+NOT_BEGUN = ("to do", "n/a")  # the status of cells
 SIZES = ("params", "macs")  # of a net; other ones, though it was asked for alike, where its class was edited
 SHOWN = 2  # decimals of an accuracy, in percent, in a table
 AVERAGED = ("seconds_per_epoch", "training_seconds", "seconds_total", "images_per_second", "peak_bytes")
@@ -51,12 +52,12 @@ class Change:
 def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     """Return the rows without those that repeat another with the same seed, and their number.
 
-    Of runs that repeat each other the last completed one stays, or the last if none is. One that is still to do, which
-    says nothing of its device yet, repeats one that is completed on any.
+    Of runs that repeat each other the last completed one stays, or the last if none is. One that was not begun, which
+    says nothing of its device, repeats one that is completed on any.
     """
     found, anywhere = len(rows), dict.fromkeys((*MEASURED_WITH, *SIZES))
     completed = {_identity(row | anywhere) for row in rows if row["status"] == "completed"}
-    rows = [row for row in rows if row["status"] != "to do" or _identity(row | anywhere) not in completed]
+    rows = [row for row in rows if row["status"] not in NOT_BEGUN or _identity(row | anywhere) not in completed]
     newest: dict[Any, Row] = {}
     for row in sorted(rows, key=lambda row: (row["status"] == "completed", row.get("started") or "")):
         newest[_identity(row)] = row

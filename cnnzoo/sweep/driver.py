@@ -13,9 +13,9 @@ from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
 
+from cnnzoo.choices import CONF
 from cnnzoo.cli import warn_of_repeats
 from cnnzoo.commands import quoted
-from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
@@ -77,6 +77,8 @@ def sweep(
         folder = SweepFolder(path)
         if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
             console.print(f"note: {elsewhere}", soft_wrap=True)
+        for note in _changed_nets(cells, folder):
+            console.print(f"note: {note}", soft_wrap=True)
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)
             return
@@ -93,7 +95,7 @@ def sweep(
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
             timed = to_do if here else []
-            for note in (*_changed_nets(cells, folder), *_at_work(to_do, folder), *_other_sweeps(timed, folder)):
+            for note in (*_at_work(to_do, folder), *_other_sweeps(timed, folder)):
                 console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())

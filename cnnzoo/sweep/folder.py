@@ -11,9 +11,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
-from cnnzoo.config import decides_figures, key_of
 from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
+from cnnzoo.overrides import decides_figures, key_of
 from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write_record
 from cnnzoo.report.pool import TIMED_ON, is_setting, short_value
 from cnnzoo.report.runs import FACTS, PLAN, read_plan

@@ -11,11 +11,13 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
+from cnnzoo.choices import options
 from cnnzoo.cli import importing_torch
 from cnnzoo.composer import Composer
-from cnnzoo.config import RunConfig, expand, is_grid, is_of_runs, key_of, options, schema, values_of
+from cnnzoo.config import RunConfig, is_grid, schema
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
+from cnnzoo.overrides import expand, is_of_runs, key_of, values_of
 from cnnzoo.record import flatten
 
 ENOUGH = 20  # wrong cells

@@ -9,9 +9,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.config import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of, values_of
 from cnnzoo.disk import unused
 from cnnzoo.errors import UserError
+from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of, values_of
 from cnnzoo.record import flatten
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it

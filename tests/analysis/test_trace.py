@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import Concat, Residual, stage
 from cnnzoo.build import build
-from cnnzoo.config import options
+from cnnzoo.choices import options
 from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
 

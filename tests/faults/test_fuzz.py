@@ -11,7 +11,9 @@ import sweep
 import train
 from cnnzoo import run
 from cnnzoo.checks import keys
-from cnnzoo.config import SWEEP_KEYS, compose_config, groups, options
+from cnnzoo.choices import groups, options
+from cnnzoo.config import compose_config
+from cnnzoo.overrides import SWEEP_KEYS
 from cnnzoo.sweep import driver
 from tests.typed import type_in
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnzoo.blocks import Residual
 from cnnzoo.build import build, build_net
-from cnnzoo.config import options
+from cnnzoo.choices import options
 from cnnzoo.models.googlenet import TABLE_1
 from cnnzoo.models.lenet5 import ScaledTanh
 from cnnzoo.shapes import ShapesOnly

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from cnnzoo.__main__ import main
 from cnnzoo.checks import changes
-from cnnzoo.config import CONF, options
+from cnnzoo.choices import CONF, options
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
@@ -307,6 +307,15 @@ def test_seeds_that_are_still_to_do_are_nothing_but_seeds(tmp_path):
     (row,) = table_of(tmp_path)
     assert (row["seeds"], row["status"]) == ("1/3", "2 to do")
     assert "pooled over" not in notes_of(tmp_path)
+
+
+@pytest.mark.parametrize("problem", [None, "no compiler on this machine"])
+def test_a_cell_that_another_machine_has_completed_is_not_missing(problem, tmp_path):
+    write_plan(tmp_path / "here", {"lenet": ("lenet", 28, 0, problem)})
+    assert table_of(tmp_path)[0]["status"] != ""
+    write_run(tmp_path / "there")
+    (row,) = table_of(tmp_path)
+    assert "status" not in row
 
 
 def test_what_was_not_run_is_blank_and_what_cannot_be_is_said(tmp_path):
@@ -1182,6 +1191,10 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
         (["runs", "--baseline", "vgg"], "no row 'vgg'"),
         (["runs", "--rows", "modle"], "unknown key 'modle'"),
         (["runs", "--columns", "data.size"], "unknown key 'data.size'"),
+        (
+            ["runs", "--columns", "model,data.resize"],
+            "--columns takes one key (got 'model,data.resize')\ntype for example --rows model --columns data.resize",
+        ),
         (["runs", "--columns", "test_acc"], "unknown key 'test_acc'"),
         (["runs", "--rows", "model, versions"], "unknown key 'versions'"),
         (["runs", "--columns", "model", "--baseline", "lenet"], "--columns cannot be combined with"),

@@ -26,8 +26,8 @@ from rich.console import Console
 import sweep as sweep_module
 import train as train_module
 from cnnzoo.__main__ import main
+from cnnzoo.choices import CONF
 from cnnzoo.commands import quoted
-from cnnzoo.config import CONF
 from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.explain import explain
@@ -123,8 +123,9 @@ def test_a_net_that_was_edited_since_keeps_its_row_and_is_named(finished, monkey
     before = record.read_bytes()
     try:
         write_record(record.parent, json.loads(before) | {"params": 7})
-        assert run(*SMALL, "sweep.name=small") == 0
-        assert "note: mlp had 7 parameters when it was trained here, and has " in capsys.readouterr().out
+        for more in ([], ["plan=true"]):
+            assert run(*SMALL, "sweep.name=small", *more) == 0
+            assert "note: mlp had 7 parameters when it was trained here, and has " in capsys.readouterr().out
         assert next(row for row in summary(finished) if row["folder"] == record.parent.name)["params"] == "7"
     finally:
         record.write_bytes(before)

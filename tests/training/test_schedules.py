@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cnnzoo.build import build
-from cnnzoo.config import options
+from cnnzoo.choices import options
 from tests.composed import compose_config
 
 STEPS = 100

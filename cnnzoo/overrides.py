@@ -1,0 +1,61 @@
+"""Overrides: the words of a command line, such as `model=lenet,nin`."""
+
+import re
+from collections.abc import Sequence
+from itertools import product
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+
+from cnnzoo.choices import options
+from cnnzoo.errors import UserError
+
+SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
+SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
+LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """Return every combination of overrides such as `model=lenet,nin`, each with one value; the last varies fastest.
+
+    Raises:
+        HydraException: an override cannot be parsed.
+        UserError: an override has values that cannot be counted.
+    """
+    choices = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.is_discrete_sweep():
+            key, value = override.get_key_element(), override.value()
+            values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
+            choices.append([f"{key}={each}" for each in values])
+        elif override.is_sweep_override():
+            raise UserError(f"'{override.input_line}' has no list of values\ntype them, such as seed=0,1,2")
+        else:
+            choices.append([str(override.input_line)])
+    return [list(combination) for combination in product(*choices)]
+
+
+def values_of(override: str) -> list[str]:
+    """Return the values of an override such as `model=lenet,nin`, as read by Hydra.
+
+    Raises:
+        HydraException: it cannot be parsed.
+        UserError: it has values that cannot be counted.
+    """
+    parser = OverridesParser.create()
+    return [str(parser.parse_override(each).value()) for combination in expand([override]) for each in combination]
+
+
+def is_of_runs(override: str) -> bool:
+    """Say whether an override is about the runs of a grid, and not about the grid or Hydra."""
+    return re.split(r"[./@]", key_of(override))[0] not in (*SWEEP_KEYS, "hydra")
+
+
+def key_of(override: str) -> str:
+    """Return the key of an override such as `++model.width=0.5`."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def decides_figures(key: str) -> bool:
+    """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
+    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS

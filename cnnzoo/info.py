@@ -19,6 +19,7 @@ from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import expand, key_of
+from cnnzoo.report.columns import millions
 from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
 
@@ -57,7 +58,7 @@ NET_COLUMNS = (
     Column("params", "parameters", "{:,}".format),
     Column("conv_params", "in convolutions", "{:,}".format),
     Column("dense_params", "in dense layers", "{:,}".format),
-    Column("macs", "multiply-adds (M)", lambda count: f"{count / 1e6:,.1f}"),
+    Column("macs", "multiply-adds (M)", millions),
     Column("receptive_field", "receptive field (px)", "{:,}".format),
     Column("min_size", "smallest px"),
 )

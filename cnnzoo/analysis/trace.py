@@ -16,7 +16,6 @@ from cnnzoo.shapes import ShapesOnly
 
 Part = Literal["convolution", "dense", "other"]
 BYTES = 4  # of an activation in float32
-CONVOLUTIONS = (nn.modules.conv._ConvNd,)
 COPIES = (nn.Flatten, nn.Dropout)  # make no new values in evaluation
 CONTAINERS = (nn.Sequential, nn.Identity)  # are no layers, even if they are empty
 
@@ -224,7 +223,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _part(module: nn.Module, otherwise: Part) -> Part:
-    if isinstance(module, CONVOLUTIONS):
+    if isinstance(module, nn.modules.conv._ConvNd):
         return "convolution"
     return "dense" if isinstance(module, nn.Linear) else otherwise
 

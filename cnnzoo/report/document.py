@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Heading:
-    """A line above a part of the report; level 1 is the title."""
-
-    text: str
-    level: int = 2
-
-
-@dataclass(frozen=True)
 class Paragraph:
     """Some sentences."""
 
@@ -61,14 +53,15 @@ class Figure:
     draw: Callable[[], "Drawing"]
 
 
-Block = Heading | Paragraph | Table | Notes | Figure
+Block = Paragraph | Table | Notes | Figure
 
 
 @dataclass
 class Document:
-    """The blocks of a report in their order."""
+    """A report: its title, and its blocks in their order."""
 
     language: Language
+    title: str
     blocks: list[Block] = field(default_factory=list)
 
     @property
@@ -79,11 +72,9 @@ class Document:
 
 def markdown(document: Document, figures: str | None) -> str:
     """Return the report as Markdown; its figures are links into the folder `figures`, or left out."""
-    parts = []
+    parts = [f"# {document.title}"]
     for block in document.blocks:
         match block:
-            case Heading(text, level):
-                parts.append(f"{'#' * level} {text}")
             case Paragraph(text):
                 parts.append(text)
             case Table(columns, rows, caption):
@@ -137,16 +128,13 @@ HEAD = r"""\documentclass{%s}
 """
 SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"  # to the width of the text, if wider
 PAGE = 40  # rows
-SECTIONS = {1: r"\section*{%s}", 2: r"\subsection*{%s}", 3: r"\subsubsection*{%s}"}
 
 
 def latex(document: Document, figures: str | None) -> str:
     """Return the report as a LaTeX document; one with Chinese in it is of class ctexart, to be compiled by XeLaTeX."""
-    parts = []
+    parts = [rf"\section*{{{escape_latex(document.title)}}}"]
     for block in document.blocks:
         match block:
-            case Heading(text, level):
-                parts.append(SECTIONS[level] % escape_latex(text))
             case Paragraph(text):
                 parts.append(escape_latex(text))
             case Table():

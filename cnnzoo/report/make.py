@@ -8,7 +8,7 @@ from typing import Any
 from cnnzoo.errors import UserError
 from cnnzoo.report import course
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
-from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Notes, Paragraph, Table
 from cnnzoo.report.pivot import pivot_figure, pivot_tables
 from cnnzoo.report.pool import (
     CIRCUMSTANCES,
@@ -100,7 +100,7 @@ def make_report(
         notes.append(say(language, "partly", labels=named(language, partly)))
     where = ", ".join(map(str, folders))
     title = say(language, question.title) if question else say(language, "runs", folder=where)
-    document = Document(language, [Heading(title, 1)])
+    document = Document(language, title)
     if pivot:
         document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:

@@ -4,7 +4,7 @@ import html
 import io
 import re
 
-from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Notes, Paragraph, Table
 from cnnzoo.report.tables import texts
 
 STYLE = """
@@ -56,12 +56,10 @@ for (const head of document.querySelectorAll("th")) {
 
 def page(document: Document) -> str:
     """Return the report as a page of HTML."""
-    title = next((block.text for block in document.blocks if isinstance(block, Heading)), "")
-    parts = []
+    title = html.escape(document.title)
+    parts = [f"<h1>{title}</h1>"]
     for block in document.blocks:
         match block:
-            case Heading(text, level):
-                parts.append(f"<h{level}>{html.escape(text)}</h{level}>")
             case Paragraph(text):
                 parts.append(f"<p>{html.escape(text)}</p>")
             case Table():
@@ -73,7 +71,7 @@ def page(document: Document) -> str:
                 parts.append(f"<figure>{_svg(block)}<figcaption>{html.escape(caption)}</figcaption></figure>")
     return (
         f'<!doctype html>\n<html lang="{document.language}">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{html.escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
         f"<style>{STYLE}</style>\n" + "\n".join(parts) + f"\n<script>{SCRIPT}</script>\n</html>\n"
     )
 

@@ -22,7 +22,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
 from cnnzoo.report.course import add_figures, other_nets
-from cnnzoo.report.document import Document, Figure, Heading, Notes, Paragraph, Table
+from cnnzoo.report.document import Document, Figure, Notes, Paragraph, Table
 from cnnzoo.report.figures import draw_curves, draw_parameters, draw_trade_off, front
 from cnnzoo.report.make import make_report
 from cnnzoo.report.page import page
@@ -238,9 +238,9 @@ def test_only_all_is_a_hundred_percent(share, text):
 def test_a_folder_with_other_runs_is_no_question(tmp_path):
     for px in (224, 96):
         write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution")
-    assert make_report([tmp_path]).blocks[0].text.startswith("Question 2")
+    assert make_report([tmp_path]).title.startswith("Question 2")
     write_run(tmp_path / "mine", model="vgg11", px=28)
-    assert make_report([tmp_path]).blocks[0].text.startswith("Runs in")
+    assert make_report([tmp_path]).title.startswith("Runs in")
 
 
 def test_several_folders_make_one_report(tmp_path):
@@ -398,7 +398,7 @@ def test_a_page_shows_what_it_is_given_and_runs_none_of_it():
     drawing = matplotlib.figure.Figure()
     drawing.text(0.5, 0.5, "x", color=INK)
     figure = Figure("f", '"<e>', lambda: drawing)
-    text = page(Document("en", [Heading("<f>", 1), Paragraph("<g>"), table, Notes(["<h>"]), figure]))
+    text = page(Document("en", "<f>", [Paragraph("<g>"), table, Notes(["<h>"]), figure]))
     assert not re.search("<[acdefgh]>", text)
     assert all(f"&lt;{letter}&gt;" in text for letter in "acdefgh")
     assert 'data-value="&quot;&lt;c&gt;"' in text
@@ -857,7 +857,7 @@ def test_a_question_is_answered_only_as_far_as_it_was_run(question):
             (folder / "run.json").unlink()
     (said,) = paragraphs(question)
     assert re.fullmatch(r"No draft of an answer yet: no other row that it compares with \w+ is completed\.", said)
-    assert make_report([question]).blocks[0].text.startswith("Question")
+    assert make_report([question]).title.startswith("Question")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -1,16 +1,24 @@
 """What the figures of a report draw: the numbers of the runs, where a reader looks for them."""
 
 import csv
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
 
+from cnnzoo.errors import UserError
+from cnnzoo.record import read_record, write_record
 from cnnzoo.report.confusion import draw_confusion
-from cnnzoo.report.figures import draw_along, draw_curves, draw_parameters, draw_trade_off, marker_of
+from cnnzoo.report.document import Figure
+from cnnzoo.report.figures import draw_along, draw_curves, draw_parameters, draw_trade_off, front, marker_of
+from cnnzoo.report.make import make_report
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
+from cnnzoo.report.save import render, save
 from tests.report.runs import CLASSES, HISTORY, write_run
+from tests.report.shown import tables
 
 
 def write_history(folder, losses, accuracies):
@@ -102,3 +110,155 @@ def test_rows_look_different():
         == 24
     )
     assert len({marker_of({"look": each}, 0)["color"] for each in range(8)}) == 8
+
+
+def test_a_row_looks_the_same_in_all_figures(tmp_path):
+    for number, acc in enumerate((0.5, 0.9, 0.8)):
+        write_run(tmp_path / f"{number}", px=28 + number, acc=acc)
+    drawn = [block.draw() for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]
+    looks: dict[str, set[str]] = {}
+    for figure in drawn:
+        for axes in figure.axes:
+            handles, labels = axes.get_legend_handles_labels()
+            for handle, label in zip(handles, labels, strict=True):
+                line = handle[0] if isinstance(handle, tuple) else handle
+                if label.startswith("lenet"):
+                    looks.setdefault(label, set()).add((line.get_color(), line.get_marker()))
+    assert {label: len(each) for label, each in looks.items()} == dict.fromkeys(looks, 1)
+    assert len(looks) == len(set.union(*looks.values())) == 3
+
+
+def test_curves_of_short_and_long_runs_are_drawn_by_the_share_of_their_epochs(tmp_path):
+    write_run(tmp_path / "a", model="alexnet")
+    history = (write_run(tmp_path / "b", model="nin") / "metrics.csv").read_text().splitlines()
+    more = [history[-1].replace("2,", f"{epoch},", 1) for epoch in range(3, 9)]
+    (tmp_path / "b" / "metrics.csv").write_text("\n".join([*history, *more]))
+    axes, _ = draw_curves(tables(make_report([tmp_path]))[0].rows, "en").axes
+    assert axes.get_xlabel() == "share of the epochs"
+    assert [line.get_xdata()[-1] for line in axes.lines] == [1, 1]
+
+
+def test_the_baseline_is_among_the_curves(tmp_path):
+    for number in range(10):
+        write_run(tmp_path / f"{number}", model="alexnet" if number == 9 else f"net{number}", acc=0.9 - 0.05 * number)
+    report = make_report([tmp_path], baseline="alexnet")
+    curves = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "curves")
+    assert curves.caption.endswith("(8 of 10 rows, the best and the baseline)")
+    assert "alexnet" in {line.get_label() for line in curves.draw().axes[0].lines}
+
+
+def test_the_baseline_is_among_the_confusion_matrices(tmp_path):
+    for number in range(6):
+        write_run(tmp_path / f"{number}", model="alexnet" if number == 5 else f"net{number}", acc=0.9 - 0.1 * number)
+    report = make_report([tmp_path], baseline="alexnet")
+    figure = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
+    assert "(4 of 6 rows, the best and the baseline)" in figure.caption
+    assert "alexnet (%)" in {axes.get_title() for axes in figure.draw().axes}
+    (tmp_path / "5" / "confusion.csv").unlink()
+    report = make_report([tmp_path], baseline="alexnet")
+    other = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
+    assert "(4 of 5 rows, the best)" in other.caption
+
+
+def test_nothing_beats_the_points_of_the_front():
+    points = [(1, 0.5), (2, 0.7), (3, 0.6), (2, 0.65), (4, 0.7), (5, 0.9)]
+    assert front(points) == [(1, 0.5), (2, 0.7), (5, 0.9)]
+
+
+def test_the_front_reaches_to_what_costs_most():
+    """Also where one row beats all others, and is the whole front."""
+    rows = [
+        {"label": f"{cost}", "params": cost, "test_acc": Spread(accuracy, None)}
+        for cost, accuracy in [(1, 0.9), (5, 0.8)]
+    ]
+    lines = draw_trade_off(rows, "params", "en").axes[0].get_lines()
+    line = next(each for each in lines if each.get_label() == "Pareto front")
+    assert line.get_xydata().tolist() == [[1, 0.9], [5, 0.9]]
+
+
+@pytest.mark.parametrize(("low", "high"), [(11_510, 99_000), (11_510, 900_000), (11_510, 28_142_858), (41, 4e9)])
+def test_the_figures_along_an_axis_do_not_touch(low, high):
+    label = "lenet_bn activation=relu pooling=max"
+    rows = [{"label": label, "params": cost, "test_acc": Spread(0.9, None)} for cost in (low, high)]
+    figure = draw_trade_off(rows, "params", "en")
+    figure.draw_without_rendering()
+    low_end, high_end = figure.axes[0].get_xlim()
+    ticks = figure.axes[0].xaxis.get_major_ticks()
+    boxes = [tick.label1.get_window_extent() for tick in ticks if low_end <= tick.get_loc() <= high_end]
+    assert len(boxes) > 1
+    assert all(left.x1 + 2 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_long_labels_leave_room_for_the_figure(tmp_path):
+    for number, width in enumerate((0.125, 0.25, 0.5, 0.75)):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, params=10_000 + number, **{"model.width": width})
+    rows = [
+        {"label": f"vgg11 28 adamw constant width={number} hidden=64 dropout=0.3 lr=0.002", "runs": [run]}
+        | {"params": 9, "conv_params": 4, "dense_params": 5, "test_acc": Spread(0.9, None)}
+        for number, run in enumerate(read_runs([tmp_path]))
+    ]
+    for figure in (draw_trade_off(rows, "params", "en"), draw_curves(rows, "en"), draw_parameters(rows, "en")):
+        figure.draw_without_rendering()
+        whole = figure.get_window_extent()
+        (legend,) = figure.legends
+        assert legend.get_window_extent().x0 >= 0
+        assert legend.get_window_extent().x1 <= whole.x1
+        assert figure.axes[0].get_window_extent().width > 0.3 * whole.width
+        assert figure.axes[0].get_window_extent().height > 0.4 * whole.height
+
+
+@pytest.mark.parametrize("text", ["true,a,b\n", "true,a,b\na,1,2\n", "true;a;b\na;1;2\nb;1;2\n"])
+def test_a_matrix_that_is_no_square_is_named(text, tmp_path):
+    (write_run(tmp_path / "a") / "confusion.csv").write_text(text)
+    with pytest.raises(UserError, match=r"confusion\.csv is damaged: it is no square of counts"):
+        save(make_report([tmp_path]), "md", tmp_path / "report")
+
+
+def test_a_damaged_matrix_is_named(tmp_path):
+    (write_run(tmp_path / "a") / "confusion.csv").write_text("")
+    write_run(tmp_path / "b", model="nin")
+    render(make_report([tmp_path]), "md")
+    with pytest.raises(UserError, match=r"confusion\.csv is damaged"):
+        render(make_report([tmp_path]), "html")
+
+
+def test_what_is_missing_is_no_figure_and_no_traceback(tmp_path):
+    for model, file in (("lenet", "metrics.csv"), ("nin", "confusion.csv"), ("mlp", None)):
+        folder = write_run(tmp_path / model, model=model)
+        if file:
+            (folder / file).unlink()
+        else:
+            record = read_record(folder)
+            write_record(folder, record | {"seconds": {}, "conv_params": None, "num_convs": None, "macs": None})
+    for style in ("html", "latex", "csv"):
+        render(make_report([tmp_path], baseline="lenet", at_least=0.5), style)
+
+
+def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_path):
+    for number in range(40):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, params=10_000 + number, **{"model.hidden": number})
+    captions = [each.caption for each in make_report([tmp_path]).blocks if isinstance(each, Figure)]
+    assert sum(caption.endswith(" (24 of 40 rows, the best)") for caption in captions) == 3
+    assert sum(caption.endswith(" (4 of 40 rows, the best)") for caption in captions) == 1
+    document = make_report([tmp_path], baseline="lenet hidden=3")
+    figures = {block.name: block for block in document.blocks if isinstance(block, Figure)}
+    for name in ("accuracy-parameters", "parameters"):
+        assert "(24 of 40 rows, the best and the baseline)" in figures[name].caption
+        shown = [text.get_text() for text in (*figures[name].draw().findobj(Text),)]
+        assert {f"lenet hidden={number}" for number in (3, 39)} <= set(shown)
+        assert "lenet hidden=4" not in shown
+
+
+def test_a_figure_of_all_rows_with_a_result_does_not_say_that_it_has_some(tmp_path):
+    for number in range(3):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, **{"model.hidden": number})
+    write_run(tmp_path / "failed", model="alexnet", status="failed")
+    document = make_report([tmp_path], baseline="alexnet")
+    captions = {block.name: block.caption for block in document.blocks if isinstance(block, Figure)}
+    assert "accuracy-parameters" in captions
+    assert not any("rows, the best" in caption for caption in captions.values())
+
+
+def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):
+    write_run(tmp_path / "a", status="failed")
+    assert not [block for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]

@@ -35,6 +35,13 @@ class ShapesOnly(TorchFunctionMode):
     SKIPPED = (F.batch_norm, F.relu, F.dropout, F.local_response_norm)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Do what a function does, or return its first argument.
+
+        Raises:
+            RuntimeError: batch norm is given another number of channels than it has.
+        """
+        if func is F.batch_norm and args[1] is not None and len(args[1]) != args[0].shape[1]:
+            raise RuntimeError(f"batch norm over {len(args[1])} channels is given {args[0].shape[1]}")
         return args[0] if func in self.SKIPPED else func(*args, **(kwargs or {}))
 
 

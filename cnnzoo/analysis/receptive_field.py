@@ -135,6 +135,8 @@ def _works_place_by_place(op: Any, args: Sequence[Any], dims: int) -> bool:
     if op in ALONG:
         dim = args[ALONG[op]] if ALONG[op] < len(args) else 0
         return dim % dims < dims - 2  # along images or channels
+    if op is aten.transpose:
+        return all(dim % dims < dims - 2 for dim in args[1:3])
     if op in (aten.index, aten.index_put_):
         return all(index is None for index in args[1][dims - 2 :])
     return op in PLACE_BY_PLACE or torch.Tag.pointwise in getattr(op, op.overloads()[0]).tags
@@ -198,9 +200,10 @@ WINDOWS: dict[Any, Callable[..., Axes]] = {
 # Where the dimension stands among the arguments of what works along one.
 ALONG = {
     **dict.fromkeys((aten.cat, aten.slice, aten._softmax, aten._log_softmax, aten.glu, aten.index_add), 1),
+    aten.index_select: 1,
     **dict.fromkeys((aten.split, aten.split_with_sizes), 2),
 }
 PLACE_BY_PLACE = (
-    *(aten.view, aten._unsafe_view, aten.clone, aten._to_copy, aten.detach, aten.channel_shuffle),
+    *(aten.view, aten._unsafe_view, aten.alias, aten.clone, aten._to_copy, aten.detach, aten.channel_shuffle),
     *(aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.log_sigmoid_forward, aten.rrelu_with_noise),
 )

@@ -16,7 +16,7 @@ from cnnzoo.shapes import ShapesOnly
 
 Part = Literal["convolution", "dense", "other"]
 BYTES = 4  # of an activation in float32
-COPIES = (nn.Flatten, nn.Dropout)  # make no new values in evaluation
+COPIES = (nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd)  # make no new values in evaluation
 CONTAINERS = (nn.Sequential, nn.Identity)  # are no layers, even if they are empty
 
 
@@ -35,7 +35,8 @@ class Layer:
             border reaches into the padding and is not cut there; of what sees the whole image only pixels count. None
             if the output does not depend on the image.
         stride: (rows, columns) of the image between neighbouring units; 0 where all units see the same.
-        activation_bytes: of the output in float32; 0 where it is only the input in another form.
+        activation_bytes: in float32, of the output, or of what a module with children concatenates; 0 where the output
+            is only the input in another form.
     """
 
     name: str
@@ -140,7 +141,7 @@ class _Running:
     name: str
     macs: int = 0
     part: Part = "other"
-    joins: bool = False
+    joined: int = 0  # values that were concatenated
 
 
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -162,7 +163,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*args, **(kwargs or {}))
         op = func.overloadpacket
         running = self._running[-1]
-        running.joins |= op is torch.ops.aten.cat
+        running.joined += output.numel() if op is torch.ops.aten.cat else 0
         if op in flop_registry:
             running.macs += flop_registry[op](*args, **(kwargs or {}), out_val=output) // 2
             running.part = "convolution" if op is torch.ops.aten.convolution else "dense"
@@ -193,10 +194,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         running = self._running.pop()
         params = self._count(module)
         leaf = not list(module.children()) and not isinstance(module, CONTAINERS)
-        if not (leaf or running.macs or running.joins or params):
+        if not (leaf or running.macs or running.joined or params):
             return
         first = next(_tensors(output), None)
         field = None if first is None else self._field(first)
+        values = running.joined if not leaf and running.joined else 0 if first is None else first.numel()
         self.layers.append(
             Layer(
                 name=running.name,
@@ -207,7 +209,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 macs=running.macs,
                 receptive_field=(field.rows.size, field.columns.size) if field else None,
                 stride=field.stride if field else (0, 0),
-                activation_bytes=0 if first is None or isinstance(module, COPIES) else BYTES * first.numel(),
+                activation_bytes=0 if isinstance(module, COPIES) else BYTES * values,
             )
         )
 
@@ -223,7 +225,8 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _part(module: nn.Module, otherwise: Part) -> Part:
-    if isinstance(module, nn.modules.conv._ConvNd):
+    weight = getattr(module, "weight", None)
+    if isinstance(module, nn.modules.conv._ConvNd) or (isinstance(weight, Tensor) and weight.dim() > 2):
         return "convolution"
     return "dense" if isinstance(module, nn.Linear) else otherwise
 

@@ -1,5 +1,6 @@
 """Rows of runs made rows of a table: what tells them apart, seeds pooled, and compared with a baseline."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +33,7 @@ AVERAGED = ("seconds_per_epoch", "training_seconds", "seconds_total", "images_pe
 
 @dataclass(frozen=True)
 class Spread:
-    """The mean of some values and the standard deviation of the sample; None for a single one."""
+    """The mean of some values and the standard deviation over seeds; None where there is no second seed."""
 
     mean: float
     deviation: float | None
@@ -132,7 +133,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed"}
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}
-            | {key: spread([row[key] for row in done if row.get(key) is not None]) for key in ("val_acc", "test_acc")}
+            | {key: spread(_but_for_seeds(done, key)) for key in ("val_acc", "test_acc")}
         )
         ran = [row for row in group if row.get("device")]
         differing = [key for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]
@@ -216,11 +217,26 @@ def find_row(rows: Sequence[Row], name: str) -> Row:
     raise UserError(f"no row {name!r} to compare with\ntype one of {labels}")
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    """Return the mean and the standard deviation of the sample, or None of no values."""
-    if not values:
+def spread(kinds: Iterable[Sequence[float]]) -> Spread | None:
+    """Return the mean of all values, and how far they are from the mean of their own kind; None of no values.
+
+    The deviation is that of the sample, with one degree of freedom less for each kind; None if each has a single value.
+    """
+    known = [values for values in kinds if values]
+    if not known:
         return None
-    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+    squares = [(value - statistics.fmean(values)) ** 2 for values in known for value in values]
+    freedom = len(squares) - len(known)
+    deviation = math.sqrt(math.fsum(squares) / freedom) if freedom else None
+    return Spread(statistics.fmean(value for values in known for value in values), deviation)
+
+
+def _but_for_seeds(rows: Sequence[Row], key: str) -> list[list[float]]:
+    """Return the known values of a key, together those of rows that differ in nothing but their seed."""
+    kinds: dict[Any, list[Any]] = {}
+    for row in rows:
+        kinds.setdefault(_identity(row | {"seed": None}), []).append(row.get(key))
+    return [[value for value in values if value is not None] for values in kinds.values()]
 
 
 def _change(here: Spread | None, there: Spread | None) -> Change | None:

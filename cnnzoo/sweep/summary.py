@@ -47,6 +47,6 @@ def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
             {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
             | {"seeds": f"{len(done)}/{len(group)}", "status": counts(others) or "completed"}
             | {key: mean(row[key] for row in timed) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
-            | {"test_acc": spread([row["test_acc"] for row in done])}
+            | {"test_acc": spread([[row["test_acc"] for row in done]])}
         )
     return pooled

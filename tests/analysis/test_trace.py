@@ -9,6 +9,7 @@ from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import Concat, Residual, stage
 from cnnzoo.build import build
 from cnnzoo.choices import options
+from cnnzoo.scratch.convolution import Conv2d
 from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
 
@@ -60,6 +61,21 @@ class Crop(nn.Module):
         return x[:, :, 1:-1, 2:-3:2]
 
 
+class CropToSize(nn.Module):
+    """Cuts its input to the size of another tensor, as a U-Net does, also where they are of one size."""
+
+    def forward(self, x):
+        return x[:, :2, : x.shape[2], : x.shape[3]]
+
+
+class Shuffle(nn.Module):
+    """Exchanges channels between groups, as ShuffleNet does, and chooses some of them."""
+
+    def forward(self, x):
+        shuffled = x.view(len(x), 2, 2, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
+        return shuffled.index_select(1, torch.arange(3, device=x.device))
+
+
 class Rows(nn.Module):
     """Reads a row at a time, as a recurrent net would."""
 
@@ -69,6 +85,13 @@ class Rows(nn.Module):
 
     def forward(self, x):
         return self.linear(x.flatten(0, 1))
+
+
+class Turned(nn.Module):
+    """Exchanges rows and columns."""
+
+    def forward(self, x):
+        return x.transpose(2, 3)
 
 
 class Piecewise(nn.Module):
@@ -100,6 +123,8 @@ NETS = {
     ),
     "every other pixel": nn.Sequential(nn.AvgPool2d(3, 1, 1), EveryOther(), nn.Conv2d(1, 1, 3), nn.PReLU()),
     "a crop": nn.Sequential(nn.AvgPool2d(3, 1, 1), Crop(), nn.Conv2d(1, 1, 3)),
+    "a crop that cuts nothing": nn.Sequential(nn.Conv2d(1, 2, 3), CropToSize(), nn.Conv2d(2, 1, 3)),
+    "a channel shuffle": nn.Sequential(nn.Conv2d(1, 4, 3), Shuffle(), nn.Conv2d(3, 1, 3)),
     "groups and chosen channels": nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 5, groups=2), nn.LocalResponseNorm(2)
     ),
@@ -124,7 +149,7 @@ def test_receptive_fields_are_where_the_gradient_is(name):
     assert trace_layers(net, (1, 32, 32))[-1].stride == moved
 
 
-WHOLE = [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2), Rows(), Piecewise()]
+WHOLE = [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2), Rows(), Piecewise(), Turned()]
 WHOLE += [nn.AdaptiveAvgPool2d(7), nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]
 
 
@@ -263,3 +288,28 @@ def test_a_layer_that_cannot_take_what_it_is_given_is_named():
     assert trace_layers(net, (1, 28, 28))
     with pytest.raises(ValueError, match=r"^head cannot take what it is given: "):
         trace_layers(net, (1, 32, 32))
+    misfit = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(16))
+    with pytest.raises(ValueError, match=r"^1 cannot take .*: batch norm over 16 channels is given 8$"):
+        trace_layers(misfit, (1, 28, 28))
+
+
+class Dense(nn.Module):
+    """Concatenates before it computes, as torchvision's DenseNet does."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+
+    def forward(self, x):
+        return self.conv(torch.cat([x, x, x], 1))
+
+
+def test_what_a_layer_makes_counts_once():
+    layers = by_name(nn.Sequential(Dense(), nn.Dropout2d(), nn.Flatten(), nn.Unflatten(1, (2, 64))), (1, 8, 8))
+    values = {name: layer.activation_bytes // 4 for name, layer in layers.items()}
+    assert values == {"0.conv": 2 * 64, "0": 3 * 64, "1": 0, "2": 0, "3": 0}
+
+
+def test_the_projects_own_convolution_is_one():
+    (layer,) = trace_layers(Conv2d(1, 4, 3), (1, 8, 8))
+    assert (layer.part, layer.params, layer.macs) == ("convolution", 40, 4 * 9 * 36)

@@ -34,6 +34,18 @@ def test_one_seed_has_no_spread(tmp_path):
     assert table_of(tmp_path)[0]["test acc"] == "90.00%"
 
 
+def test_the_spread_of_a_row_with_several_nets_is_that_over_their_seeds(tmp_path):
+    """Nets that are 6 points apart do not hide an optimizer that is worse on each of them."""
+    for model, base in (("lenet", 0.80), ("nin", 0.86), ("vgg11", 0.92)):
+        for seed in (-1, 0, 1):
+            for optimizer, less in (("adamw", 0.0), ("sgd", 0.002)):
+                folder = tmp_path / f"{model}-{optimizer}-{seed}"
+                write_run(folder, model=model, optimizer=optimizer, seed=seed, acc=base + seed / 10_000 - less)
+    adamw, sgd = table_of(tmp_path, rows=["optimizer"], baseline="adamw")
+    assert (adamw["test acc"], sgd["test acc"], sgd["change (points)"]) == ("86.00% ± 0.01", "85.80% ± 0.01", "−0.20")
+    assert "pooled over more than seeds: adamw (model), sgd (model)" in notes_of(tmp_path, rows=["optimizer"])
+
+
 def test_a_run_that_repeats_another_counts_once(tmp_path):
     write_run(tmp_path / "a", acc=0.9)
     write_run(tmp_path / "b", acc=0.9)

@@ -28,7 +28,7 @@ class InceptionResNetV1(ConvNet):
         dropout: probability of dropping a feature before the output layer; 0.2 in the paper.
 
     Deviations:
-        None.
+        * batch norm: has a scale and torch's momentum, 0.1; that of the authors' code has no scale, and 0.0003.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.
@@ -78,6 +78,7 @@ class InceptionResNetV2(ConvNet):
           320, 1,088 and 2,080 channels from block to block (paper, figures 16, 17 and 19: 384, 1,154 and 2,048), a last
           block C without scale and ReLU, and a 1x1 convolution to 1,536 channels behind it.
         * average pooling of the first block: counts the padding; TensorFlow's, of the authors' code, does not.
+        * batch norm: as in `InceptionResNetV1`.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

@@ -41,7 +41,8 @@ class InceptionV3(ConvNet):
         * auxiliary loss: paper no weight given; here 0.4.
         * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
         * average pooling: counts the padding, as torchvision's; TensorFlow's, of the authors' code, does not.
-        * batch norm: has a scale, as torchvision's; that of the authors' code has none.
+        * batch norm: has a scale and torch's momentum, 0.1, as torchvision's; that of the authors' code has no scale
+          and 0.0003 (a decay of 0.9997). Its epsilon is that of their code.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

@@ -28,6 +28,7 @@ class InceptionV4(ConvNet):
     Deviations:
         * average pooling: counts the padding, as torchvision's Inception v3 does; TensorFlow's, of the authors' code,
           does not.
+        * batch norm: has a scale and torch's momentum, 0.1; that of the authors' code has no scale, and 0.0003.
 
     Raises:
         ValueError: an option is unknown, or image_size is too small.

@@ -31,6 +31,8 @@ class ResNet(ConvNet):
         course: d2l's wiring: convolutions with bias, and no batch norm on the shortcut.
 
     Deviations:
+        * small stem: paper's networks for CIFAR (section 4.2) have three stages of 16, 32 and 64 channels; here the
+          four of table 1.
         * bottleneck: paper halves the image in the first 1x1; here in the 3x3, as torchvision and later practice.
 
     Raises:

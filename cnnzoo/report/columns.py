@@ -47,8 +47,8 @@ def percent(value: float) -> str:
 
 
 def millions(count: float) -> str:
-    """Return such as `46.8` for 46,764,746."""
-    return f"{count / 1e6:,.1f}"
+    """Return such as `46.8` for 46,764,746, and of less than ten millions three digits, such as `0.417`."""
+    return f"{count / 1e6:,.1f}" if count >= 9.995e6 else f"{count / 1e6:#.3g}"
 
 
 def mebibytes(count: float) -> str:

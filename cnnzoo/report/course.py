@@ -170,14 +170,15 @@ def _trained(rows: Sequence[Row], language: Language) -> str:
     words = (
         say(language, "trained", told=listed(language, told)) if some else say(language, "trained_alike", budget=most)
     )
-    whole = all(run.get("trainer.limit_train_batches") in (None, 1.0) for row in rows for run in row["runs"])
+    limits = [run.get("trainer.limit_train_batches") for row in rows for run in row["runs"]]
+    whole = all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
     return join(language, [words, "" if whole else say(language, "not_in_full")])
 
 
 def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
     limit, size = run.get("trainer.limit_train_batches"), run.get("data.batch_size")
     if isinstance(limit, int):
-        images = say(language, "some_batches", batches=limit, size=size)
+        images = say(language, "some_batches", batches=limit, size=size, s="" if limit == 1 else "es")
     elif limit not in (None, 1.0):
         images = say(language, "some_images", percent=percent(limit).replace(".0%", "%"))
     else:

@@ -136,7 +136,7 @@ TEXTS = {
     "budget": ("{epochs} epoch{s} of {images}", "{epochs} 轮，每轮用{images}"),
     "all_images": ("all training images", "全部训练图像"),
     "some_images": ("{percent} of the training images", "训练图像的 {percent}"),
-    "some_batches": ("{batches} batches of {size} images", " {batches} 批、每批 {size} 张图像"),
+    "some_batches": ("{batches} batch{s} of {size} images", " {batches} 批、每批 {size} 张图像"),
     "in_batches": ("{images} in batches of {size}", "{images}（批量 {size}）"),
     "in_precision": ("{images}, {precision}", "{images}，{precision}"),
     "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),

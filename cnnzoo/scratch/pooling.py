@@ -14,7 +14,7 @@ def pool2d(
     Source: Zhang et al., Dive into Deep Learning, section 7.5.
 
     Shape:
-        Input:  (..., H, W); floating-point for avg.
+        Input:  (..., H, W); floating-point for avg, and where there is padding.
         Output: (..., (H + 2 * padding - h) // stride + 1, (W + 2 * padding - w) // stride + 1).
 
     Args:

@@ -23,7 +23,7 @@ def test_seeds_are_pooled_and_the_spread_is_that_of_the_sample(tmp_path):
     assert (row["parameters"], row["conv"], row["dense"]) == ("60,000", "25.0%", "50.0%")
     assert (row["structure"], row["MACs (M)"], row["s/epoch"], row["peak MiB"]) == (
         "5 conv + 3 dense",
-        "0.6",
+        "0.600",
         "10.0",
         "1,024",
     )

@@ -1,6 +1,9 @@
 import csv
 import io
 
+import pytest
+
+from cnnzoo.report.columns import millions
 from cnnzoo.report.tables import Column, to_csv, to_latex, to_markdown
 
 COLUMNS = (
@@ -43,3 +46,18 @@ def test_chinese_letters_take_two_columns():
     columns = [Column("a", "模型", left=True), Column("b", "种子数")]
     lines = to_markdown(columns, [{"a": "lenet", "b": 3}, {"a": "网络", "b": 10}]).splitlines()
     assert lines[2:] == ["| lenet |      3 |", "| 网络  |     10 |"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0.00"),
+        (48_752, "0.0488"),
+        (416_520, "0.417"),
+        (9_994_000, "9.99"),
+        (9_996_000, "10.0"),
+        (7_547e6, "7,547.0"),
+    ],
+)
+def test_small_counts_have_as_many_digits_as_large_ones(count, text):
+    assert millions(count) == text

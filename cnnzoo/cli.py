@@ -23,6 +23,7 @@ from cnnzoo.checks import check_config, keys, refuse_grid
 from cnnzoo.choices import groups
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, resolve, schema
+from cnnzoo.disk import reserve
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
@@ -178,6 +179,9 @@ class Preflight(Callback):
                     from cnnzoo.facts import check
                     from cnnzoo.run import is_completed
                 check(Preflight.run_config, here=config.resume is None or not is_completed(Path(str(config.resume))))
+                if config.resume is None and "hydra.run.dir" not in of_hydra:  # others may begin in the same second
+                    with read_write(config.hydra):
+                        config.hydra.run.dir = str(reserve(Path(config.hydra.run.dir)))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
             sys.exit(1)

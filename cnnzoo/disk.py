@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -93,6 +93,15 @@ def numbered(folder: Path) -> Iterator[Path]:
 def unused(path: Path) -> Path:
     """Return the first of PATH, PATH-2, PATH-3, ... that is not there."""
     return next(each for each in numbered(path) if not each.exists())
+
+
+def reserve(path: Path) -> Path:
+    """Create the first folder of PATH, PATH-2, PATH-3, ... that is not there, also where others do so; return it."""
+    for each in numbered(path):
+        with suppress(FileExistsError):
+            each.mkdir(parents=True)
+            return each
+    raise AssertionError("there are always more numbers")
 
 
 def is_unwritable(error: BaseException) -> bool:

@@ -55,16 +55,18 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
         raise error
     fewer = ", or a lower sweep.slots" if shared else ""
     size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
-    if job.history.started is None:  # such as a GPU that another process has filled
+    trained = job.history.started is not None or len(job.history.rows) == job.config.values["trainer"]["max_epochs"]
+    if not trained:  # such as a GPU that another process has filled
         raise DeviceUnavailableError(
             f"out of memory before the first batch: {said}\nmake room on the device{fewer}"
         ) from error
     if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
         raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
     if any(isinstance(module, BATCH_NORMS) for module in build_net_without_weights(job.config).modules()):
+        smaller = f"data.batch_size={size // 2}, which is another experiment, or " if size > 3 else ""
         raise UserError(
             f"out of memory with batches of {size}: {said}\nin pieces, batch norm would see other batches\n"
-            f"type data.batch_size={max(2, size // 2)}, which is another experiment, or a smaller data.resize{fewer}"
+            f"type {smaller}a smaller data.resize{fewer}"
         ) from error
     if job.micro_batch_size == 1:
         raise UserError(f"out of memory with one image at a time: {said}\ntype a smaller data.resize{fewer}") from error

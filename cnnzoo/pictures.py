@@ -67,7 +67,9 @@ class Pictures(lightning.Callback):
         compiled, net._compiled_call_impl = net._compiled_call_impl, None  # which is not to be traced
         try:
             self._draw(trainer, net, self._fixed)
-        except (RuntimeError, TypeError, ValueError) as error:
+        except OSError:  # such as of a full disk
+            raise
+        except Exception as error:  # whatever a tracer, or a net of one's own, raises
             log.warning("some pictures are missing: %s", error)
         finally:
             net._compiled_call_impl = compiled

@@ -51,6 +51,8 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, Prog
             if rows[progress.epochs - 1]["step"] != progress.step or not is_best(accuracies):
                 continue  # the weights of the best epoch are not in it
             copy(path, folder / BEST)
+        for newer in [each for state, each in found if state > progress and each.name != BEST]:
+            notes.append(f"{newer} is kept as {set_aside(newer, OLD).name}")
         for note in [*notes, f"going on from {path}"] if notes else []:
             print(f"note: {note}", file=sys.stderr)
         return path, progress

@@ -57,7 +57,7 @@ REFUSED = {
     "model=vgg11 model.width=1e308": "model.width must be a number above 0, at most 100 (got 1e+308)",
     "model.padding=-3": "model.padding must be a whole number, at least 0 (got -3)",
     "scheduler=step scheduler.milestones=[7]": "scheduler.milestones must be a list of shares between 0 and 1",
-    "data=synthetic data.num_train=24": "data.num_train must be a whole number, at least 120 (got 24)",
+    "data=synthetic data.num_train=24": "data.num_train must be a whole number, 120 to 10000000 (got 24)",
     "model._target_=cnnzoo.models.MLP": "model._target_=cnnzoo.models.MLP is refused",
     "model._target_=os.system": "model._target_=os.system is refused",
     "model._target_=torch.load": "model._target_=torch.load is refused",

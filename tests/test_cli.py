@@ -4,7 +4,9 @@ import gc
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -290,6 +292,15 @@ def test_a_key_given_twice_is_said(tmp_path):
 def test_a_run_in_a_folder_with_an_awkward_name(in_tmp):
     assert type_in(train_module, "data=synthetic", "trainer=smoke", "hydra.run.dir='new folder/größe=1'") == 0
     assert (in_tmp / "new folder" / "größe=1" / "run.json").exists()
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(in_tmp, monkeypatch):
+    second = SimpleNamespace(now=lambda: datetime(2026, 11, 22, 10))
+    monkeypatch.setattr("hydra.core.utils.datetime", second)
+    for augment in ("none", "flip"):
+        assert type_in(train_module, "data=synthetic", "trainer=smoke", "model=mlp", f"data.augment={augment}") == 0
+    folders = {path.parent.name for path in (in_tmp / "outputs").glob("mlp-28-adamw-s0/*/run.json")}
+    assert folders == {"2026-11-22_10-00-00", "2026-11-22_10-00-00-2"}
 
 
 def test_the_data_verb_says_what_is_where(in_tmp, capsys):

@@ -1,10 +1,11 @@
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from cnnzoo.disk import atomic_file, is_unwritable, numbered, remove_unfinished, unfinished
+from cnnzoo.disk import atomic_file, is_unwritable, numbered, remove_unfinished, reserve, unfinished
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -57,6 +58,13 @@ def test_what_is_there_already_gets_a_number(folder, second, tmp_path):
     (tmp_path / "top" / "a").mkdir(parents=True)
     names = numbered(tmp_path / folder)
     assert [next(names), next(names)] == [tmp_path / folder, tmp_path / second]
+
+
+def test_folders_that_are_reserved_at_once_are_several(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        folders = [*pool.map(reserve, [tmp_path / "net" / "10-00-00"] * 8)]
+    assert len({*folders}) == 8
+    assert all(folder.is_dir() for folder in folders)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG])

@@ -92,6 +92,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "choices",
             "commands",
             "config",
+            "disk",
             "errors",
             "explain",
             "facts",

@@ -165,6 +165,28 @@ def test_an_image_that_does_not_fit_is_the_end(said, tmp_path, monkeypatch, coun
     count("T10")
 
 
+def test_a_trained_net_whose_test_does_not_fit_is_trained_no_more_and_goes_on_where_it_does(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassifier, "test_step", full)
+        for resume in (False, True):
+            with pytest.raises(UserError, match=r"^out of memory: .*\nmake room, then type python train.py resume="):
+                train(compose_config(PLAIN), tmp_path, resume=resume)
+    assert train(compose_config(PLAIN), tmp_path, resume=True)["status"] == "completed"
+
+
+@pytest.mark.parametrize(("size", "words"), [(4, "type data.batch_size=2, which"), (2, "type a smaller data.resize")])
+def test_batch_norm_is_not_told_to_learn_from_one_image(size, words, tmp_path, monkeypatch):
+    def nothing_fits(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(ImageClassifier, "training_step", nothing_fits)
+    with pytest.raises(UserError, match=words):
+        train(compose_config([*PLAIN, "model=lenet_bn", f"data.batch_size={size}"]), tmp_path)
+
+
 def test_a_device_that_others_have_filled_is_not_tried_with_smaller_batches(tmp_path, monkeypatch, count):
     tried = []
 

@@ -288,6 +288,20 @@ def test_a_run_that_is_saved_within_its_epochs_goes_on_there(whole, steps, tmp_p
     assert steps.losses == whole[2]
 
 
+def test_a_save_within_an_epoch_is_no_part_of_its_time(steps, tmp_path, monkeypatch):
+    save, slow = checkpoint_files.save, []
+
+    def save_slowly(*arguments):
+        slow.append(1)
+        time.sleep(0.5)
+        save(*arguments)
+
+    monkeypatch.setattr(checkpoint_files, "save", save_slowly)
+    record = train(compose_config([*SMOKE, "checkpoint.every_minutes=1e-7"]), tmp_path)
+    assert len(slow) > 2 * record["epochs"]  # more than one within each epoch
+    assert record["seconds"]["per_epoch"] < 0.5
+
+
 def test_a_second_ctrl_c_does_not_wait(steps, tmp_path):
     def press_twice():
         os.kill(os.getpid(), signal.SIGINT)
@@ -299,6 +313,15 @@ def test_a_second_ctrl_c_does_not_wait(steps, tmp_path):
     assert stopped.value.code == 130
     assert not (tmp_path / "checkpoints").exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_does_not_wait_though_another_signal_came_between(steps, tmp_path):
+    steps.at["training_step", 0, 1] = lambda: [
+        os.kill(os.getpid(), number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT)
+    ]
+    with pytest.raises(SystemExit):
+        train(compose_config(SMOKE), tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -355,7 +378,10 @@ def test_a_checkpoint_that_is_ahead_of_the_history_is_not_gone_on_from(killed, t
     lines = (tmp_path / "metrics.csv").read_text().splitlines(keepends=True)
     (tmp_path / "metrics.csv").write_text("".join(lines[:-1]))
     assert find_checkpoint(killed, tmp_path) == (tmp_path / "checkpoints" / "previous.ckpt", Progress(4, 1))
-    assert "metrics.csv has fewer epochs than" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "metrics.csv has fewer epochs than" in said
+    assert "last.ckpt is kept as last.ckpt.old" in said  # or the second save of the run that goes on would end it
+    assert (tmp_path / "checkpoints" / "last.ckpt.old").exists()
 
 
 def test_a_signal_that_someone_else_handles_is_left_to_them(steps, tmp_path):

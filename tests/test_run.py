@@ -20,6 +20,7 @@ from cnnzoo.choices import options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
 from cnnzoo.models import MLP
+from cnnzoo.pictures import Pictures
 from cnnzoo.record import read_record
 from cnnzoo.reload import read_run
 from cnnzoo.rules import LOOP_KEYS, OUR_TRAINER_KEYS
@@ -333,6 +334,12 @@ def test_every_net_trains(tmp_path, monkeypatch, name):
 def test_no_pictures_are_missing(tmp_path, caplog, name):
     one_epoch(tmp_path, f"model={name}", "pictures=true", *NARROW.get(name, []))
     assert "some pictures are missing" not in caplog.text
+
+
+def test_a_net_that_cannot_be_drawn_is_trained_all_the_same(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(Pictures, "_draw", lambda *_: [].missing)
+    assert one_epoch(tmp_path, "model=mlp", "pictures=true")["status"] == "completed"
+    assert "some pictures are missing: 'list' object has no attribute 'missing'" in caplog.text
 
 
 @pytest.mark.parametrize("override", ["label_smoothing=0.1", "trainer.gradient_clip_val=0.01"])

@@ -72,6 +72,10 @@ class ImageDataModule(lightning.LightningDataModule):
             ValueError: there is none.
         """
         counts = self.num_batches()
+        if self.protocol == "holdout" and not self.num_held_out:
+            raise ValueError(
+                f"{self.num_train:,} training images are too few to hold out some of each class\ntype protocol=course"
+            )
         if not counts["train"]:
             images = self.num_train - self.num_held_out
             raise ValueError(
@@ -93,7 +97,7 @@ class ImageDataModule(lightning.LightningDataModule):
 
     def num_batches(self) -> dict[str, int]:
         """Return how many batches training, validation and test have; one that is computed in pieces counts once."""
-        evaluated = self.num_held_out or self.num_test
+        evaluated = self.num_held_out if self.protocol == "holdout" else self.num_test
         return {
             "train": (self.num_train - self.num_held_out) // self.batch_size,
             "val": -(-evaluated // self.batch_size),

@@ -6,6 +6,7 @@ A folder holds `last.ckpt`, `previous.ckpt` (the last one before it, until the r
 
 import hashlib
 import os
+import shlex
 import shutil
 import zipfile
 from collections.abc import Iterable
@@ -51,8 +52,9 @@ def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
     """Return the state in the checkpoint at `path`: tensors and plain values, never objects.
 
     Raises:
-        UserError: the file is damaged, or holds something else than plain data.
+        UserError: the file is damaged, is known by nothing, or holds something else than plain data.
     """
+    _check_sums(path.parent)
     if not is_intact(path):
         raise UserError(f"{path} is damaged: it is not what {SUMS} beside it says\ntype the name of another run")
     refused = f"{path} is not a checkpoint of tensors and plain values, and is not opened"
@@ -75,14 +77,21 @@ def load(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
 
 def is_intact(path: Path) -> bool:
     """Say whether the file at `path` is there and is one that was written there; nothing in it is interpreted."""
-    return path.is_file() and (path.name, _sha256(path)) in _read_sums(path.parent)
+    if not path.is_file():
+        return False
+    before, line = _read_sums(path.parent), (path.name, _sha256(path))
+    return line in before or line in _read_sums(path.parent)  # a run may just have replaced it
 
 
 def set_damaged_aside(folder: Path) -> list[str]:
     """Rename what is damaged to `*.corrupt`; return what was found, in words.
 
     What a killed process had begun is removed; nobody else may be writing there.
+
+    Raises:
+        UserError: there are checkpoints, and nothing to know them by.
     """
+    _check_sums(folder)
     remove_unfinished(folder)
     lines, sums, notes = _read_sums(folder), {}, []
     for name in (LAST, PREVIOUS, BEST):
@@ -94,6 +103,15 @@ def set_damaged_aside(folder: Path) -> list[str]:
     if lines:
         _write_sums(folder, sums.items())
     return notes
+
+
+def _check_sums(folder: Path) -> None:
+    if not (folder / SUMS).exists() and any(folder.glob("*.ckpt")):
+        raise UserError(
+            f"{folder} has no {SUMS}, by which its checkpoints are known\n"
+            "copy it from where they were made, or if you trust them, type\n"
+            f"(cd {shlex.quote(str(folder))} && sha256sum *.ckpt > {SUMS})"
+        )
 
 
 def remove_previous(folder: Path) -> None:

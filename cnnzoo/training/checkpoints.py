@@ -131,7 +131,8 @@ class Checkpoints(Checkpoint):
 
     def _save(self, trainer: lightning.Trainer, name: str) -> None:
         self.watch.check(trainer)
-        trainer.save_checkpoint(self.folder / name)
+        with self.history.not_counted():
+            trainer.save_checkpoint(self.folder / name)
         self._saved = time.monotonic()
 
 

@@ -2,6 +2,8 @@
 
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ class History(lightning.Callback):
 
     Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, `train/grad_norm` (the mean
     over the steps), then `val/loss` and `val/acc` (under the course's protocol `test/loss` and `test/acc`), `lr` (at
-    the end of the epoch), `seconds` (of the epoch, its evaluation included, the checkpoint behind it not) and
+    the end of the epoch), `seconds` (of the epoch, its evaluation included, checkpoints not) and
     `images_per_second` (of training alone).
 
     Attributes:
@@ -109,6 +111,14 @@ class History(lightning.Callback):
         self.rows.append(row)
         self._write()
         self.epoch_start = time.perf_counter()  # the checkpoint that is saved next counts for no epoch
+
+    @contextmanager
+    def not_counted(self) -> Iterator[None]:
+        """Stop the clock for what is no part of an epoch, such as a checkpoint within it."""
+        _finish_work(self._device)
+        begin = time.perf_counter()
+        yield
+        self.epoch_start += time.perf_counter() - begin
 
     def _write(self) -> None:
         # Whole, and in a few microseconds: a run has hundreds of epochs at most.

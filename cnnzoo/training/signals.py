@@ -33,6 +33,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.deferred = False
         self.received: int | None = None
+        self._asked: set[int] = set()
         self._is_deaf = False
         self._before: dict[int, Any] = {}
 
@@ -61,10 +62,11 @@ class StopRequest:
             self._is_deaf = False
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        again = number == self.received
+        again = number in self._asked
         if self._is_deaf or (again and number != signal.SIGINT):  # asked twice, as by a scheduler and by the sweep
             return
         self.received = number
+        self._asked.add(number)
         leave_closed_terminal()
         if again or not self.deferred:
             raise Stopped(number)

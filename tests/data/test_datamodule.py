@@ -82,6 +82,14 @@ def test_batches_are_bytes_until_they_are_on_the_device():
     ("options", "train", "val", "test", "fault"),
     [
         ({"batch_size": 1101}, 1.0, 1.0, 1.0, "data.batch_size=1101 is too large for 1,100 training images"),
+        (
+            {"batch_size": 10, "num_train": 110},
+            1.0,
+            1.0,
+            1.0,
+            "110 training images are too few to hold out",
+        ),
+        ({"batch_size": 10, "num_train": 110, "protocol": "course"}, 1.0, 1.0, 1.0, None),
         ({"batch_size": 1200, "protocol": "course"}, 1.0, 1.0, 1.0, None),
         # Under the course's protocol, every epoch is evaluated on the test set.
         ({"protocol": "course"}, 1.0, 0.1, 1.0, "trainer.limit_val_batches=0.1 of 3 batches is none"),

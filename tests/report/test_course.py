@@ -347,7 +347,12 @@ def test_an_answer_says_which_rows_had_more_epochs(question):
 
 @pytest.mark.parametrize(
     ("limit", "images"),
-    [(100, "100 batches of 64 images"), (0.2, "20% of the training images"), (0.002, "0.2% of the training images")],
+    [
+        (100, "100 batches of 64 images"),
+        (1, "1 batch of 64 images"),
+        (0.2, "20% of the training images"),
+        (0.002, "0.2% of the training images"),
+    ],
 )
 def test_an_answer_says_that_nets_were_not_trained_in_full(limit, images, tmp_path):
     for name, width in (("a", 1.0), ("b", 0.5)):

@@ -132,6 +132,30 @@ def test_a_wrong_or_missing_sum_is_damage_too(folder):
     assert {path.name for path in folder.iterdir()} == {f"{name}.corrupt" for name in (BEST, PREVIOUS, LAST)} | {SUMS}
 
 
+def test_checkpoints_without_any_sums_are_left_alone_and_can_be_vouched_for(folder):
+    (folder / SUMS).unlink()
+    for look in (lambda: files.load(folder / LAST), lambda: files.set_damaged_aside(folder)):
+        with pytest.raises(UserError, match=f"has no {SUMS}, by which its checkpoints are known\n") as refusal:
+            look()
+    assert {path.name for path in folder.iterdir()} == {BEST, PREVIOUS, LAST}
+    subprocess.run(str(refusal.value).splitlines()[-1], shell=True, check=True)
+    assert step(folder / LAST) == 7
+
+
+@pytest.mark.parametrize("name", [BEST, LAST])
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_not_damaged(name, folder, monkeypatch):
+    sha256 = files._sha256
+
+    def replaced_meanwhile(path):
+        digest = sha256(path)
+        for number in (8, 9):
+            files.save(STATE | {"global_step": number}, path)
+        return digest
+
+    monkeypatch.setattr(files, "_sha256", replaced_meanwhile)
+    assert files.is_intact(folder / name)
+
+
 def test_nothing_that_is_set_aside_is_overwritten(folder):
     for _ in range(2):
         (folder / LAST).write_bytes(b"damaged")

@@ -23,7 +23,7 @@ from cnnzoo.checks import check_config, keys, refuse_grid
 from cnnzoo.choices import groups
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, resolve, schema
-from cnnzoo.disk import reserve
+from cnnzoo.disk import reserve, unused
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
@@ -174,14 +174,16 @@ class Preflight(Callback):
                 if config.resume is not None:
                     with read_write(config.hydra):
                         config.hydra.run.dir = str(config.resume)
-                check_folder(config.hydra.run.dir, resume=config.resume is not None)
+                folder, is_usual = config.hydra.run.dir, config.resume is None and "hydra.run.dir" not in of_hydra
+                # Its name is the second, in which others may have begun, or begin meanwhile.
+                check_folder(str(unused(Path(folder))) if is_usual else folder, resume=config.resume is not None)
                 with importing_torch():  # once nothing is left that can be refused without it
                     from cnnzoo.facts import check
                     from cnnzoo.run import is_completed
                 check(Preflight.run_config, here=config.resume is None or not is_completed(Path(str(config.resume))))
-                if config.resume is None and "hydra.run.dir" not in of_hydra:  # others may begin in the same second
+                if is_usual:
                     with read_write(config.hydra):
-                        config.hydra.run.dir = str(reserve(Path(config.hydra.run.dir)))
+                        config.hydra.run.dir = str(reserve(Path(folder)))
         except Exception:
             traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
             sys.exit(1)

@@ -66,14 +66,18 @@ class ConvNet(nn.Module):
         return self.head(x), auxiliary
 
 
+class OptionError(ValueError):
+    """An argument of a net has a value that it cannot have, whatever the images and the other arguments."""
+
+
 def choose(options: Mapping[str, T], name: str, argument: str) -> T:
     """Return `options[name]`.
 
     Raises:
-        ValueError: `name` is not an option; the message names the argument and all options.
+        OptionError: `name` is not an option; the message names the argument and all options.
     """
     if name not in options:
-        raise ValueError(f"model.{argument} must be one of {', '.join(options)} (got {name!r})")
+        raise OptionError(f"model.{argument} must be one of {', '.join(options)} (got {name!r})")
     return options[name]
 
 

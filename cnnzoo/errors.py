@@ -1,5 +1,7 @@
 """What ends a command early: the exceptions that are shown without a traceback, and exit codes."""
 
+from typing import Any
+
 FAILED = 1  # exit codes: a run ended badly
 USER_ERROR = 2  # something that the user can mend
 BUSY = 3  # another process is at work in the folder
@@ -33,3 +35,7 @@ class RunEnded(Exception):  # noqa: N818 (it is no error of the program)
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have it pass from one process to another, as from the job of a launcher."""
+        return type(self), (self.status, str(self))

@@ -19,7 +19,7 @@ from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import expand, key_of
-from cnnzoo.report.columns import millions
+from cnnzoo.report.columns import millions, percent
 from cnnzoo.report.pool import short_value
 from cnnzoo.report.tables import FORMATS, Column
 
@@ -146,7 +146,7 @@ def _heading(config: RunConfig, net: ConvNet) -> str:
 
 def _split(totals: Totals) -> str:
     def shares(whole: int, conv: int, dense: int) -> str:
-        return f"{conv / whole:.1%} in convolutions, {dense / whole:.1%} in dense layers"
+        return f"{percent(conv / whole)} in convolutions, {percent(dense / whole)} in dense layers"
 
     lines = [
         f"{totals.params:,} parameters: {shares(totals.params, totals.conv_params, totals.dense_params)}",

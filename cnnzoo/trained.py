@@ -59,6 +59,8 @@ def load(folder: str | Path) -> TrainedNet:
             raise UserError(
                 f"{folder} is completed, and its {checkpoint.name} is gone\ntype another run, or train it anew"
             )
+        if (status := record.get("status")) in ("diverged", "stuck"):
+            raise UserError(f"{folder} {status} before it had a {checkpoint.name}\ntype another run")
         raise UserError(f"{folder} has no {checkpoint.name} yet\ntype {resume_command(Path(folder))}")
     with in_words():
         described = build_net_without_weights(config)

@@ -13,7 +13,7 @@ import cnnzoo
 from cnnzoo.__main__ import main
 from cnnzoo.build import build_data
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
-from cnnzoo.errors import UserError
+from cnnzoo.errors import RunEnded, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.trained import export_onnx, predict
@@ -259,6 +259,13 @@ def test_a_checkpoint_of_another_net_is_one_clear_line(run, tmp_path):
     ):
         cnnzoo.load(other)
     assert load_weights(other / "checkpoints" / "best.ckpt")
+
+
+def test_a_run_that_diverged_at_once_is_not_to_be_gone_on_with(tmp_path):
+    with pytest.raises(RunEnded):
+        train(compose_config([*RUN, "model=mlp", "optimizer.lr=1e30", "pictures=false"]), tmp_path)
+    with pytest.raises(UserError, match=r"diverged before it had a best\.ckpt\ntype another run"):
+        cnnzoo.load(tmp_path)
 
 
 def test_a_run_is_exported_when_it_is_completed(tmp_path, capsys):

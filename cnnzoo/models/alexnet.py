@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, stage
+from cnnzoo.blocks import ConvNet, OptionError, choose_stem, conv_layer, dense_head, stage
 from cnnzoo.shapes import feature_shape
 
 CHANNELS = (96, 256, 384, 384, 256)
@@ -71,7 +71,7 @@ class AlexNet(ConvNet):
         super().__init__()
         self.stem = choose_stem(stem, image_size, paper_from=67)
         if not 3 <= num_convs <= len(CHANNELS):
-            raise ValueError(f"model.num_convs must be 3 to {len(CHANNELS)} (got {num_convs})\ntype model.num_convs=5")
+            raise OptionError(f"model.num_convs must be 3 to {len(CHANNELS)} (got {num_convs})\ntype model.num_convs=5")
         c1, c2, *more = counts = [max(1, round(channels * width)) for channels in CHANNELS[:num_convs]]
         if any(count % groups for count in counts):
             listed = ", ".join(map(str, counts))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, first_stages, norm_layer, pooled_head, stage
+from cnnzoo.blocks import ConvNet, OptionError, choose_stem, first_stages, norm_layer, pooled_head, stage
 from cnnzoo.shapes import feature_shape
 
 
@@ -59,7 +59,7 @@ class DenseNet(ConvNet):
         self.features = first_stages(in_channels, stem_channels, stem=self.stem, norm="batch", bias=course)
         channels = stem_channels
         if not blocks:
-            raise ValueError("model.blocks must be one number or more\ntype model.blocks=[4,4,4,4]")
+            raise OptionError("model.blocks must be one number or more\ntype model.blocks=[4,4,4,4]")
         for index, num_layers in enumerate(blocks, start=1):
             if index > 1:
                 transition = stage(

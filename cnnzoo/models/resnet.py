@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, Residual, choose_stem, conv_layer, first_stages, pooled_head, stage
+from cnnzoo.blocks import ConvNet, OptionError, Residual, choose_stem, conv_layer, first_stages, pooled_head, stage
 
 CHANNELS = (64, 128, 256, 512)  # of the stages
 
@@ -53,7 +53,7 @@ class ResNet(ConvNet):
     ) -> None:
         super().__init__()
         if len(blocks) != len(CHANNELS):
-            raise ValueError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[2,2,2,2]")
+            raise OptionError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[2,2,2,2]")
         self.stem = choose_stem(stem, image_size, paper_from=64)
         widths = [max(1, round(channels * width)) for channels in CHANNELS]
         expansion = 4 if bottleneck else 1

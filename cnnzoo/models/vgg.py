@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from cnnzoo.blocks import ConvNet, choose_stem, conv_layer, dense_head, stage
+from cnnzoo.blocks import ConvNet, OptionError, choose_stem, conv_layer, dense_head, stage
 from cnnzoo.shapes import feature_shape
 
 CHANNELS = (64, 128, 256, 512, 512)  # of the blocks
@@ -58,7 +58,7 @@ class VGG(ConvNet):
     ) -> None:
         super().__init__()
         if len(blocks) != len(CHANNELS):
-            raise ValueError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[1,1,2,2,2]")
+            raise OptionError(f"model.blocks must be {len(CHANNELS)} numbers\ntype model.blocks=[1,1,2,2,2]")
         self.stem = choose_stem(stem, image_size, paper_from=32)
         before, padding = in_channels, 1 if self.stem == "paper" else 3
         self.features = nn.Sequential()

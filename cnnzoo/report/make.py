@@ -96,6 +96,8 @@ def make_report(
     notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
     if not pivot and not rows and not question and (stray := course.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
+    if pivot:
+        notes += dict.fromkeys(f"n/a: {row['reason']}" for row in pooled if row["reason"])
     if pivot and (partly := [row["label"] for row in pooled if row["test_acc"] and row["status"]]):
         notes.append(say(language, "partly", labels=named(language, partly)))
     where = ", ".join(map(str, folders))
@@ -250,7 +252,7 @@ def _notes(
         notes.append(f"commit {commits} " + (say(language, "dirty") if "+" in commits else ""))
     if dates := sorted(values(lambda row: (row.get("started") or "")[:10])):
         notes.append(" / ".join(dict.fromkeys((dates[0], dates[-1]))))
-    if first is not None:
+    if first is not None and first["test_acc"]:
         notes.append(say(language, "compared", label=first["label"]))
         if any(row.get("acc_change") and row["acc_change"].within_spread is None for row in pooled):
             notes.append(say(language, "starred"))

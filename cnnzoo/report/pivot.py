@@ -25,7 +25,7 @@ def pivot_tables(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
         for rows in _lines(pooled, keys):
             line = {key: rows[0].get(key) for key in keys}
             for row in rows:
-                absent = status.show(row["status"]) if row["status"] else None
+                absent = status.show(row["status"].partition(":")[0]) if row["status"] else None
                 line[str(row.get(pivot))] = absent if row[figure] is None else row[figure]
             lines.append(line)
         shown = [

@@ -206,13 +206,13 @@ def _limits(run: Row) -> Iterator[float | None]:
 
 
 def find_row(rows: Sequence[Row], name: str) -> Row:
-    """Return the row whose label is `name`, or the first of the model `name`.
+    """Return the row whose label is `name`, or of the model `name` the first with a result, or the first.
 
     Raises:
         UserError: there is none.
     """
     if found := [row for row in rows if row["label"] == name] or [row for row in rows if row.get("model") == name]:
-        return found[0]
+        return next((row for row in found if row["test_acc"]), found[0])
     labels = ", ".join(f"'{row['label']}'" for row in rows[:12])
     raise UserError(f"no row {name!r} to compare with\ntype one of {labels}")
 

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,8 +120,6 @@ def _what_cannot_be_written(path: Path) -> Iterator[None]:
 
 def _refuse_the_impossible(cells: Sequence[Cell], settings: Settings) -> None:
     problems = [f"{cell.config.name}: {cell.problem}" for cell in cells if cell.problem]
-    if not cells:
-        raise UserError("the grid has no cells\ntype python sweep.py model=lenet,lenet_bn")
     if problems and (settings.strict or len(problems) == len(cells)):
         more = f"\nand {len(problems) - 3} more" if len(problems) > 3 else ""
         raise UserError("\n".join(dict.fromkeys(problems[:3])) + more)
@@ -210,6 +209,8 @@ def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLaunch
         launcher.launch([[*cell.overrides, where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)
     except Exception as error:
         print(f"{type(launcher).__name__}: {error}", file=sys.stderr)
+        while any(is_locked(folder.path / cell.name) for cell in to_do):  # it waits for no other job then
+            time.sleep(1)
 
 
 def _run(
@@ -239,6 +240,8 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         print(f"to go on:  {_again(folder)}")
         sys.exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
     if set(statuses) - {"completed", "n/a"} or any(folder.lacks_export(cell) for cell in cells if not cell.problem):
+        if {"to do", "running", "preempted"} & {*statuses}:
+            print(f"to go on:  {_again(folder)}")
         if "failed" in statuses:  # others end the same way again
             again = _again(folder)
             print(f"to run the failed ones again:  {again}{'' if 'retry=failed' in again else ' retry=failed'}")

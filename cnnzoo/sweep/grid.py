@@ -81,14 +81,15 @@ def make_cells(
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
-    unknown = _unknown(exclude)
+    unknown, unmatched = _unknown(exclude), [*exclude]
     failed = 0
     composer = Composer()
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
             config, cell_overrides = _compose(composer, combination, per_model or {}, variant)
             unknown -= {*flatten(config.values), *config.choices}
-            if any(_matches(config, values) for values in exclude):
+            if matching := [values for values in exclude if _matches(config, values)]:
+                unmatched = [values for values in unmatched if values not in matching]
                 dropped["excluded"] += 1
                 continue
             check_config(config, size=False)
@@ -107,7 +108,10 @@ def make_cells(
         }
     if faults:
         raise UserError("\n".join(list(faults)[:MAX_FAULTS]))
-    notes = [f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count]
+    if not cells:
+        raise UserError("sweep.exclude leaves no cell\nleave some of it out")
+    notes = [f"sweep.exclude: no cell has {_said(values)}" for values in unmatched]
+    notes += [f"{count} {'cell is' if count == 1 else 'cells are'} {why}" for why, count in dropped.items() if count]
     return _with_facts(cells.values(), here), notes
 
 
@@ -163,6 +167,10 @@ def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:
     return unknown
 
 
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in values.items())
+
+
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
     own = flatten(config.values) | config.choices
     return all(key in own and (own[key] == value or own[key] in _as_list(value)) for key, value in values.items())
@@ -175,6 +183,7 @@ def _as_list(value: Any) -> list[Any]:
 def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
     """Return the cells with their facts and problems, which are the same for all seeds."""
     with importing_torch():  # once nothing is left that can be refused without it
+        from cnnzoo.blocks import OptionError
         from cnnzoo.facts import check
     known: dict[str, dict[str, Any]] = {}
     found = []
@@ -184,6 +193,8 @@ def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
             try:
                 known[key] = {"facts": asdict(check(cell.config, here=here))}
             except UserError as error:
+                if isinstance(error.__cause__, OptionError):  # a mistake, and no cell that cannot be
+                    raise
                 known[key] = {"problem": str(error).split("\n")[0]}
         found.append(replace(cell, **known[key]))
     return found

@@ -11,7 +11,7 @@ from cnnzoo.report.make import make_report
 from cnnzoo.report.save import render
 from cnnzoo.report.tables import texts
 from tests.report.runs import write_plan, write_run
-from tests.report.shown import note_lines, tables
+from tests.report.shown import note_lines, notes_of, table_of, tables
 
 
 def test_a_pivot_has_a_column_for_each_value(tmp_path):
@@ -23,7 +23,7 @@ def test_a_pivot_has_a_column_for_each_value(tmp_path):
     assert [column.title for column in accuracy.columns] == ["model", "28", "96"]
     assert sorted(texts(accuracy.columns, accuracy.rows)) == [
         ["lenet", "80.00%", "85.00%"],
-        ["vgg11", "n/a: too small", "90.00%"],
+        ["vgg11", "n/a", "90.00%"],
     ]
     assert ["lenet", "10.0", "10.0"] in texts(seconds.columns, seconds.rows)
 
@@ -62,6 +62,18 @@ def test_a_pivot_has_a_column_for_rows_without_its_key(tmp_path):
     accuracies = tables(make_report([tmp_path], rows=["model"], pivot="model.width"))[0]
     assert [column.title for column in accuracies.columns] == ["model", "0.25", "-"]
     assert sorted(texts(accuracies.columns, accuracies.rows)) == [["lenet", "", "80.00%"], ["vgg11", "90.00%", ""]]
+
+
+def test_a_pivot_says_once_why_a_cell_cannot_be(tmp_path):
+    cells = {
+        f"{px}-{model}": (model, px, 0, "too small" if px == 28 else None)
+        for px in (28, 96)
+        for model in ("vgg11", "nin")
+    }
+    write_plan(tmp_path, cells)
+    for row in table_of(tmp_path, pivot="data.resize"):
+        assert (row["28"], row["96"]) == ("n/a", "to do")
+    assert notes_of(tmp_path, pivot="data.resize").count("n/a: too small") == 1
 
 
 def test_a_pivot_as_csv_has_the_deviations_too(tmp_path):

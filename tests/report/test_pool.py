@@ -287,6 +287,16 @@ def test_savings_and_changes_are_against_the_baseline(tmp_path):
     assert "compared with alexnet" in notes_of(tmp_path, baseline="alexnet")
 
 
+def test_a_model_as_the_baseline_is_its_first_row_with_a_result(tmp_path):
+    write_run(tmp_path / "a", model="nin", status="diverged", **{"optimizer.lr": 9.0})
+    write_run(tmp_path / "b", model="nin", acc=0.8, **{"optimizer.lr": 0.2})
+    write_run(tmp_path / "c", model="lenet", acc=0.9)
+    assert [row["change (points)"] for row in table_of(tmp_path, baseline="nin")] == ["", "", "+10.00*"]
+    for name in "bc":
+        shutil.rmtree(tmp_path / name)
+    assert "compared with" not in notes_of(tmp_path, baseline="nin")
+
+
 def test_times_are_compared_only_on_the_same_device(tmp_path):
     write_run(tmp_path / "a", model="alexnet", seconds=20)
     write_record(tmp_path / "b", read_record(write_run(tmp_path / "b", model="nin", seconds=2)) | {"device": "cuda"})

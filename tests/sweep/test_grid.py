@@ -17,6 +17,23 @@ def test_every_combination_is_a_cell_in_the_order_of_the_command():
     assert names("model=mlp,lenet", "seed=0,1") == expected
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [["model.init=xavier,kaimin"], ["model.pooling=max,avrg"], ["model=vgg11", "model.blocks=[1,1],[1,1,1,1,1]"]],
+)
+def test_a_mistyped_argument_of_a_net_refuses_the_grid(typed):
+    """And does not leave half of its cells out."""
+    with pytest.raises(UserError, match=r"^model\.(init|pooling|blocks) must be "):
+        names(*typed)
+
+
+def test_what_excludes_nothing_is_said_and_what_excludes_everything_is_refused():
+    _, notes = make_cells([*SMALL, "model=mlp,lenet"], exclude=[{"model": "mlp"}, {"model": "lenet", "seed": 7}])
+    assert notes == ["sweep.exclude: no cell has model: lenet, seed: 7", "1 cell is excluded"]
+    with pytest.raises(UserError, match=r"^sweep\.exclude leaves no cell"):
+        make_cells([*SMALL, "model=mlp"], exclude=[{"seed": 0}])
+
+
 def test_a_cell_is_what_train_py_runs():
     about_the_grid = ["sweep.slots=2", "plan=true", "hydra.verbose=true"]
     cells, _ = make_cells([*SMALL, "model=lenet,mlp", "data.resize=32", *about_the_grid])

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import pickle
 import re
 import shlex
 import shutil
@@ -29,7 +30,7 @@ from cnnzoo.__main__ import main
 from cnnzoo.choices import CONF
 from cnnzoo.commands import quoted
 from cnnzoo.console import RunConsole
-from cnnzoo.errors import BusyError, UserError
+from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.explain import explain
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.runs import read_runs
@@ -918,6 +919,25 @@ def test_the_command_itself(in_tmp):
     assert "1 completed; outputs/one/summary.csv, summary.md" in done.stdout
     assert json.loads((in_tmp / "outputs" / "one" / "sweep.json").read_text())["cells"]
     assert {path.name for path in in_tmp.iterdir()} == {"outputs"}
+
+
+def test_what_ends_a_run_passes_from_one_process_to_another():
+    ended = pickle.loads(pickle.dumps(RunEnded("diverged", "by step 3")))
+    assert (type(ended), ended.status, str(ended)) == (RunEnded, "diverged", "by step 3")
+
+
+def test_jobs_that_outlive_a_launcher_are_waited_for(finished, capsys, monkeypatch):
+    """Such as where one of submitit's is killed: it then looks at no other."""
+    looks, cell = [True, True, False], SimpleNamespace(name="a", overrides=())
+    monkeypatch.setattr(driver, "is_locked", lambda folder: looks.pop(0))
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
+
+    def launch(jobs, number):
+        raise RuntimeError("job 7 has not produced any output")
+
+    driver._hand_over([cell], SweepFolder(finished), SimpleNamespace(launch=launch))
+    assert looks == []
+    assert "SimpleNamespace: job 7 has not produced any output" in capsys.readouterr().err
 
 
 @pytest.mark.slow

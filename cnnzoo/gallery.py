@@ -14,6 +14,8 @@ from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
 from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
+from cnnzoo.report.pool import GROUPS, add_settings, labels_of
+from cnnzoo.report.runs import read_runs
 from cnnzoo.report.style import write
 from cnnzoo.trained import TrainedNet, load
 
@@ -42,11 +44,7 @@ def draw_maps(
     pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
     if wrong := [index for index in images if not 0 <= index < len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
-    names = [config.name for config in configs]
-    models = [f"{config.choices['model']}-{config.values['data']['resize']}" for config in configs]
-    shown = models if len(set(models)) == len(models) else names
-    if len(set(shown)) < len(shown):
-        shown = [Path(folder).name for folder in folders]
+    shown = _labels(folders)
     try:
         target = next(each for each in numbered(target) if not any(each.glob("*.png")))
         target.mkdir(parents=True, exist_ok=True)
@@ -63,6 +61,17 @@ def draw_maps(
             yield _save(draw_first_filters(traced), target / "filters.png")
     except OSError as error:
         raise UserError(f"cannot write to {target}: {error.strerror}\ntype --save DIR with another folder") from error
+
+
+def _labels(folders: Sequence[str]) -> list[str]:
+    """Return what tells the runs apart, as in a report, and of those that nothing tells apart the folder's name."""
+    rows = [row for folder in folders for row in read_runs([Path(folder)])[:1]]
+    add_settings(rows)
+    labels = labels_of(rows, [*GROUPS, "settings", "seed"])
+    return [
+        f"{label} {Path(folder).name}" if labels.count(label) > 1 else label
+        for label, folder in zip(labels, folders, strict=True)
+    ]
 
 
 def _save(drawing: Any, path: Path) -> Path:

@@ -9,13 +9,14 @@ from torch import nn
 
 from cnnzoo.__main__ import main
 from cnnzoo.blocks import Residual, stage
-from cnnzoo.gallery import _trace
+from cnnzoo.gallery import _labels, _trace
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
 from cnnzoo.run import train
 from cnnzoo.trained import TrainedNet
 from tests.composed import compose_config
 from tests.conftest import ROOT
+from tests.report.runs import write_run
 
 SMOKE = [
     "data=synthetic",
@@ -47,8 +48,8 @@ NETS = [traced("one", 3, 5, 24, 40), traced("two", 12)]
     ("align", "columns"),
     [
         ("depth", [["stage0", "stage1", "stage2", "stage3"], ["stage0", "", "", ""]]),
-        # up to 1/16, 1/8, 1/4, 1/2 and all of the image, and more than it
-        ("field", [["", "stage0", "stage1", "", "stage2", "stage3"], ["", "", "", "stage0", "", ""]]),
+        # up to 1/8, 1/4, 1/2 and all of the image, and more than it; no unit sees less than 1/16
+        ("field", [["stage0", "stage1", "", "stage2", "stage3"], ["", "", "stage0", "", ""]]),
     ],
 )
 def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
@@ -66,7 +67,7 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
     figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
     names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
-    assert names == ["", "stage0", "stage2", "", "", ""]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
+    assert names == ["stage0", "stage2"]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
     assert figure.get_suptitle() == "test image 0: bag (of stages in the same column, the last)"
 
 
@@ -78,6 +79,18 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
     assert boxes == [*first, {(7.5, 7.5, 12, 12)}]
     seen = [axes.get_title(loc="left").partition(": ")[2] for axes in shown]
     assert seen == ["3 of 28 px", "5 of 28 px", "24 of 28 px", "40 px, all", "12 of 28 px"]
+
+
+def test_of_stages_that_see_everything_the_first_is_shown():
+    figure = draw_fields([traced("one", 3, 30, 40, 50)], "test image 0: bag")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one\nstage0: 3 of 28 px", "stage1: 30 px, all"]
+
+
+def test_rows_are_named_by_what_tells_their_runs_apart(tmp_path):
+    settings = {"a": {}, "b": {"model.width": 0.5}, "c": {"px": 96}, "d": {"px": 96}}
+    folders = [str(write_run(tmp_path / name, **more)) for name, more in settings.items()]
+    assert _labels(folders) == ["lenet 28", "lenet 28 width=0.5", "lenet 96 c", "lenet 96 d"]
+    assert _labels(folders[:1]) == ["lenet"]
 
 
 def test_a_stage_sees_what_its_output_sees_and_not_its_shortcut():

@@ -64,6 +64,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "sweep": (
         {
+            "blocks",
             "build",
             "checks",
             "choices",

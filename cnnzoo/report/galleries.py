@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
+from textwrap import wrap
 from typing import Literal
 
 import numpy as np
@@ -15,8 +17,17 @@ from cnnzoo.report.style import COLORS, STYLE
 
 Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage
-BINS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))  # receptive field as a share of the image's height
+BINS: tuple[float, ...] = (
+    0,
+    1 / 16,
+    1 / 8,
+    1 / 4,
+    1 / 2,
+    1,
+    float("inf"),
+)  # receptive field as a share of the image's height
 INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
+WIDE = 48  # characters above a sheet of filters
 FIELD = COLORS[1]
 GROUND = "#dbe4ee"  # between maps, none of which is blue
 
@@ -62,6 +73,10 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     the last is shown, which the title says.
     """
     rows = [list(net.stages) if align == "depth" else _by_field(net) for net in nets]
+    ends = BINS[1:]
+    if align == "field":
+        used = [place for place in range(len(ends)) if any(row[place] for row in rows)]
+        rows, ends = [[row[place] for place in used] for row in rows], tuple(ends[place] for place in used)
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
         title += " (of stages in the same column, the last)"
     columns = max(map(len, rows))
@@ -71,7 +86,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
         )
         grid = figure.subplots(len(nets), columns + 1, squeeze=False)
         for net, row, (first, *others) in zip(nets, rows, grid, strict=True):
-            _show(first, net.image, f"{net.label}\npredicts {net.said}")
+            _show(first, net.image, f"{_wrapped(net.label)}\npredicts {net.said}")
             for axes, stage in zip(others, [*row, *[None] * (columns - len(row))], strict=True):
                 if stage is None:
                     axes.set_axis_off()
@@ -81,8 +96,9 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 seen = f"sees {_seen(stage, net)}"
                 _show(axes, _mosaic(stage.maps), f"{stage.name}  {channels}x{height}x{width}\n{seen}")
         if align == "field":
-            for axes, high in zip(grid[-1][1:], BINS[1:], strict=False):
-                words = "more than the image" if high == float("inf") else f"up to {high:g} of the image"
+            for axes, high in zip(grid[-1][1:], ends, strict=True):
+                share = f"{Fraction(high)} of the image" if high < 1 else "the whole image"
+                words = "more than the image" if high == float("inf") else f"up to {share}"
                 axes.text(0.5, -0.08, words, transform=axes.transAxes, ha="center", va="top", fontsize=7)
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
@@ -95,23 +111,27 @@ def _seen(stage: Stage, net: Traced) -> str:
 
 
 def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
-    """Return a row for each net that has stages: the image with what a unit in the middle of each sees of it."""
+    """Return a row for each net that has stages: the image with what a unit in the middle of each sees of it.
+
+    Of stages that see all of it the first is shown.
+    """
     nets = [net for net in nets if net.stages]
-    columns = max(len(net.stages) for net in nets)
+    shown = [[*net.stages[: 1 + sum(stage.field[0] <= len(net.image) for stage in net.stages)]] for net in nets]
+    columns = max(map(len, shown))
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(max(TITLED, INCHES * columns), (INCHES + 0.4) * len(nets)), layout="constrained")
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
-        for net, row in zip(nets, grid, strict=True):
+        for net, stages, row in zip(nets, shown, grid, strict=True):
             height, width = net.image.shape
-            for axes, stage in zip(row, [*net.stages, *[None] * (columns - len(net.stages))], strict=True):
+            for axes, stage in zip(row, [*stages, *[None] * (columns - len(stages))], strict=True):
                 if stage is None:
                     axes.set_axis_off()
                     continue
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
-                name = f"{net.label}\n{stage.name}: {_seen(stage, net)}"
-                _show(axes, net.image, name)
+                label = f"{_wrapped(net.label)}\n" if stage is net.stages[0] else ""
+                _show(axes, net.image, f"{label}{stage.name}: {_seen(stage, net)}")
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
     return figure
@@ -133,10 +153,15 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
                 sheet[y : y + size - 1, x : x + size - 1] = each
             most_extreme = np.nanmax(np.abs(sheet))
             count = f"{len(filters)} of {len(every)}" if len(every) > most else f"{len(every)}"
-            title = f"{label}\n{count} filters of {size - 1}x{size - 1}"
+            title = f"{_wrapped(label, WIDE)}\n{count} filters of {size - 1}x{size - 1}"
             axes.set_anchor("NW")
             _show(axes, sheet, title, low=-most_extreme, high=most_extreme)
     return figure
+
+
+def _wrapped(label: str, width: int = 24) -> str:
+    """Return a label in lines that are no wider than a cell."""
+    return "\n".join(wrap(label, width))
 
 
 def _by_field(net: Traced) -> list[Stage | None]:

@@ -21,6 +21,7 @@ from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.explain import typed
+from cnnzoo.overrides import key_of
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import OWNER, SweepFolder, is_locked
@@ -70,6 +71,7 @@ def sweep(
     _refuse_the_impossible(cells, settings)
     device = _device(cells) if here else None
     gpus, slots = _choose_slots(device, settings)
+    is_usual = config.sweep.name is None and "hydra.sweep.dir" not in map(key_of, config.hydra.overrides.hydra)
     path = choose_folder(config, arguments)
     console = RunConsole(markup=False, highlight=False)
     for note in notes:
@@ -78,7 +80,7 @@ def sweep(
         folder = SweepFolder(path)
         if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
             console.print(f"note: {elsewhere}", soft_wrap=True)
-        for note in _changed_nets(cells, folder):
+        for note in (*_changed_nets(cells, folder), *(_other_cells(cells, folder) if is_usual else ())):
             console.print(f"note: {note}", soft_wrap=True)
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)
@@ -177,6 +179,14 @@ def _changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
                 f"{net} had {before:,} parameters when it was trained here, and has {now:,} now; "
                 "completed cells stay as they are, and fresh=true trains all in a new folder"
             )
+
+
+def _other_cells(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield how many cells are of another grid of the same words, such as before a file in `conf/` was edited."""
+    if count := len(folder.cells.keys() - {cell.name for cell in cells}):
+        are = "cell is" if count == 1 else "cells are"
+        where = f"{count} {are} in {folder.path} that this command does not ask for"
+        yield f"{where}; fresh=true trains all in a new folder"
 
 
 def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

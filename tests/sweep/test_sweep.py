@@ -320,6 +320,15 @@ def test_default_names_follow_the_grid_and_nothing_else():
     assert len({*several, name()}) == 4
 
 
+def test_cells_of_another_grid_of_the_same_words_are_told_of(in_tmp, capsys):
+    for number, more in enumerate(
+        ([], ["sweep.exclude=[{seed: 1}]"], ["sweep.name=chosen"], ["sweep.name=chosen", "seed=0"])
+    ):
+        assert run(*SMALL, *more, f"emit={number}.txt") == 0
+    said = re.findall("note: (.*) that this command does not ask for", capsys.readouterr().out)
+    assert [re.sub("sweep-.*", "", each) for each in said] == ["2 cells are in outputs/"]
+
+
 def test_a_sweep_says_which_folder_it_has_chosen(in_tmp, capsys):
     run("experiment=small_grid", "data=synthetic", "plan=true")
     assert "cells in outputs/small_grid-" in capsys.readouterr().out

@@ -162,10 +162,10 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
     for group in choices:
         if isinstance(name := composed.get(group), str):
             file = f"conf/experiment/{choices.get('experiment')}.yaml"
-            raise UserError(
-                f"{group} is a group of keys, and {name!r} is not\n"
-                f"in {file}, write under defaults: - override /{group}: {name}"
+            under = (
+                f"hydra.sweeper.params: {group}: {name}" if "," in name else f"defaults: - override /{group}: {name}"
             )
+            raise UserError(f"{group} is a group of keys, and {name!r} is not\nin {file}, write under {under}")
     values = OmegaConf.masked_copy(
         composed, [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
     )

@@ -72,6 +72,13 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
+    if file := re.match(r"In '(experiment/.*?)': .*\nCannot merge \w+ with \w+", text):
+        what = f"conf/{file[1]}.yaml: a list stands where a group of keys is to be, or the other way round"
+        return f"{what}\nsweep.exclude and sweep.variants are lists, whose entries begin with a dash"
+    if file := re.match(r"In '(experiment/.*?)': .*\nMerge error: .* subclass of .*\. value: (.*)", text):
+        return (
+            f"conf/{file[1]}.yaml: {file[2]} is the option of a group of Hydra\nwrite - override /hydra/launcher: ..."
+        )
     if ambiguous := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
         if typed:
             what = f"'{ambiguous[1]}' has several values, and in sweep.variants and sweep.per_model a key has one"
@@ -87,6 +94,8 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     group = key.partition(".")[0]
     if group in SWEEP_KEYS and not typed:
         return f"'{key}' is a key of grids\ntype python sweep.py for one"
+    if key.startswith("hydra.launcher.") and typed:
+        return f"'{key}' is a key of a launcher that is not chosen\ntype hydra/launcher=submitit_slurm beside it"
     if key == "resume" and typed:
         return "resume is for one run; a grid goes on when it is typed again\ntype python train.py resume=DIR"
     choices = chosen(overrides)

@@ -121,7 +121,8 @@ def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tenso
                 raise UserError(f"a tensor is to be one image of bytes, uint8 of shape (H, W) (got {told})")
             picture = fromarray(picture.reshape(picture.shape[-2:]).numpy(force=True))
         elif not isinstance(picture, Image):
-            raise UserError(f"a picture is a PIL image or a tensor (got {type(picture).__name__})")
+            what = f"a picture is a PIL image or a tensor (got {type(picture).__name__})"
+            raise UserError(f"{what}\nof an array, PIL.Image.fromarray(array) makes one")
         return transform(to_pixels(picture, size, invert=invert)[None], training=False)
 
     return prepare

@@ -237,6 +237,25 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "experiment=mine",
         "conf/experiment/mine.yaml lacks its first line\nbegin it with # @package _global_",
     ),
+    "a list of options": (
+        "experiment/mine",
+        "# @package _global_\nmodel: lenet,mlp\n",
+        "experiment=mine",
+        "model is a group of keys, and 'lenet,mlp' is not\n"
+        "in conf/experiment/mine.yaml, write under hydra.sweeper.params: model: lenet,mlp",
+    ),
+    "no list": (
+        "experiment/mine",
+        "# @package _global_\ntrainer: [1]\n",
+        "experiment=mine",
+        "conf/experiment/mine.yaml: a list stands where a group of keys is to be, or the other way round\nsweep",
+    ),
+    "launcher": (
+        "experiment/mine",
+        "# @package _global_\nhydra: {launcher: submitit_slurm}\n",
+        "experiment=mine",
+        "conf/experiment/mine.yaml: submitit_slurm is the option of a group of Hydra\nwrite - override /hydra",
+    ),
     "slash": (
         "experiment/mine",
         "# @package _global_\ndefaults:\n  - override model: vgg11\n",

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
-from cnnzoo.choices import options
+from cnnzoo.choices import groups, options
 from cnnzoo.cli import importing_torch
 from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, is_grid, schema
@@ -151,11 +151,14 @@ def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Return values as they are typed; a string may be a list for a grid, such as "0,1"."""
-    return [
-        f"{key}={json.dumps(value) if isinstance(value, list | bool) or value is None else value}"
-        for key, value in values.items()
-    ]
+    """Return values as they are typed; a string may be a list for a grid, such as "0,1", and of options a list too."""
+
+    def words(key: str, value: Any) -> Any:
+        if isinstance(value, Sequence) and not isinstance(value, str) and key in groups():
+            return ",".join(map(str, value))
+        return json.dumps(value) if isinstance(value, list | bool) or value is None else value
+
+    return [f"{key}={words(key, value)}" for key, value in values.items()]
 
 
 def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -104,7 +104,12 @@ def read_settings(config: DictConfig) -> Settings:
     excluded = [keys["exclude"], reduced.pop("exclude", [])]
     for key, lists in {"exclude": excluded, "variants": [keys["variants"]]}.items():
         listed = all(isinstance(each, list) and all(isinstance(one, dict) and one for one in each) for each in lists)
-        must(f"sweep.{key}", "a list of values of cells", listed, "'[{model: vgg11, data.resize: 28}]'")
+        must(
+            f"sweep.{key}",
+            "a list, each entry with keys and values of cells",
+            listed,
+            "'[{model: vgg11, data.resize: 28}]'",
+        )
     by_model: list[Any] = [keys["per_model"] or {}, reduced.pop("per_model", {})]
     mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
     must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")

@@ -1,8 +1,9 @@
 import pytest
+from omegaconf import OmegaConf
 
 from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
-from cnnzoo.sweep.grid import make_cells
+from cnnzoo.sweep.grid import as_overrides, make_cells
 
 SMALL = ["data=synthetic", "trainer=smoke"]
 
@@ -32,6 +33,11 @@ def test_what_excludes_nothing_is_said_and_what_excludes_everything_is_refused()
     assert notes == ["sweep.exclude: no cell has model: lenet, seed: 7", "1 cell is excluded"]
     with pytest.raises(UserError, match=r"^sweep\.exclude leaves no cell"):
         make_cells([*SMALL, "model=mlp"], exclude=[{"seed": 0}])
+
+
+def test_options_may_be_a_list_in_a_file():
+    params = OmegaConf.create({"model": ["lenet", "mlp"], "seed": "0,1", "model.blocks": [1, 2]})
+    assert as_overrides(params) == ["model=lenet,mlp", "seed=0,1", "model.blocks=[1, 2]"]
 
 
 def test_a_cell_is_what_train_py_runs():

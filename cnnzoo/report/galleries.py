@@ -17,15 +17,8 @@ from cnnzoo.report.style import COLORS, STYLE
 
 Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage
-BINS: tuple[float, ...] = (
-    0,
-    1 / 16,
-    1 / 8,
-    1 / 4,
-    1 / 2,
-    1,
-    float("inf"),
-)  # receptive field as a share of the image's height
+# Shares of the image's height that are seen.
+BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
 WIDE = 48  # characters above a sheet of filters
 FIELD = COLORS[1]

@@ -18,6 +18,7 @@ from cnnzoo.report.pool import (
     compare,
     drop_repeats,
     find_row,
+    labels_of,
     pool,
     short_key,
 )
@@ -173,16 +174,33 @@ def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, l
         shown = [row for row in tested if any(row is each for each in telling)]
         caption = say(language, "curves") + some_of(shown, curves)
         found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
-    counted = [row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)]
+    counted = _nets([row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)], first)
     if len(counted) > 1:
         drawn = _most_telling(counted, "params", first)
         caption = say(language, "parameters") + some_of(drawn, counted)
-        found.append(Figure("parameters", caption, partial(figures.draw_parameters, drawn, language)))
+        named = _named_as_nets(drawn) if len(counted) < len(pooled) else drawn
+        found.append(Figure("parameters", caption, partial(figures.draw_parameters, named, language)))
     if confused := [row for row in best if confusion.has_confusion(row)]:
         shown = _with(first, confused, MATRICES)
         caption = say(language, "confusion") + some_of(shown, confused)
         found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
+
+
+def _nets(rows: Sequence[Row], first: Row | None) -> list[Row]:
+    """Return one row of each net: `first`, if it is of it, or the first."""
+    nets: dict[Any, Row] = {}
+    for row in sorted(rows, key=lambda row: row is not first):
+        nets.setdefault(tuple(row.get(key) for key in ("model", "data.resize", "stem", "params", "macs")), row)
+    return [row for row in rows if any(row is each for each in nets.values())]
+
+
+def _named_as_nets(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows with labels that say nothing of how the nets were trained, if that tells them apart."""
+    labels = labels_of(rows, ["model", "data.resize", "settings"])
+    return [
+        row | {"label": label} if labels.count(label) == 1 else row for row, label in zip(rows, labels, strict=True)
+    ]
 
 
 def _with(first: Row | None, rows: Sequence[Row], count: int) -> list[Row]:

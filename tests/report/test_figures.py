@@ -262,3 +262,14 @@ def test_a_figure_of_all_rows_with_a_result_does_not_say_that_it_has_some(tmp_pa
 def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):
     write_run(tmp_path / "a", status="failed")
     assert not [block for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]
+
+
+def test_a_net_that_was_trained_in_several_ways_has_one_bar(tmp_path):
+    for optimizer in ("adamw", "sgd"):
+        write_run(tmp_path / f"lenet-{optimizer}", optimizer=optimizer)
+        write_run(tmp_path / f"wide-{optimizer}", optimizer=optimizer, params=90_000, **{"model.width": 2.0})
+    (figure,) = (
+        block for block in make_report([tmp_path]).blocks if isinstance(block, Figure) and block.name == "parameters"
+    )
+    (axes,) = figure.draw().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["lenet", "lenet width=2.0"]

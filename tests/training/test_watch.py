@@ -169,7 +169,8 @@ def test_checkpoints_within_an_epoch_are_minutes_apart(tmp_path, monkeypatch):
     now, saved = 1000.0, []
     monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now))
     watch, stop = SimpleNamespace(check=lambda trainer: None), StopRequest()
-    callback = Checkpoints(tmp_path, history=None, monitor=None, every_minutes=5, stop=stop, watch=watch)
+    history = SimpleNamespace(not_counted=nullcontext)
+    callback = Checkpoints(tmp_path, history=history, monitor=None, every_minutes=5, stop=stop, watch=watch)
     trainer = SimpleNamespace(accumulate_grad_batches=1, num_training_batches=100, global_step=1)
     trainer.save_checkpoint = lambda path: saved.append(now - 1000)
     callback.on_train_start(trainer, None)

@@ -81,6 +81,17 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
     assert seen == ["3 of 28 px", "5 of 28 px", "24 of 28 px", "40 px, all", "12 of 28 px"]
 
 
+def test_a_net_with_many_stages_goes_on_in_the_next_line():
+    figure = draw_gallery([traced("deep", *range(1, 11)), traced("flat", 12)], "test image 0: bag", "depth")
+    titles = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes]
+    assert [titles[start] for start in (0, 9, 18)] == ["deep\npredicts", "", "flat\npredicts"]
+    assert [titles[start + 1 : start + 3] for start in (0, 9, 18)] == [
+        ["stage0", "stage1"],
+        ["stage8", "stage9"],
+        ["stage0", ""],
+    ]
+
+
 def test_of_stages_that_see_everything_the_first_is_shown():
     figure = draw_fields([traced("one", 3, 30, 40, 50)], "test image 0: bag")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["one\nstage0: 3 of 28 px", "stage1: 30 px, all"]

@@ -20,6 +20,7 @@ SHOWN = 4  # feature maps of a stage
 # Shares of the image's height that are seen.
 BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
+LONG = 8  # stages in one line
 WIDE = 48  # characters above a sheet of filters
 FIELD = COLORS[1]
 GROUND = "#dbe4ee"  # between maps, none of which is blue
@@ -63,7 +64,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     """Return a row for each net: the image, then its stages, each with the maps that vary most.
 
     Columns are stages by their number, or by how much of the image their units see; of those that would share a column
-    the last is shown, which the title says.
+    the last is shown, which the title says. A row with many stages goes on below.
     """
     rows = [list(net.stages) if align == "depth" else _by_field(net) for net in nets]
     ends = BINS[1:]
@@ -72,18 +73,22 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
         rows, ends = [[row[place] for place in used] for row in rows], tuple(ends[place] for place in used)
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
         title += " (of stages in the same column, the last)"
-    columns = max(map(len, rows))
+    starts = [(net, row, start) for net, row in zip(nets, rows, strict=True) for start in range(0, len(row) or 1, LONG)]
+    lines = [(net, row[start : start + LONG], start) for net, row, start in starts]
+    columns = max(len(line) for _, line, _ in lines)
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(
-            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(nets) + 0.5), layout="constrained"
+            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(lines) + 0.5), layout="constrained"
         )
-        grid = figure.subplots(len(nets), columns + 1, squeeze=False)
-        for net, row, (first, *others) in zip(nets, rows, grid, strict=True):
-            _show(first, net.image, f"{_wrapped(net.label)}\npredicts {net.said}")
-            for axes, stage in zip(others, [*row, *[None] * (columns - len(row))], strict=True):
+        grid = figure.subplots(len(lines), columns + 1, squeeze=False)
+        for (net, line, start), (first, *others) in zip(lines, grid, strict=True):
+            if start:
+                _leave_blank(first)
+            else:
+                _show(first, net.image, f"{_wrapped(net.label)}\npredicts {net.said}")
+            for axes, stage in zip(others, [*line, *[None] * (columns - len(line))], strict=True):
                 if stage is None:
-                    axes.set_axis_off()
-                    axes.set_box_aspect(1)  # as high as a picture, for what stands below it
+                    _leave_blank(axes)
                     continue
                 channels, height, width = stage.maps.shape
                 seen = f"sees {_seen(stage, net)}"
@@ -95,6 +100,11 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 axes.text(0.5, -0.08, words, transform=axes.transAxes, ha="center", va="top", fontsize=7)
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
+
+
+def _leave_blank(axes: Axes) -> None:
+    axes.set_axis_off()
+    axes.set_box_aspect(1)  # as high as a picture, for what stands below it
 
 
 def _seen(stage: Stage, net: Traced) -> str:

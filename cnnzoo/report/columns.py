@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cnnzoo.report.pool import Change, Spread
+from cnnzoo.report.compare import Change
+from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, say

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnzoo.report.pool import Change, Spread
+from cnnzoo.report.compare import Change
+from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
 from cnnzoo.report.texts import Language, listed

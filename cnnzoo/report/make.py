@@ -1,24 +1,21 @@
 """A folder of runs made a report: which tables and figures, and what stands below them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import UserError
 from cnnzoo.report import course
+from cnnzoo.report.chosen import figures_of
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
-from cnnzoo.report.document import Document, Figure, Notes, Paragraph, Table
+from cnnzoo.report.compare import comparable_times, compare, find_row
+from cnnzoo.report.document import Document, Notes, Paragraph, Table
 from cnnzoo.report.pivot import pivot_figure, pivot_tables
 from cnnzoo.report.pool import (
     CIRCUMSTANCES,
     GROUPS,
     add_settings,
-    comparable_times,
-    compare,
     drop_repeats,
-    find_row,
-    labels_of,
     pool,
     short_key,
 )
@@ -41,7 +38,6 @@ NO_KEYS = (  # of a run's row: what came of it, not what it was asked for
 NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 HEADINGS = {heading: key for key, headings in KEYS.items() for heading in headings if heading != key}  # of tables
-CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 RECIPE = ("data", "optimizer", "optimizer.lr", "scheduler")  # said below the tables
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
@@ -115,7 +111,7 @@ def make_report(
     document.blocks += [Notes(notes)] if notes else []
     if drawn:
         along = pivot_figure(pooled, keys, pivot, language) if pivot else None
-        document.blocks += [*([along] if along else []), *_figures(pooled, first, at_least, language)]
+        document.blocks += [*([along] if along else []), *figures_of(pooled, first, at_least, language)]
     return document
 
 
@@ -149,80 +145,6 @@ def _of_nets(keys: Sequence[str], pooled: Sequence[Row]) -> Sequence[str]:
     """Return the keys of rows without those that make no other net, if the rows can be told apart by the others."""
     others = [key for key in keys if key not in CIRCUMSTANCES]
     return others if len({tuple(str(row.get(key)) for key in others) for row in pooled}) == len(pooled) else keys
-
-
-def _figures(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
-    from cnnzoo.report import confusion, figures
-
-    def some_of(some: Sequence[Row], every: Sequence[Row]) -> str:
-        words = "some_of" if any(row is first for row in some) else "best_of"
-        return "" if len(some) == len(every) else f" ({say(language, words, some=len(some), all=len(every))})"
-
-    tested = [row for row in pooled if row["test_acc"]]
-    best = sorted(tested, key=lambda row: -row["test_acc"].mean)
-    found = []
-    time = "training_seconds" if any(row["epochs_differ"] for row in pooled) else "seconds_per_epoch"
-    for name, cost in (("accuracy-time", time), ("accuracy-parameters", "params")):
-        known = [row for row in tested if row.get(cost)]
-        if len(known) > 1 and (cost != time or comparable_times(tested)):
-            drawn = _most_telling(known, cost, first)
-            caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known)
-            found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
-    curves = [row for row in best if figures.histories_of(row)]
-    if curves:
-        telling = _with(first, curves, CURVES)
-        shown = [row for row in tested if any(row is each for each in telling)]
-        caption = say(language, "curves") + some_of(shown, curves)
-        found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
-    counted = _nets([row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)], first)
-    if len(counted) > 1:
-        drawn = _most_telling(counted, "params", first)
-        caption = say(language, "parameters") + some_of(drawn, counted)
-        named = _named_as_nets(drawn) if len(counted) < len(pooled) else drawn
-        found.append(Figure("parameters", caption, partial(figures.draw_parameters, named, language)))
-    if confused := [row for row in best if confusion.has_confusion(row)]:
-        shown = _with(first, confused, MATRICES)
-        caption = say(language, "confusion") + some_of(shown, confused)
-        found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
-    return found
-
-
-def _nets(rows: Sequence[Row], first: Row | None) -> list[Row]:
-    """Return one row of each net: `first`, if it is of it, or the first."""
-    nets: dict[Any, Row] = {}
-    for row in sorted(rows, key=lambda row: row is not first):
-        nets.setdefault(tuple(row.get(key) for key in ("model", "data.resize", "stem", "params", "macs")), row)
-    return [row for row in rows if any(row is each for each in nets.values())]
-
-
-def _named_as_nets(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with labels that say nothing of how the nets were trained, if that tells them apart."""
-    labels = labels_of(rows, ["model", "data.resize", "settings"])
-    return [
-        row | {"label": label} if labels.count(label) == 1 else row for row, label in zip(rows, labels, strict=True)
-    ]
-
-
-def _with(first: Row | None, rows: Sequence[Row], count: int) -> list[Row]:
-    """Return so many of the rows, `first` among them if it is one of them."""
-    kept = [*rows[:count]]
-    if any(row is first for row in rows[count:]) and first is not None:
-        kept = [first, *kept[:-1]]
-    return kept
-
-
-def _most_telling(rows: Sequence[Row], cost: str, first: Row | None) -> list[Row]:
-    """Return as many rows as fit into a figure, in their order: the baseline, the Pareto front, the most accurate."""
-    from cnnzoo.report.figures import front
-
-    ahead = front([(row[cost], row["test_acc"].mean) for row in rows if row["test_acc"]])
-
-    def rank(row: Row) -> tuple[bool, bool, float]:
-        accuracy = row["test_acc"].mean if row["test_acc"] else 0.0
-        return row is not first, (row[cost], accuracy) not in ahead, -accuracy
-
-    kept = {id(row) for row in sorted(rows, key=rank)[:POINTS]}
-    return [row for row in rows if id(row) in kept]
 
 
 def _notes(

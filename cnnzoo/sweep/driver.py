@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,10 @@ from cnnzoo.explain import typed
 from cnnzoo.overrides import key_of
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
-from cnnzoo.sweep.folder import OWNER, SweepFolder, is_locked
+from cnnzoo.sweep.folder import SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
+from cnnzoo.sweep.notes import at_work, changed_nets, other_cells, other_sweeps
 from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
 from cnnzoo.sweep.screen import Screen, for_screen
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
@@ -80,7 +81,7 @@ def sweep(
         folder = SweepFolder(path)
         if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
             console.print(f"note: {elsewhere}", soft_wrap=True)
-        for note in (*_changed_nets(cells, folder), *(_other_cells(cells, folder) if is_usual else ())):
+        for note in (*changed_nets(cells, folder), *(other_cells(cells, folder) if is_usual else ())):
             console.print(f"note: {note}", soft_wrap=True)
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)
@@ -98,7 +99,7 @@ def sweep(
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
             timed = to_do if here else []
-            for note in (*_at_work(to_do, folder), *_other_sweeps(timed, folder)):
+            for note in (*at_work(to_do, folder), *other_sweeps(timed, folder)):
                 console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
@@ -166,48 +167,6 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
     names = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
     gpus = [name for number, name in enumerate(names) if not is_too_old(number)]  # such as one for the screen
     return gpus, settings.slots or max(1, len(gpus))
-
-
-def _changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
-    """Yield which nets are not those any more with which completed cells were trained."""
-    for net in dict.fromkeys(cell.config.choices["model"] for cell in cells):
-        of_net = [cell for cell in cells if cell.config.choices["model"] == net and not cell.problem]
-        pairs = [(folder.record(cell.name) or {}, cell.facts) for cell in of_net]
-        if changed := [(record["params"], facts["params"]) for record, facts in pairs if _has_changed(record, facts)]:
-            before, now = changed[0]
-            yield (
-                f"{net} had {before:,} parameters when it was trained here, and has {now:,} now; "
-                "completed cells stay as they are, and fresh=true trains all in a new folder"
-            )
-
-
-def _other_cells(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
-    """Yield how many cells are of another grid of the same words, such as before a file in `conf/` was edited."""
-    if count := len(folder.cells.keys() - {cell.name for cell in cells}):
-        are = "cell is" if count == 1 else "cells are"
-        where = f"{count} {are} in {folder.path} that this command does not ask for"
-        yield f"{where}; fresh=true trains all in a new folder"
-
-
-def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return record.get("status") == "completed" and record.get("params") not in (None, facts.get("params"))
-
-
-def _at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
-    """Yield which cells another process trains, such as one that has outlived its sweep."""
-    if names := [cell.name for cell in to_do if is_locked(folder.path / cell.name)]:
-        yield f"another process trains {', '.join(names)}; what is timed beside it takes longer"
-
-
-def _other_sweeps(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
-    """Yield which other sweeps are at work in folders beside this one's, where cells are to be timed."""
-    here = folder.path.resolve()
-    names = []
-    for owner in sorted(here.parent.glob(f"*/{OWNER}")):
-        with suppress(OSError):  # somebody else's, who does not let us look
-            names += [owner.parent.name] if owner.parent != here and is_locked(owner.parent) else []
-    if names and to_do:
-        yield f"at work beside it: {', '.join(names)}; what is timed meanwhile takes longer"
 
 
 def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:

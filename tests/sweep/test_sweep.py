@@ -38,9 +38,10 @@ from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, launcher, plan, screen, sweep
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _again, _at_work, _choose_slots, _finish, _other_sweeps
+from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked, settings_of
 from cnnzoo.sweep.grid import make_cells
+from cnnzoo.sweep.notes import at_work, other_sweeps
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
@@ -156,9 +157,9 @@ def test_a_cell_that_another_process_trains_is_named(tmp_path):
     cells, _ = make_cells(["model=mlp", "seed=0,1"])
     (tmp_path / cells[1].name).mkdir()
     with FileLock(tmp_path / cells[1].name / ".lock"):
-        (note,) = _at_work(cells, SweepFolder(tmp_path))
+        (note,) = at_work(cells, SweepFolder(tmp_path))
     assert note.startswith(f"another process trains {cells[1].name};")
-    assert not list(_at_work(cells, SweepFolder(tmp_path)))
+    assert not list(at_work(cells, SweepFolder(tmp_path)))
 
 
 def test_a_grid_that_another_folder_has_in_part_names_that_folder(finished, monkeypatch, tmp_path, capsys):
@@ -646,14 +647,14 @@ def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path, monkeypatch
     cells, _ = make_cells(["model=mlp", "data=synthetic"])
     with FileLock(tmp_path / "there" / ".lock"), FileLock(tmp_path / "here" / ".lock"):
         said = "at work beside it: there; what is timed meanwhile takes longer"
-        assert list(_other_sweeps(cells, SweepFolder(tmp_path / "here"))) == [said]
-        assert list(_other_sweeps([], SweepFolder(tmp_path / "here"))) == []
+        assert list(other_sweeps(cells, SweepFolder(tmp_path / "here"))) == [said]
+        assert list(other_sweeps([], SweepFolder(tmp_path / "here"))) == []
 
     def somebody_elses(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(driver, "is_locked", somebody_elses)
-    assert list(_other_sweeps(cells, SweepFolder(tmp_path / "here"))) == []
+    assert list(other_sweeps(cells, SweepFolder(tmp_path / "here"))) == []
 
 
 def test_a_timeout_is_in_minutes_and_a_budgets_values_for_a_model_count_first():

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,19 @@ from filelock import FileLock, Timeout
 from cnnzoo.checks import changes
 from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.overrides import decides_figures, key_of
-from cnnzoo.record import FILE_NAME, ONNX, flatten, parts_of, read_record, write_record
-from cnnzoo.report.pool import TIMED_ON, is_setting, short_value
+from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
+from cnnzoo.report.pool import TIMED_ON
 from cnnzoo.report.runs import FACTS, PLAN, read_plan
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
+from cnnzoo.sweep.told import edited, in_all, settings_of
 
 LOG = "log.txt"
 OWNER = ".owner"  # says which sweep is, or was, at work
 SUMMARIES = ("summary.csv", "summary.md")
 IMPOSSIBLE = "n/a"
 TO_DO = "to do"
-IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
 COLUMNS = (
     *("model", "px", "optimizer", "seed", "settings", "stem", "params", "macs"),
     *("val_acc", "test_acc", "seconds_per_epoch", "images_per_second", "peak_bytes", "status", "folder"),
@@ -149,7 +148,7 @@ class SweepFolder:
         """
         rows = []
         settings = settings_of({name: cell["overrides"] for name, cell in self.cells.items()})
-        edited = _edited(self.cells)
+        changed = edited(self.cells)
         for name, cell in self.cells.items():
             record = self.record(name) or {}
             metrics = record.get("metrics") or {}
@@ -166,7 +165,7 @@ class SweepFolder:
                     "status": self.status(name),
                     "folder": name,
                     "group": cell["group"],
-                    "settings": f"{settings[name]} {edited[name]}".strip(),
+                    "settings": f"{settings[name]} {changed[name]}".strip(),
                 }
             )
         return rows
@@ -200,52 +199,6 @@ def is_completed(run_dir: Path) -> bool:
     """Say whether a folder holds a completed run."""
     record = record_in(run_dir)
     return record is not None and record["status"] == "completed"
-
-
-def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
-    own = {name: _without_column(cell) for name, cell in cells.items()}
-    common = _common(own.values())
-    return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
-
-
-def in_all(cells: Iterable[Sequence[str]]) -> str:
-    """Return in words the overrides that all cells have and none of the columns tells, or nothing."""
-    common = _common([_without_column(cell) for cell in cells])
-    return f"in all cells: {' '.join(common)}" if common else ""
-
-
-def _edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return of cells that were asked for in the same words, but seeds, what differs: files in conf/ were edited."""
-    alike: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, cell in cells.items():
-        asked = [each for each in cell["overrides"] if key_of(each) != "seed"]
-        values = {
-            key: value
-            for key, value in flatten(cell.get("config") or {}).items()
-            if is_setting(key) and key not in IN_COLUMNS
-        }
-        alike.setdefault(str([asked, cell.get("choices")]), {})[name] = values
-    return {
-        name: " ".join(
-            f"{key}={short_value(value)}"
-            for key, value in values.items()
-            if any(other.get(key) != value for other in group.values())
-        )
-        for group in alike.values()
-        for name, values in group.items()
-    }
-
-
-def _without_column(overrides: Iterable[str]) -> list[str]:
-    """Return the overrides that figures can hang on and that have no column of their own."""
-    return [each for each in overrides if key_of(each) not in IN_COLUMNS and decides_figures(key_of(each))]
-
-
-def _common(cells: Collection[Sequence[str]]) -> list[str]:
-    """Return the overrides that all cells have, in the order of the first."""
-    first, *others = cells or [[]]
-    return [each for each in first if all(each in other for other in others)]
 
 
 def _timed_on(record: Mapping[str, Any]) -> str:

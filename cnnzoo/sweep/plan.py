@@ -11,9 +11,10 @@ from cnnzoo.record import parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.sweep.folder import SweepFolder, in_all, is_completed, record_in, settings_of
+from cnnzoo.sweep.folder import SweepFolder, is_completed, record_in
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
+from cnnzoo.sweep.told import in_all, settings_of
 
 if TYPE_CHECKING:
     import torch

@@ -39,13 +39,14 @@ from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, launcher, plan, screen, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
-from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked, settings_of
+from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.notes import at_work, other_sweeps
 from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
 from cnnzoo.sweep.summary import pool
+from cnnzoo.sweep.told import settings_of
 from tests.composed import compose_config
 from tests.conftest import ROOT
 from tests.sweep import fake_cells

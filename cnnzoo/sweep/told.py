@@ -1,0 +1,56 @@
+"""Which of the values that cells were asked for tell them apart, in words."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from cnnzoo.overrides import decides_figures, key_of
+from cnnzoo.record import flatten
+from cnnzoo.report.pool import is_setting, short_value
+
+IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
+
+
+def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
+    own = {name: _without_column(cell) for name, cell in cells.items()}
+    common = _common(own.values())
+    return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
+
+
+def in_all(cells: Iterable[Sequence[str]]) -> str:
+    """Return in words the overrides that all cells have and none of the columns tells, or nothing."""
+    common = _common([_without_column(cell) for cell in cells])
+    return f"in all cells: {' '.join(common)}" if common else ""
+
+
+def edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return, of cells that were asked for in the same words, but seeds, what differs: files in conf/ were edited."""
+    alike: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, cell in cells.items():
+        asked = [each for each in cell["overrides"] if key_of(each) != "seed"]
+        values = {
+            key: value
+            for key, value in flatten(cell.get("config") or {}).items()
+            if is_setting(key) and key not in IN_COLUMNS
+        }
+        alike.setdefault(str([asked, cell.get("choices")]), {})[name] = values
+    return {
+        name: " ".join(
+            f"{key}={short_value(value)}"
+            for key, value in values.items()
+            if any(other.get(key) != value for other in group.values())
+        )
+        for group in alike.values()
+        for name, values in group.items()
+    }
+
+
+def _without_column(overrides: Iterable[str]) -> list[str]:
+    """Return the overrides that figures can hang on and that have no column of their own."""
+    return [each for each in overrides if key_of(each) not in IN_COLUMNS and decides_figures(key_of(each))]
+
+
+def _common(cells: Collection[Sequence[str]]) -> list[str]:
+    """Return the overrides that all cells have, in the order of the first."""
+    first, *others = cells or [[]]
+    return [each for each in first if all(each in other for other in others)]

@@ -8,6 +8,8 @@ python -m benchmarks --nets lenet@28 alexnet@224      training of some nets
 
 import argparse
 import os
+import sys
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from benchmarks import accuracy, compiled, evaluation, gpu, growth, reporting, s
 from benchmarks.cases import CASES, QUICK, ROOT, Scope
 from benchmarks.loops import dtype_of
 from cnnzoo.config import compose_config
+from cnnzoo.data.files import load_files
+from cnnzoo.errors import UserError
 from cnnzoo.record import git_state, package_versions
 from cnnzoo.training.device import choose_device, describe_device
 
@@ -38,7 +42,7 @@ SECONDS = 1.0  # of a turn
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure what the command line asks for; a part that fails is named, and the others are measured."""
     assert __doc__
     about, _, examples = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser("python -m benchmarks", description=about, epilog=examples)
@@ -57,6 +61,10 @@ def main() -> None:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     nets = args.nets or (QUICK if args.quick else names)
     os.chdir(ROOT)
+    try:
+        load_files(ROOT / "data")  # or fetch them, in no part's time
+    except UserError as error:
+        parser.exit(2, f"{error}\n")
     now = datetime.now(UTC)
     folder = Path("outputs") / "benchmarks" / now.strftime("%Y-%m-%d_%H-%M-%S")
     folder.mkdir(parents=True)
@@ -75,9 +83,18 @@ def main() -> None:
         precision = str(dtype_of(compose_config([]))).removeprefix("torch.")
         computed = f"{torch.get_num_threads()} threads with {torch.backends.cpu.get_cpu_capability()}, {precision}"
         show(f"# Benchmarks\n\n{device}, {computed}, {versions}, {commit}, {rounds} rounds, {now:%Y-%m-%d}.\n")
+        failed = []
         for part in parts:
-            show(f"## {part}\n\n{PARTS[part](scope)}")
+            try:
+                measured = PARTS[part](scope)
+            except Exception:
+                traceback.print_exc()
+                failed.append(part)
+                measured = "Not measured: it failed.\n"
+            show(f"## {part}\n\n{measured}")
     print(f"in {folder}")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -19,38 +19,40 @@ from cnnzoo.run import train
 from cnnzoo.training.device import choose_device, keep_freed_memory, to_channels_last
 
 BATCHES = {"lenet@28": 19, "vgg11/8@96": 10, "googlenet@96": 3}  # of the 5,000 validation images, all but lenet's last
+PASSES = 5  # over these, of which a median is taken
 
 
 def own(case: Case) -> float:
-    """Return the images/s of the second epoch's validation, the first having warmed up."""
-    shortened = ["trainer.max_epochs=2", "trainer.limit_train_batches=1", "trainer.limit_test_batches=1"]
+    """Return the images/s of validation, a median over epochs, after a first one that warms up."""
+    shortened = [f"trainer.max_epochs={PASSES + 1}", "trainer.limit_train_batches=1", "trainer.limit_test_batches=1"]
     shortened += [f"trainer.limit_val_batches={BATCHES[case.name]}", "pictures=false"]
     config = case.config(*shortened, f"data.root={ROOT / 'data'}")
     with tempfile.TemporaryDirectory() as folder, quietly():
         train(config, Path(folder) / "run")
-        row = read_history(Path(folder) / "run")[1]
-    trained = case.batch_size / float(row["images_per_second"])
-    return BATCHES[case.name] * case.batch_size / (float(row["seconds"]) - trained)
+        _, *rows = read_history(Path(folder) / "run")
+    seconds = [float(row["seconds"]) - case.batch_size / float(row["images_per_second"]) for row in rows]
+    return BATCHES[case.name] * case.batch_size / statistics.median(seconds)
 
 
 @torch.inference_mode()
 def bare(case: Case) -> float:
-    """Return the images/s of forwards alone."""
+    """Return the images/s of forwards alone, a median over passes."""
     config, device = case.config(), choose_device("auto")
     keep_freed_memory()
     dtype, batches = dtype_of(config), BATCHES[case.name]
     net = to_channels_last(build_net(config).to(device), device).eval()
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
-    begin = 0.0
-    for step in range(batches + 2):
-        if step == 2:  # the first ones prepare
-            finish_device_work()
-            begin = time.perf_counter()
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            net(images)
-    finish_device_work()
-    return batches * case.batch_size / (time.perf_counter() - begin)
+    seconds = []
+    for _ in range(PASSES + 1):
+        finish_device_work()
+        begin = time.perf_counter()
+        for _ in range(batches):
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                net(images)
+        finish_device_work()
+        seconds.append(time.perf_counter() - begin)
+    return batches * case.batch_size / statistics.median(seconds[1:])  # the first pass warms up
 
 
 def measure(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from benchmarks.cases import Scope
 from benchmarks.training import noise
 from benchmarks.turns import Turns, in_turn
 from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.training.device import check_compiler
 
 NETS = ("lenet@28", "resnet18@96")
 VARIANTS = {
@@ -21,6 +22,7 @@ VARIANTS = {
     "limit": ("limit",),
     "limit, CUDA graphs": ("graphs",),
 }
+COMPILED = ("compiled", "limit, CUDA graphs")  # which need a compiler
 EXPLAINED = """Images a second of `train.py`'s own path, medians over the rounds, with (highest - lowest) / median in
 brackets; in bf16-mixed and with deterministic kernels where a column does not say otherwise. The limit is a bare loop
 over one batch on the device.
@@ -34,18 +36,25 @@ def measure(scope: Scope) -> str:
     cases = [case for case in scope.cases if case.name in NETS]
     if not cases:
         return f"Only measured of {', '.join(NETS)}.\n"
+    names, left_out = [*VARIANTS], ""
+    try:
+        check_compiler(torch.device("cuda"))
+    except ValueError as error:
+        names = [name for name in names if name not in COMPILED]
+        left_out = f"Without {' and '.join(COMPILED)}: {str(error).splitlines()[0]}.\n"
     speeds: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []
     for case in cases:
-        variants = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in VARIANTS.items()}
-        rounds = list(in_turn(variants, scope.rounds, scope.seconds))
+        turns = {name: Turns(VARIANTS[name][0], case, Path(), *VARIANTS[name][1:]) for name in names}
+        rounds = list(in_turn(turns, scope.rounds, scope.seconds))
         row: dict[str, Any] = {"name": case.name, "batch_size": case.batch_size}
         speeds.append(dict(row))
         memory.append(dict(row))
-        for variant in VARIANTS:
+        for variant in names:
             each = [measured[variant].images_per_second for measured in rounds]
             speeds[-1][variant] = f"{statistics.median(each):,.0f} ({noise(each):.0%})"
             memory[-1][variant] = f"{rounds[-1][variant].peak_bytes / 2**20:,.0f}"
     columns = [Column("name", "net @ px", left=True), Column("batch_size", "batch")]
-    columns += [Column(variant, variant) for variant in VARIANTS]
-    return f"{to_markdown(columns, speeds)}\n{EXPLAINED}\nMiB held by tensors at most\n\n{to_markdown(columns, memory)}"
+    columns += [Column(variant, variant) for variant in names]
+    speed, held = (to_markdown(columns, rows) for rows in (speeds, memory))
+    return f"{speed}\n{EXPLAINED}{left_out}\nMiB held by tensors at most\n\n{held}"

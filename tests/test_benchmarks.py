@@ -19,6 +19,7 @@ from benchmarks.loops import LOOPS, lay_out, run_loop
 from benchmarks.stopwatch import Enough, Stopwatch
 from benchmarks.training import summary, training_flops
 from benchmarks.turns import Turns, in_turn
+from cnnzoo.errors import UserError
 
 SMALL = Case("lenet", 28, 256)
 
@@ -102,8 +103,24 @@ def test_the_peak_counts_a_multiplication_and_an_addition_for_each_pair(monkeypa
 def test_validation_alone_is_what_an_epoch_takes_beyond_its_training(monkeypatch):
     """A batch of 256 is trained on in a second, and nineteen are evaluated in the two that are left."""
     monkeypatch.setattr(evaluation, "train", lambda *_: None)
-    monkeypatch.setattr(evaluation, "read_history", lambda _: [{}, {"images_per_second": 256.0, "seconds": 3.0}])
+    rows = [{"images_per_second": 256.0, "seconds": seconds} for seconds in (99.0, 3.0, 9.0, 2.0)]
+    monkeypatch.setattr(evaluation, "read_history", lambda _: rows)
     assert evaluation.own(SMALL) == 19 * 256 / 2
+
+
+def test_bare_forwards_are_all_counted(monkeypatch):
+    """The clock advances by one second a batch, and by a minute for each in the pass that warms up."""
+    now, batches = 0.0, 0
+
+    def forward(images):
+        nonlocal now, batches
+        batches += 1
+        now += 60.0 if batches <= evaluation.BATCHES[SMALL.name] else 1.0
+
+    monkeypatch.setattr(evaluation, "build_net", lambda _: nn.Identity())
+    monkeypatch.setattr(nn.Identity, "forward", lambda _, images: forward(images))
+    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: now)
+    assert evaluation.bare(SMALL) == SMALL.batch_size
 
 
 @pytest.fixture(scope="module")
@@ -291,3 +308,57 @@ def test_a_wrong_word_is_answered(words, message, monkeypatch, capsys):
         command.main()
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def outside(monkeypatch, tmp_path):
+    """Have the command write into a folder of the test, and look for data there."""
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_part_that_fails_is_named_and_the_others_are_measured(outside, monkeypatch, capsys):
+    def fail(scope):
+        raise EOFError
+
+    monkeypatch.setattr(command, "PARTS", {"training": fail, "startup": lambda scope: "2 s"})
+    monkeypatch.setattr(command, "load_files", lambda root: None)
+    monkeypatch.setattr("sys.argv", ["benchmarks"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == "failed: training"
+    (written,) = outside.glob("outputs/benchmarks/*/benchmarks.md")
+    assert written.read_text().endswith("## training\n\nNot measured: it failed.\n\n## startup\n\n2 s\n")
+    assert "EOFError" in capsys.readouterr().err
+
+
+def test_without_data_nothing_is_measured(outside, monkeypatch, capsys):
+    def missing(root):
+        raise UserError("no data\ntype this")
+
+    monkeypatch.setattr(command, "load_files", missing)
+    monkeypatch.setattr("sys.argv", ["benchmarks"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "no data\ntype this\n"
+    assert not (outside / "outputs").exists()
+
+
+def test_a_gpu_without_a_compiler_is_measured_without_what_needs_one(monkeypatch, tmp_path):
+    def check_compiler(device):
+        raise ValueError("compile=true needs gcc\ninstall it")
+
+    class Turn(contextlib.nullcontext):
+        def train(self, seconds):
+            return SimpleNamespace(images_per_second=1.0, peak_bytes=2**20)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(gpu, "check_compiler", check_compiler)
+    monkeypatch.setattr(gpu, "Turns", lambda *_: Turn())
+    measured = gpu.measure(Scope([SMALL], 1, 0.1, tmp_path))
+    header, *_ = measured.splitlines()
+    names = [cell.strip() for cell in header.split("|")[3:-1]]
+    assert names == ["bf16-mixed", "16-mixed", "32-true", "any kernels", "limit"]
+    assert "Without compiled and limit, CUDA graphs: compile=true needs gcc.\n" in measured

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cnnzoo.choices import options, read_experiment
+from cnnzoo.choices import is_grid, options, read_experiment
 from cnnzoo.commands import as_typed
-from cnnzoo.config import RunConfig, is_grid, own_choices, schema_of
+from cnnzoo.config import RunConfig, own_choices, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import decides_figures
 from cnnzoo.record import flatten

@@ -39,6 +39,16 @@ def read_experiment(experiment: str) -> tuple[dict[str, Any], dict[str, str]]:
     return _merged(values, content if isinstance(content, dict) else {}), own
 
 
+def is_grid(experiment: str) -> bool:
+    """Say whether an experiment stands for many runs; of a damaged file Hydra tells what is wrong, when it is read."""
+    try:
+        values, _ = read_experiment(experiment)
+        sweeper, sweep = (values.get("hydra") or {}).get("sweeper") or {}, values.get("sweep") or {}
+        return bool(sweeper.get("params") or sweep.get("variants"))
+    except Exception:  # of yaml, of OmegaConf, or because it holds something else than is looked for
+        return False
+
+
 def _merged(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     merged: Any = OmegaConf.to_container(OmegaConf.merge(values, others))
     return dict(merged)

@@ -210,12 +210,6 @@ def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, 
     return made
 
 
-def is_grid(experiment: str) -> bool:
-    """Say whether an experiment stands for many runs."""
-    composed = compose_unresolved([f"experiment={experiment}"])
-    return bool(composed.hydra.sweeper.get("params") or (composed.get("sweep") or {}).get("variants"))
-
-
 def own_choices(experiment: str) -> dict[str, str]:
     """Return which options an experiment chooses by itself."""
     return schema((f"experiment={experiment}",)).choices

@@ -1,13 +1,12 @@
 """What `--help` prints."""
 
-import re
 from collections.abc import Sequence
 from string import Template
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from cnnzoo.choices import CONF, groups, options
+from cnnzoo.choices import CONF, groups, is_grid, options
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
@@ -26,14 +25,8 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
         composed = compose(name, list(overrides), return_hydra_config=True)
     chosen = {group: options(group) for group in groups()}
     if name == "train":
-        chosen["experiment"] = [each for each in chosen["experiment"] if not _names_grid(each)]
+        chosen["experiment"] = [each for each in chosen["experiment"] if not is_grid(each)]
     listed = "".join(f"{group}: {', '.join(names)}\n" for group, names in chosen.items())
     keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     template = Template(composed.hydra.help.template)
     return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(keys))
-
-
-def _names_grid(experiment: str) -> bool:
-    """Say without composing it, which takes long, whether the file of an experiment has a grid."""
-    text = (CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8", errors="replace")
-    return re.search(r"^ +(params|variants):", text, re.MULTILINE) is not None

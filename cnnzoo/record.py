@@ -38,9 +38,12 @@ def read_record(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no `run.json` in `folder`.
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or not of a run: it lacks `status`, `choices` or `config`.
     """
-    record: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    record: Any = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    kinds = {"status": str, "choices": dict, "config": dict}
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in kinds.items()):
+        raise ValueError(f"it is not of a run, which has {', '.join(kinds)}")
     return record
 
 
@@ -83,9 +86,7 @@ def holds_run(folder: Path) -> bool:
         return False
     except ValueError:  # damaged; whoever reads it says so
         return True
-    if not isinstance(record, dict):
-        return True
-    return record.get("status") not in ("failed", "preempted") or record.get("epochs", 0) > 0
+    return record["status"] not in ("failed", "preempted") or record.get("epochs", 0) > 0
 
 
 def foreign_files(folder: Path) -> list[str]:

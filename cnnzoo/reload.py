@@ -35,19 +35,17 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     try:
         record = read_record(folder)
         config = RunConfig(values=record["config"], choices=record["choices"])
-        schema = record["schema"]
     except (FileNotFoundError, NotADirectoryError):
         inside = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
         within = f", but in the folders inside\ntype one of them, such as {inside[-1]}" if inside else ""
         nowhere = ": it has no run.json\ntype the folder of a run under outputs/"
         raise UserError(f"no run in {name}{within or nowhere}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
-    known = isinstance(config.choices, dict) and isinstance(config.values, dict)
     # Choices say which yaml files the values are checked against; anything else could be an override of its own. An
     # experiment says nothing more, and a run may outlive its file.
-    chosen = {group: option for group, option in config.choices.items() if group != "experiment"} if known else {}
-    if not known or not all(group in groups() for group in chosen):
+    chosen = {group: option for group, option in config.choices.items() if group != "experiment"}
+    if not all(group in groups() for group in chosen):
         raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: unknown choices\ntype another run")
     for group, option in chosen.items():
         if option not in options(group):
@@ -55,7 +53,7 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
                 f"{name} was made with {group}={option}, and there is no conf/{group}/{option}.yaml\n"
                 "put that file back, or type another run"
             )
-    if schema != SCHEMA:
+    if (schema := record.get("schema")) != SCHEMA:
         raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:
         if added := _add_missing(config.values, schema_of(config).values):

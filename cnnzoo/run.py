@@ -181,12 +181,11 @@ def _first_record(
 
 def _record_before(run_dir: Path) -> dict[str, Any]:
     try:
-        record: Any = read_record(run_dir)
+        return read_record(run_dir)
     except (FileNotFoundError, ValueError):
-        record = None
-    if not isinstance(record, dict):
-        raise UserError(f"{run_dir}/run.json is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder")
-    return record
+        raise UserError(
+            f"{run_dir}/run.json is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder"
+        ) from None
 
 
 def _export(config: RunConfig, run_dir: Path) -> None:

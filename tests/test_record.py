@@ -8,8 +8,18 @@ from cnnzoo.record import foreign_files, git_state, read_history, read_record, w
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
-    write_record(tmp_path, {"status": "running", "name": "größe", "input_shape": (1, 28, 28)})
-    assert read_record(tmp_path) == {"schema": 1, "status": "running", "name": "größe", "input_shape": [1, 28, 28]}
+    record = {"status": "running", "choices": {}, "config": {"seed": 0}, "name": "größe", "input_shape": (1, 28, 28)}
+    write_record(tmp_path, record)
+    assert read_record(tmp_path) == {"schema": 1, **record, "input_shape": [1, 28, 28]}
+
+
+@pytest.mark.parametrize(
+    "other", [[], {}, {"status": "running", "choices": {}}, {"status": 1, "choices": {}, "config": {}}]
+)
+def test_what_is_not_of_a_run_is_no_record(other, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(other))
+    with pytest.raises(ValueError, match="it is not of a run, which has status, choices, config"):
+        read_record(tmp_path)
 
 
 def test_numbers_that_json_does_not_have_become_null(tmp_path):

@@ -114,7 +114,7 @@ def test_only_what_does_not_change_the_figures_can_be_changed(finished, tmp_path
     assert changed.hash8 == config.hash8
     moved = change_later_keys(config, ["trainer.accelerator=cpu"])
     assert moved.values == config.values | {"trainer": config.values["trainer"] | {"accelerator": "cpu"}}
-    (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "choices": fashion.choices, "config": fashion.values}))
+    write_record(tmp_path, {"status": "running", "choices": fashion.choices, "config": fashion.values})
     elsewhere = change_later_keys(read_run(str(tmp_path))[0], ["data.root=elsewhere"])
     assert elsewhere.values == fashion.values | {"data": fashion.values["data"] | {"root": "elsewhere"}}
     with pytest.raises(UserError, match="'seed=3' would change them"):

@@ -77,7 +77,7 @@ class ImageDataModule(lightning.LightningDataModule):
                 f"{self.num_train:,} training images are too few to hold out some of each class\ntype protocol=course"
             )
         if not counts["train"]:
-            images = self.num_train - self.num_held_out
+            images = self.num_images["train"]
             raise ValueError(
                 f"data.batch_size={self.batch_size} is too large for {images:,} training images\ntype a smaller one"
             )
@@ -95,14 +95,17 @@ class ImageDataModule(lightning.LightningDataModule):
         classes = len(self.class_names)
         return self.num_train // (HELD_OUT * classes) * classes if self.protocol == "holdout" else 0
 
+    @property
+    def num_images(self) -> dict[str, int]:
+        """Images that are trained on, evaluated after every epoch (the test set under `course`), and tested on."""
+        evaluated = self.num_held_out if self.protocol == "holdout" else self.num_test
+        return {"train": self.num_train - self.num_held_out, "val": evaluated, "test": self.num_test}
+
     def num_batches(self) -> dict[str, int]:
         """Return how many batches training, validation and test have; one that is computed in pieces counts once."""
-        evaluated = self.num_held_out if self.protocol == "holdout" else self.num_test
-        return {
-            "train": (self.num_train - self.num_held_out) // self.batch_size,
-            "val": -(-evaluated // self.batch_size),
-            "test": -(-self.num_test // self.batch_size),
-        }
+        images = self.num_images
+        evaluated = {stage: -(-images[stage] // self.batch_size) for stage in ("val", "test")}
+        return {"train": images["train"] // self.batch_size, **evaluated}
 
     @property
     def facts(self) -> dict[str, Any] | None:

@@ -85,12 +85,9 @@ def _natural(name: str) -> list[str | int]:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        record = read_record(folder)
-        if isinstance(record["choices"], dict) and isinstance(record["config"], dict) and "status" in record:
-            return record
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{folder / FILE_NAME} is damaged\nmend it, or move its folder away")
+        return read_record(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / FILE_NAME} is damaged: {error}\nmend it, or move its folder away") from error
 
 
 def _planned(cell: Mapping[str, Any]) -> Row:

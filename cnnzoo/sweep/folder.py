@@ -107,7 +107,9 @@ class SweepFolder:
 
     def status(self, name: str) -> str:
         """Return the status of a cell: that of its record, or `to do`, or `n/a` for one that is impossible here."""
-        record = self.record(name)
+        return self._status(name, self.record(name))
+
+    def _status(self, name: str, record: Mapping[str, Any] | None) -> str:
         if self.cells.get(name, {}).get("problem") and not (record and record["status"] == "completed"):
             return IMPOSSIBLE
         return str(record["status"]) if record else TO_DO
@@ -162,7 +164,7 @@ class SweepFolder:
                     "images_per_second": record.get("images_per_second"),
                     "peak_bytes": record.get("peak_bytes"),
                     "timed_on": _timed_on(record),
-                    "status": self.status(name),
+                    "status": self._status(name, record),
                     "folder": name,
                     "group": cell["group"],
                     "settings": f"{settings[name]} {changed[name]}".strip(),
@@ -189,10 +191,10 @@ class SweepFolder:
 def record_in(run_dir: Path) -> dict[str, Any] | None:
     """Return the record of the run in a folder, or None if it has none that can be read."""
     try:
-        record: Any = read_record(run_dir)
+        record = read_record(run_dir)
     except (OSError, ValueError):
         return None
-    return record if _is_record(record) else None
+    return record if _is_whole(record) else None
 
 
 def is_completed(run_dir: Path) -> bool:
@@ -205,9 +207,7 @@ def _timed_on(record: Mapping[str, Any]) -> str:
     return str([[part.get(key) for key in TIMED_ON] for part in parts_of(record)])
 
 
-def _is_record(record: Any) -> bool:
-    if not isinstance(record, dict) or not isinstance(record.get("status"), str):
-        return False
+def _is_whole(record: Mapping[str, Any]) -> bool:
     metrics, seconds = record.get("metrics"), record.get("seconds")
     whole = isinstance(metrics, dict) and "test/acc" in metrics and isinstance(seconds, dict) and "total" in seconds
     return whole or record["status"] != "completed"

@@ -11,10 +11,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
-from cnnzoo.choices import groups, options
+from cnnzoo.choices import groups, is_grid, options
 from cnnzoo.cli import importing_torch
 from cnnzoo.composer import Composer
-from cnnzoo.config import RunConfig, is_grid, schema
+from cnnzoo.config import RunConfig, schema
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
 from cnnzoo.overrides import expand, is_of_runs, key_of, values_of

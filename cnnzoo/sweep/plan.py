@@ -117,10 +117,13 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) ->
     A small net gets fewer multiply-adds done in a second than a large one, and so do small batches and the few steps of
     a trial: `ALIKE` and `MIN_STEPS` say what is compared.
     """
+    from cnnzoo.build import build_data
+
     macs, values = cell.facts["macs"], cell.config.values
     batch_size = values["data"]["batch_size"]
-    made = (cell.facts["precision"], _is_trial(values))
-    like = [run for run in finished if (run["precision"], _is_trial(run["config"])) == made]
+    trained, evaluated = _images(values, build_data(cell.config).num_images)
+    made = (cell.facts["precision"], _is_trial(trained, batch_size))
+    like = [run for run in finished if (run["precision"], run["is_trial"]) == made]
     like = [run for run in like if 1 / ALIKE < run["macs"] / macs < ALIKE]
     like = [run for run in like if 1 / ALIKE < run["config"]["data"]["batch_size"] / batch_size < ALIKE]
     like = [run for run in like if run["choices"]["model"] == cell.config.choices["model"]] or like
@@ -129,27 +132,28 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) ->
     distances = [abs(math.log(run["macs"] / macs)) for run in like]
     nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
     macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
-    trained, evaluated = _images(values)
     trained *= max(0, 1 - epochs / values["trainer"]["max_epochs"])
     return float((trained + evaluated / 3) * macs / macs_per_second / 60)  # an image that is only evaluated is a third
 
 
-def _is_trial(values: Mapping[str, Any]) -> bool:
-    return bool(_images(values)[0] < MIN_STEPS * values["data"]["batch_size"])
+def _is_trial(trained: float, batch_size: int) -> bool:
+    return trained < MIN_STEPS * batch_size
 
 
-def _images(values: Mapping[str, Any]) -> tuple[float, float]:
-    """Return how many images a run trains on, and how many it evaluates, over all epochs."""
+def _images(values: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[float, float]:
+    """Return how many images a run trains on, and how many it evaluates, over all epochs.
+
+    Args:
+        values: its configuration.
+        sizes: images in each set; under `protocol=course` val is the test set.
+    """
     data, trainer = values["data"], values["trainer"]
 
-    def used(images: float, stage: str) -> float:
+    def used(stage: str) -> float:
         limit = trainer[f"limit_{stage}_batches"]
-        return images * limit if isinstance(limit, float) else min(images, limit * data["batch_size"])
+        return sizes[stage] * limit if isinstance(limit, float) else min(sizes[stage], limit * data["batch_size"])
 
-    whole, test = data.get("num_train", 60_000), data.get("num_test", 10_000)
-    held_out = whole / 12 if values["protocol"] == "holdout" else 0
-    evaluated = trainer["max_epochs"] * used(held_out or test, "val") + used(test, "test")
-    return trainer["max_epochs"] * used(whole - held_out, "train"), evaluated
+    return trainer["max_epochs"] * used("train"), trainer["max_epochs"] * used("val") + used("test")
 
 
 def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
@@ -159,6 +163,8 @@ def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
             continue
         made = [(part.get("device"), part.get("slots")) for part in parts_of(record)]
         alone = all(each == (device, 1) for each in made)
-        known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config"))
+        known = all(record.get(key) for key in ("macs", "images_per_second", "precision", "choices", "config", "data"))
         if record.get("status") == "completed" and alone and known:
-            yield record
+            sizes = record["data"] | {"val": record["data"]["val"] or record["data"]["test"]}
+            trained, _ = _images(record["config"], sizes)
+            yield record | {"is_trial": _is_trial(trained, record["config"]["data"]["batch_size"])}

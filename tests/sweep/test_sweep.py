@@ -42,7 +42,7 @@ from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.notes import at_work, other_sweeps
-from cnnzoo.sweep.plan import _epochs_done, _minutes, cells_to_do
+from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
 from cnnzoo.sweep.summary import pool
@@ -759,7 +759,7 @@ def test_a_gpu_that_no_cell_uses_is_said(monkeypatch, capsys):
 def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
     (cell,), _ = make_cells(["data=synthetic", "data.num_train=600", "data.num_test=100", "trainer=smoke", "model=mlp"])
     like = {"precision": cell.facts["precision"], "choices": cell.config.choices, "config": cell.config.values}
-    like["macs"] = 2 * cell.facts["macs"]
+    like |= {"macs": 2 * cell.facts["macs"], "is_trial": True}
     # In each of 2 epochs 4 batches of 16 to train on, and 2 for validation; 2 to test on; those count as a third.
     images = 2 * 4 * 16 + (2 * 2 * 16 + 2 * 16) / 3
     assert _minutes(cell, [like | {"images_per_second": 10.0}]) == pytest.approx(images / 20 / 60)
@@ -768,6 +768,31 @@ def test_the_minutes_of_a_cell_follow_from_the_speed_of_one_like_it():
     assert _minutes(cell, [like | {"images_per_second": 10.0, "precision": "other"}]) is None
     batches = cell.config.values | {"data": {"batch_size": 128}}
     assert _minutes(cell, [like | {"images_per_second": 10.0, "config": batches}]) is None
+
+
+def test_the_plan_asks_the_data_module_how_many_images_there_are(monkeypatch):
+    """A data set of one's own has its numbers in its class, and none in its yaml."""
+    few = ["trainer=smoke", *(f"trainer.limit_{stage}_batches=1.0" for stage in ("train", "val", "test"))]
+    (cell,), _ = make_cells(["data=synthetic", "model=mlp", *few])
+    sizes = {"train": 120_000, "val": 3_000, "test": 9_000}
+    monkeypatch.setattr("cnnzoo.build.build_data", lambda _: SimpleNamespace(num_images=sizes))
+    like = {"precision": cell.facts["precision"], "choices": cell.config.choices, "config": cell.config.values}
+    like |= {"macs": cell.facts["macs"], "is_trial": False, "images_per_second": 10.0}
+    assert _minutes(cell, [like]) == pytest.approx((2 * 120_000 + (2 * 3_000 + 9_000) / 3) / 10 / 60)
+
+
+@pytest.mark.parametrize(("sizes", "is_trial"), [((600, 0, 100), False), ((48, 52, 100), True)])
+def test_a_run_of_few_steps_is_a_trial(tmp_path, sizes, is_trial):
+    """Under `protocol=course` its record counts no images for validation."""
+    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "trainer.limit_train_batches=1.0", "model=mlp"])
+    facts = {"macs": 1, "images_per_second": 1.0, "precision": "32-true", "device": "cpu", "slots": 1}
+    record = {"status": "completed", "choices": cell.config.choices, "config": cell.config.values, **facts}
+    record |= {"metrics": {"test/acc": 0.5}, "seconds": {"total": 1.0}}
+    record["data"] = dict(zip(("train", "val", "test"), sizes, strict=True))
+    folder = tmp_path / "sweep" / "run"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(record))
+    assert [run["is_trial"] for run in _finished(tmp_path, "cpu")] == [is_trial]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows of runs made rows of a table: what tells them apart, seeds pooled, and compared with a baseline."""
+"""Rows of runs made rows of a table: what tells them apart, and seeds pooled."""
 
 import math
 import statistics

@@ -121,7 +121,7 @@ class History(lightning.Callback):
         self.epoch_start += time.perf_counter() - begin
 
     def _write(self) -> None:
-        # Whole, and in a few microseconds: a run has hundreds of epochs at most.
+        # Anew as a whole, so that a reader sees all of it: a run has hundreds of epochs at most.
         names = list(self.rows[-1]) if self.rows else []
         write_csv(self.path, [names, *([row.get(name, "") for name in names] for row in self.rows)] if names else [])
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from cnnzoo import cli
 from cnnzoo.explain import plain_errors
+from cnnzoo.preflight import Preflight
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
@@ -19,7 +20,7 @@ def main(composed: DictConfig) -> None:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     with plain_errors():
         try:
-            train(cli.Preflight.run_config, run_dir, resume=composed.resume is not None)
+            train(Preflight.run_config, run_dir, resume=composed.resume is not None)
         finally:
             renew_summary(run_dir)
 

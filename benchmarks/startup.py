@@ -13,7 +13,7 @@ from cnnzoo.report.tables import Column, to_markdown
 FIRST_STEP = """
 import os, runpy, sys
 sys.path.insert(0, os.getcwd())
-from cnnzoo.cli import importing_torch
+from cnnzoo.importing import importing_torch
 with importing_torch():  # as the command does it itself
     from torch.optim.optimizer import register_optimizer_step_post_hook
 register_optimizer_step_post_hook(lambda *_: os._exit(0))

@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from cnnzoo import cli
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
+from cnnzoo.importing import importing_torch
 
 SHEET_COLUMNS = 12
 ENDINGS = (".md", ".csv", ".tex", ".html", ".pdf", ".png", ".svg")  # of files, where a folder is asked for
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s")
     with plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
         if parsed.verb == "info":
-            with cli.importing_torch():
+            with importing_torch():
                 from cnnzoo.info import describe
             print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
         elif parsed.verb == "predict":
@@ -115,7 +115,7 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
         raise UserError("which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg")
     from cnnzoo.report.tables import Column, to_markdown
 
-    with cli.importing_torch():
+    with importing_torch():
         from cnnzoo.trained import predict
     rows = predict(run, pictures, invert=invert)
     places = ("prediction", "second", "third")
@@ -138,7 +138,7 @@ def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
         raise UserError(
             f"--images are numbers of test images (got '{options.images}')\ntype for example --images 0,7,42"
         )
-    with cli.importing_torch():
+    with importing_torch():
         from cnnzoo.gallery import draw_maps
     for path in draw_maps(runs, [int(number) for number in numbers], options.align, options.save, root):
         print(path)
@@ -179,7 +179,7 @@ def show_data(overrides: Sequence[str]) -> None:
     """Fetch and verify the configured images, print what is where, and write a contact sheet."""
     config = compose_config(overrides)
     check_config(config)
-    with cli.importing_torch():
+    with importing_torch():
         import torch
 
         from cnnzoo.build import build_data

@@ -1,35 +1,23 @@
 """What the command lines share: mistakes are answered in a few words, at once, with exit code 2."""
 
-import gc
 import os
 import re
 import sys
-import tempfile
-import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra._internal.hydra import Hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, read_write
 
-from cnnzoo.checks import check_config, keys, refuse_grid
+from cnnzoo.checks import keys
 from cnnzoo.choices import groups
-from cnnzoo.commands import resume_command
-from cnnzoo.config import RunConfig, resolve, schema
-from cnnzoo.disk import reserve, unused
-from cnnzoo.errors import USER_ERROR, UserError
+from cnnzoo.config import schema
+from cnnzoo.errors import UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
 from cnnzoo.overrides import is_of_runs, key_of, values_of
-from cnnzoo.record import foreign_files, holds_run
-from cnnzoo.reload import change_later_keys, read_run
+from cnnzoo.preflight import Preflight
 
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
@@ -52,19 +40,8 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
     # Hydra composes twice, first only to find the mode: a grid is always many runs, and None leaves it to flags as -m.
     Hydra.get_mode = lambda *_, **__: RunMode.MULTIRUN if grid else None  # type: ignore[method-assign]
     with plain_errors():
-        for argument in sys.argv[1:]:
-            flag, _, value = argument.partition("=")
-            if value.startswith("[") and flag in groups():
-                several = f"python sweep.py {flag}={value.strip('[]').replace(' ', '')}"
-                raise UserError(f"'{argument}' is not a single option\ntype {several} for several runs")
-            if argument.startswith("-") and flag not in HYDRA_FLAGS.split():
-                key = flag.lstrip("-")
-                program = "sweep.py" if grid else "train.py"
-                more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
-                raise UserError(f"'{argument}' is no option; keys are written without dashes\n{more}")
-            if grid and flag in OTHER_CONFIGS:
-                what = f"the runs of a grid are composed from conf/train.yaml, whatever {flag} says"
-                raise UserError(f"{what}\nput your values into conf/experiment/NAME.yaml, and type experiment=NAME")
+        for word in sys.argv[1:]:
+            _refuse(word, grid)
         flags = {each for each in sys.argv[1:] if each.startswith("-")}
         if grid:
             typed[:] = sys.argv
@@ -81,6 +58,22 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
         except Exception as error:
             # Until Hydra has composed the configuration, whatever it raises is about the command line.
             raise error if Preflight.reached else UserError(explain(error)) from error
+
+
+def _refuse(word: str, grid: bool) -> None:
+    """Refuse words that Hydra would take for something else, or not answer in a way that helps."""
+    flag, _, value = word.partition("=")
+    if value.startswith("[") and flag in groups():
+        several = f"python sweep.py {flag}={value.strip('[]').replace(' ', '')}"
+        raise UserError(f"'{word}' is not a single option\ntype {several} for several runs")
+    if word.startswith("-") and flag not in HYDRA_FLAGS.split():
+        key = flag.lstrip("-")
+        program = "sweep.py" if grid else "train.py"
+        more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
+        raise UserError(f"'{word}' is no option; keys are written without dashes\n{more}")
+    if grid and flag in OTHER_CONFIGS:
+        what = f"the runs of a grid are composed from conf/train.yaml, whatever {flag} says"
+        raise UserError(f"{what}\nput your values into conf/experiment/NAME.yaml, and type experiment=NAME")
 
 
 def keep_back() -> None:
@@ -119,120 +112,3 @@ def in_order(overrides: Sequence[str]) -> list[str]:
     every = [*overrides, *kept_back]
     places = {override: place for place, override in enumerate(typed)}  # the last one of equal words
     return sorted(every, key=lambda override: places.get(override, len(typed)))
-
-
-@contextmanager
-def importing_torch() -> Iterator[None]:
-    """Leave the many objects that come with torch and Lightning, and stay, out of Python's search for garbage.
-
-    It would look through them several times while they are imported, and once more when the process ends.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-class Preflight(Callback):
-    """Hydra calls this before it creates the run's folder; a refused run leaves nothing behind.
-
-    Attributes:
-        reached: whether Hydra has composed the configuration.
-        run_config: the run that was asked for, once it is checked.
-    """
-
-    reached = False
-    run_config: RunConfig
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse several runs in one command, unless it is `sweep.py`, which checks each of them."""
-        Preflight.reached = True
-        if "sweep" in config:
-            return
-        print("error: train.py trains one net\nfor several, type python sweep.py", file=sys.stderr)
-        sys.exit(USER_ERROR)
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the configuration and the folder."""
-        Preflight.reached = True
-        try:
-            with plain_errors():
-                HydraConfig.instance().set_config(config)  # the folder's name refers to it
-                refuse_grid(config.hydra.runtime.choices)
-                warn_of_repeats(config.hydra.overrides.task)
-                of_hydra = {*map(key_of, config.hydra.overrides.hydra)}
-                if config.resume is not None and "hydra.run.dir" in of_hydra:
-                    raise UserError("a run goes on in its own folder\nleave hydra.run.dir out")
-                if "hydra.sweep.dir" in of_hydra:
-                    raise UserError(
-                        "hydra.sweep.dir is the folder of a grid\ntype hydra.run.dir=DIR for that of one run"
-                    )
-                Preflight.run_config = asked_for(config)
-                check_config(Preflight.run_config)
-                if config.resume is not None:
-                    with read_write(config.hydra):
-                        config.hydra.run.dir = str(config.resume)
-                folder, is_usual = config.hydra.run.dir, config.resume is None and "hydra.run.dir" not in of_hydra
-                # Its name is the second, in which others may have begun, or begin meanwhile.
-                check_folder(str(unused(Path(folder))) if is_usual else folder, resume=config.resume is not None)
-                with importing_torch():  # once nothing is left that can be refused without it
-                    from cnnzoo.facts import check
-                    from cnnzoo.run import is_completed
-                check(Preflight.run_config, here=config.resume is None or not is_completed(Path(str(config.resume))))
-                if is_usual:
-                    with read_write(config.hydra):
-                        config.hydra.run.dir = str(reserve(Path(folder)))
-        except Exception:
-            traceback.print_exc()  # Hydra would turn any exception of a callback into a warning and go on
-            sys.exit(1)
-
-
-def asked_for(config: DictConfig) -> RunConfig:
-    """Return the run that the command line asks for: the one composed, or that in the folder of `resume=`.
-
-    Raises:
-        UserError: there is no such run, or it would be changed.
-    """
-    hydra = HydraConfig.get()
-    if config.resume is None:
-        return resolve(config, hydra.runtime.choices, hydra.overrides.task)
-    run_config, _ = read_run(str(config.resume))
-    others = [each for each in hydra.overrides.task if not each.startswith("resume=")]
-    return change_later_keys(run_config, others)
-
-
-def check_folder(name: str, *, resume: bool) -> None:
-    """Check that a run can be written to the folder `name` and, unless it is to go on, would not overwrite another.
-
-    Raises:
-        UserError: it has no name, holds a run or something else's files, or cannot be created or written.
-    """
-    if not name:
-        raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
-    folder = Path(name)
-    try:
-        if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:
-            raise UserError(f"{broken[0]} is a link to nowhere\nmend it, or type hydra.run.dir=DIR with another folder")
-        if holds_run(folder) and not resume:
-            raise UserError(
-                f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(folder)}"
-            )
-        if not resume and (others := foreign_files(folder)):
-            what = f"{folder} already has {', '.join(others)}, not written by cnnzoo"
-            raise UserError(f"{what}\ntype hydra.run.dir=DIR with a new folder")
-        existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(b"1")
-    except OSError as error:
-        remedy = "make it writable" if resume else "type hydra.run.dir=DIR with another folder"
-        raise UserError(f"cannot write to {folder}: {error.strerror}\n{remedy}") from error
-
-
-def warn_of_repeats(overrides: Sequence[str]) -> None:
-    """Say which keys are given more than once, because the last one silently wins."""
-    last = {key_of(override): override for override in overrides}
-    for key, count in Counter(map(key_of, overrides)).items():
-        if count > 1:
-            print(f"note: {key} is given {count} times, using {last[key]}", file=sys.stderr)

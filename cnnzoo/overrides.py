@@ -1,6 +1,8 @@
 """Overrides: the words of a command line, such as `model=lenet,nin`."""
 
 import re
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 
@@ -59,3 +61,11 @@ def key_of(override: str) -> str:
 def decides_figures(key: str) -> bool:
     """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
     return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
+
+
+def warn_of_repeats(overrides: Sequence[str]) -> None:
+    """Say which keys are given more than once, because the last one silently wins."""
+    last = {key_of(override): override for override in overrides}
+    for key, count in Counter(map(key_of, overrides)).items():
+        if count > 1:
+            print(f"note: {key} is given {count} times, using {last[key]}", file=sys.stderr)

@@ -13,8 +13,8 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import sweep
 import train as train_module
-from cnnzoo import cli
 from cnnzoo.__main__ import main
+from cnnzoo.importing import importing_torch
 from tests.conftest import ROOT
 from tests.typed import type_in
 
@@ -311,7 +311,7 @@ def test_the_data_verb_says_what_is_where(in_tmp, capsys):
 
 def test_what_comes_with_torch_is_not_searched_for_garbage():
     gc.unfreeze()
-    with cli.importing_torch():
+    with importing_torch():
         assert not gc.isenabled()
     assert gc.isenabled()
     assert gc.get_freeze_count()

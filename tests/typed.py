@@ -8,6 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 import sweep
 from cnnzoo import cli, explain
+from cnnzoo.preflight import Preflight
 
 
 def type_in(program: ModuleType, *arguments: str) -> int:
@@ -19,7 +20,7 @@ def type_in(program: ModuleType, *arguments: str) -> int:
         patch.setattr(cli, "typed", typed := [])
         patch.setattr(explain, "typed", typed)
         patch.setattr(cli, "kept_back", [])
-        patch.setattr(cli.Preflight, "reached", False)
+        patch.setattr(Preflight, "reached", False)
         try:
             cli.run(program.main, grid=program is sweep)
         except SystemExit as exited:

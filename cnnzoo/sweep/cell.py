@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from cnnzoo.checks import check_config
-from cnnzoo.cli import importing_torch
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import (
     AGAIN_LATER,
@@ -19,6 +18,7 @@ from cnnzoo.errors import (
     RunEnded,
     UserError,
 )
+from cnnzoo.importing import importing_torch
 from cnnzoo.report.runs import PLAN
 from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
 from cnnzoo.training.signals import SIGNALS

@@ -15,13 +15,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from cnnzoo.choices import CONF
-from cnnzoo.cli import warn_of_repeats
 from cnnzoo.commands import quoted
 from cnnzoo.console import RunConsole
 from cnnzoo.disk import is_unwritable
 from cnnzoo.errors import FAILED, INTERRUPTED, TERMINATED, UserError
 from cnnzoo.explain import typed
-from cnnzoo.overrides import key_of
+from cnnzoo.overrides import key_of, warn_of_repeats
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import SweepFolder, is_locked

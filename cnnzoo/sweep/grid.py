@@ -12,11 +12,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.choices import groups, is_grid, options
-from cnnzoo.cli import importing_torch
 from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, schema
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
+from cnnzoo.importing import importing_torch
 from cnnzoo.overrides import expand, is_of_runs, key_of, values_of
 from cnnzoo.record import flatten
 

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.analysis.trace import Layer, Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
@@ -18,6 +20,7 @@ from cnnzoo.choices import options
 from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, schema_of
 from cnnzoo.errors import UserError
+from cnnzoo.explain import explain
 from cnnzoo.overrides import expand, key_of
 from cnnzoo.report.columns import millions, percent
 from cnnzoo.report.pool import short_value
@@ -108,7 +111,10 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
 
 
 def _composed(composer: Composer, overrides: Sequence[str], *, size: bool = True) -> RunConfig:
-    config = composer.compose(overrides)
+    try:
+        config = composer.compose(overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides)) from error  # of the net that is not as the words have it
     refuse_grid(config.choices)
     check_config(config, size=size, images=False)
     return config

@@ -152,6 +152,24 @@ def test_nets_may_be_chosen_by_a_pattern(capsys):
     assert {row["model"] for row in table(capsys, "model=glob(lenet*)")} == {"lenet", "lenet5", "lenet_bn"}
 
 
+@pytest.mark.parametrize(
+    ("models", "argument", "answer"),
+    [
+        (
+            "nin,googlenet",
+            "width=0.5",
+            "googlenet has none\nall keys: python train.py model=googlenet",
+        ),
+        ("lenet,lenet5", "activation=relu", "unknown key 'model.activation': lenet5 has none"),
+    ],
+)
+def test_the_net_that_lacks_an_argument_is_named(models, argument, answer, capsys):
+    with pytest.raises(SystemExit) as exited:
+        main(["info", f"model={models}", f"model.{argument}"])
+    assert exited.value.code == 2
+    assert answer in capsys.readouterr().err
+
+
 def test_a_pattern_that_no_net_has_is_answered(capsys):
     with pytest.raises(SystemExit):
         main(["info", "model=glob(vgx*)"])

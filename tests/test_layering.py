@@ -107,8 +107,20 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "cli": ({"checks", "choices", "config", "errors", "explain", "help", "overrides", "preflight"}, {"hydra"}),
     "info": (
-        {"analysis", "blocks", "build", "checks", "choices", "composer", "config", "errors", "overrides", "report"},
-        {"torch"},
+        {
+            "analysis",
+            "blocks",
+            "build",
+            "checks",
+            "choices",
+            "composer",
+            "config",
+            "errors",
+            "explain",
+            "overrides",
+            "report",
+        },
+        {"torch", "hydra", "omegaconf"},
     ),
     "gallery": ({"analysis", "build", "checks", "disk", "errors", "reload", "report", "trained"}, {"torch"}),
     "__main__": (

@@ -26,7 +26,7 @@ from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.notes import at_work, changed_nets, other_cells, other_sweeps
+from cnnzoo.sweep.notes import at_work, changed_nets, edited_values, other_cells, other_sweeps, strays
 from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
 from cnnzoo.sweep.screen import Screen, for_screen
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
@@ -80,7 +80,8 @@ def sweep(
         folder = SweepFolder(path)
         if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
             console.print(f"note: {elsewhere}", soft_wrap=True)
-        for note in (*changed_nets(cells, folder), *(other_cells(cells, folder) if is_usual else ())):
+        others = other_cells(cells, folder) if is_usual else ()
+        for note in (*changed_nets(cells, folder), *edited_values(cells, folder), *others, *strays(cells, folder)):
             console.print(f"note: {note}", soft_wrap=True)
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)

@@ -1,10 +1,14 @@
 """What a sweep says before it begins: what has changed since, and what else is at work."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from cnnzoo.sweep.folder import OWNER, SweepFolder, is_locked
+from cnnzoo.record import FILE_NAME, flatten
+from cnnzoo.report.pool import is_setting, short_value
+from cnnzoo.sweep.folder import OWNER, SweepFolder, is_completed, is_locked
 from cnnzoo.sweep.grid import Cell
 
 
@@ -21,12 +25,41 @@ def changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
             )
 
 
+def edited_values(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield with which values of `conf/`, edited since, cells that are asked for in the same words were completed."""
+    asked = {_words(cell.overrides, cell.config.choices): cell for cell in cells}
+    found: Counter[str] = Counter()
+    for name, before in folder.cells.items():
+        cell = asked.get(_words(before["overrides"], before.get("choices")))
+        if cell and cell.name != name and not is_completed(folder.path / cell.name):
+            now, then = flatten(cell.config.values), flatten(before.get("config") or {})
+            edited = [key for key in then if is_setting(key) and then[key] != now.get(key)]
+            words = [f"{key}={short_value(then[key])}, now {short_value(now.get(key))}" for key in edited]
+            found["; ".join(words)] += is_completed(folder.path / name)
+    for edit, count in found.items():
+        if count and edit:
+            yield f"{count} completed here with {edit}; conf/ was edited, and what it says now is trained beside them"
+
+
 def other_cells(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
     """Yield how many cells are of another grid of the same words, such as before a file in `conf/` was edited."""
     if count := len(folder.cells.keys() - {cell.name for cell in cells}):
         are = "cell is" if count == 1 else "cells are"
         where = f"{count} {are} in {folder.path} that this command does not ask for"
         yield f"{where}; fresh=true trains all in a new folder"
+
+
+def strays(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield how many completed cells lie in the folder of no grid, such as after a copy replaced its `sweep.json`."""
+    known = {*folder.cells, *(cell.name for cell in cells)}
+    runs = [path.parent for path in folder.path.glob(f"*/{FILE_NAME}") if path.parent.name not in known]
+    if count := sum(map(is_completed, runs)):
+        what = f"{count} completed {'run' if count == 1 else 'runs'} in {folder.path}"
+        yield f"{what} of grids that its sweep.json does not have: no table here shows them until their grid is typed"
+
+
+def _words(overrides: Sequence[str], choices: Any) -> str:
+    return json.dumps([list(overrides), choices], sort_keys=True)
 
 
 def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

@@ -73,6 +73,8 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
         total = sum(known)
         time = f"{total:,.{0 if total > SHORT else 1}f} minutes" if total < LONG else f"{total / 60:,.1f} hours"
         print(f"about {time} for {len(known)} of {len(minutes)} to do, one at a time, by runs of similar size here")
+        if left := len(minutes) - len(known):
+            print(f"no estimate for the other {left}: no run of similar size has been completed on this device")
     elif minutes and device:
         print("no estimate: no run of similar size has been completed on this device")
 

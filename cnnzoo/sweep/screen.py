@@ -14,6 +14,7 @@ from cnnzoo.report.tables import Row, texts
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
+from cnnzoo.sweep.told import settings_of
 
 TRACEBACK = "Traceback (most recent call last):"
 # Columns that are left out where the screen is narrow, in this order.
@@ -87,7 +88,7 @@ def for_screen(rows: Sequence[Row], console: Console) -> Table:
 def _progress(cell: Cell, folder: SweepFolder) -> str:
     """Return how far a cell is that runs."""
     if folder.status(cell.name) == "completed":
-        return f"at work: {cell.name}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
+        return f"at work: {_named(cell, folder)}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
     try:
         rows = read_history(folder.path / cell.name)
     except (UserError, OSError):  # damaged, as the cell itself will say, or just being replaced
@@ -97,14 +98,20 @@ def _progress(cell: Cell, folder: SweepFolder) -> str:
     if rows:
         name = "val" if "val/acc" in rows[-1] else "test"
         words += [f"{name} acc {rows[-1][f'{name}/acc']:.1%}", f"{rows[-1]['seconds']:,.1f} s an epoch"]
-    return f"at work: {cell.name}  {', '.join(words)}"
+    return f"at work: {_named(cell, folder)}  {', '.join(words)}"
+
+
+def _named(cell: Cell, folder: SweepFolder) -> str:
+    """Return the name of a cell's folder, and what tells it from others of the same net, size, optimizer and seed."""
+    settings = settings_of({name: planned["overrides"] for name, planned in folder.cells.items()})
+    return f"{cell.name}  {settings.get(cell.name, '')}".rstrip()
 
 
 def _outcome(cell: Cell, folder: SweepFolder) -> str:
     record = folder.record(cell.name) or {}
-    status = folder.status(cell.name)
+    status, name = folder.status(cell.name), _named(cell, folder)
     if status == "completed":
-        return f"{cell.name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
+        return f"{name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()
     told = reason[-1:] if reason[:1] == [TRACEBACK] else reason  # of which the last line is the error
-    return f"{cell.name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"
+    return f"{name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"

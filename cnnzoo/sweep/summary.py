@@ -32,12 +32,13 @@ def counts(statuses: Iterable[str]) -> str:
 def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
 
+    Nets of several sizes, whose class was edited between them, have rows of their own.
     `seeds` is how many of them are completed, `status` what is to be said of the others. There are no times and no
     memory where seeds were on several devices, with other threads, or shared theirs with different numbers of others.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, int | None], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["model"], row["group"]), []).append(row)
+        groups.setdefault((row["model"], row["group"], row["params"]), []).append(row)
     pooled = []
     for group in groups.values():
         done = [row for row in group if row["status"] == "completed"]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,7 +42,7 @@ from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.notes import at_work, other_sweeps
+from cnnzoo.sweep.notes import at_work, edited_values, other_sweeps, strays
 from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
@@ -696,6 +697,7 @@ def test_a_plan_says_how_long_it_takes(minutes, words, tmp_path, monkeypatch, ca
 def test_an_estimate_is_by_the_same_net_where_there_is_one():
     (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
     like = {"precision": cell.facts["precision"], "config": cell.config.values, "images_per_second": 10.0}
+    like["is_trial"] = True
     other = like | {"choices": {"model": "lenet"}, "macs": cell.facts["macs"]}
     same = like | {"choices": cell.config.choices, "macs": 2 * cell.facts["macs"]}
     assert _minutes(cell, [other, same]) == _minutes(cell, [same]) == _minutes(cell, [other]) / 2
@@ -708,7 +710,59 @@ def test_an_estimate_is_by_runs_that_were_alone_on_this_device(finished, tmp_pat
     for name, values in changed.items():
         (tmp_path / "sweep" / name).mkdir(parents=True)
         write_record(tmp_path / "sweep" / name, record | values)
-    assert list(plan._finished(tmp_path, record["device"])) == [read_record(tmp_path / "sweep" / "own")]
+    found = list(plan._finished(tmp_path, record["device"]))
+    assert found == [read_record(tmp_path / "sweep" / "own") | {"is_trial": True}]
+
+
+def planned(overrides, tmp_path):
+    """Return cells, and the folder of a sweep that has them."""
+    cells, _ = make_cells(overrides)
+    folder = SweepFolder(tmp_path)
+    folder.add(cells)
+    return cells, folder
+
+
+def complete(cell, folder):
+    record = {"status": "completed", "choices": cell.config.choices, "config": cell.config.values, **cell.facts}
+    record |= {"metrics": {"test/acc": 0.5}, "seconds": {"total": 1.0, "per_epoch": 1.0}}
+    (folder.path / cell.name).mkdir()
+    write_record(folder.path / cell.name, record)
+
+
+def test_an_edit_of_a_yaml_file_is_told_with_both_values(tmp_path):
+    """Of completed cells, until the edited ones are completed, too."""
+    before, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1"], tmp_path)
+    complete(before[0], folder)
+    values = before[0].config.values
+    lr = {"optimizer": values["optimizer"] | {"lr": 0.5}}
+    edited = [replace(cell, config=replace(cell.config, values=cell.config.values | lr)) for cell in before]
+    assert edited[0].name != before[0].name
+    said = f"1 completed here with optimizer.lr={values['optimizer']['lr']}, now 0.5; conf/ was edited, "
+    assert list(edited_values(edited, folder)) == [f"{said}and what it says now is trained beside them"]
+    assert list(edited_values(before, folder)) == []
+    complete(edited[0], folder)
+    assert list(edited_values(edited, folder)) == []
+
+
+def test_completed_runs_that_no_grid_asked_for_are_counted(tmp_path):
+    (first, second), folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1"], tmp_path)
+    complete(first, folder)
+    complete(second, folder)
+    del folder.cells[first.name]
+    said = f"1 completed run in {tmp_path} of grids that its sweep.json does not have: "
+    assert list(strays([second], folder)) == [f"{said}no table here shows them until their grid is typed"]
+    assert list(strays([first], folder)) == []
+
+
+def test_nets_of_other_sizes_are_not_pooled(tmp_path):
+    """A class was edited between two seeds."""
+    cells, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1"], tmp_path)
+    for cell in cells:
+        complete(cell, folder)
+    assert [row["seeds"] for row in pool(folder.rows())] == ["2/2"]
+    record = read_record(tmp_path / cells[1].name)
+    write_record(tmp_path / cells[1].name, record | {"params": 7})
+    assert [(row["seeds"], row["params"]) for row in pool(folder.rows())] == [("1/1", record["params"]), ("1/1", 7)]
 
 
 def test_a_launcher_is_given_the_folder_of_each_cell(in_tmp, capsys):
@@ -851,11 +905,11 @@ def test_a_terminal_shows_how_far_the_cells_are_that_run(tmp_path):
     (tmp_path / second.name / "metrics.csv").write_text("damaged")
     told.append(_progress(second, folder))
     assert [each.partition("  ")[2] for each in told] == [
-        "epoch 1 of 2",
-        "epoch 2 of 2, val acc 25.6%, 1.5 s an epoch",
-        "testing, val acc 30.0%, 2.0 s an epoch",
-        "epoch 2 of 2, test acc 10.0%, 1.0 s an epoch",
-        "epoch 1 of 2",
+        "protocol=holdout  epoch 1 of 2",
+        "protocol=holdout  epoch 2 of 2, val acc 25.6%, 1.5 s an epoch",
+        "protocol=holdout  testing, val acc 30.0%, 2.0 s an epoch",
+        "protocol=course  epoch 2 of 2, test acc 10.0%, 1.0 s an epoch",
+        "protocol=course  epoch 1 of 2",
     ]
     for is_terminal in (True, False):
         console = RunConsole(file=io.StringIO(), force_terminal=is_terminal, width=200, markup=False, highlight=False)
@@ -863,8 +917,8 @@ def test_a_terminal_shows_how_far_the_cells_are_that_run(tmp_path):
             shown_to.show_work([first])
             shown_to.show_end(second)
         shown = console.file.getvalue()
-        assert (f"at work: {first.name}  testing, val acc 30.0%" in shown) == is_terminal
-        assert f"1/2  {second.name}  to do" in shown
+        assert (f"at work: {first.name}  protocol=holdout  testing, val acc 30.0%" in shown) == is_terminal
+        assert f"1/2  {second.name}  protocol=course  to do" in shown
     assert [row["status"] for row in summary(tmp_path)] == ["to do"] * 2
 
 

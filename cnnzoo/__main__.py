@@ -26,6 +26,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"error: {message}\nall of it: {self.prog} --help\n")
 
 
+def _share(word: str) -> float:
+    """Return the share that `0.85`, `85` or `85%` stands for."""
+    with suppress(ValueError):
+        number = float(word.removesuffix("%"))
+        share = number / 100 if number > 1 or word.endswith("%") else number
+        if 0 < share <= 1:
+            return share
+    raise argparse.ArgumentTypeError(f"must be an accuracy, such as 0.85 or 85% (got {word!r})")
+
+
 def _folder(name: str) -> Path:
     """Return the folder of that name; an empty one, as of a variable that is not set, is refused."""
     if not name:
@@ -56,7 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
     maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
     maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs; data.root=DIR: the images")
-    maps.add_argument("--images", metavar="N,...", default="0,1,2", help="numbers of test images; by default 0,1,2")
+    maps.add_argument(
+        "--images",
+        metavar="N,...",
+        default="0,1,2",
+        help="numbers of test images, by default 0,1,2, and files of pictures",
+    )
+    maps.add_argument("--invert", action="store_true", help="for files of pictures with a bright background")
     maps.add_argument(
         "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
     )
@@ -74,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
-    report.add_argument("--at-least", metavar="ACC", type=float, help="mark test accuracies of at least this (0.85)")
+    report.add_argument("--at-least", metavar="ACC", type=_share, help="mark test accuracies of at least this (0.85)")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
     report.add_argument(
         "--format", choices=("md", "csv", "latex", "html"), default="md", help="md, the default, reads well here"
@@ -133,14 +149,15 @@ def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
     runs = [each for each in overrides if each not in root]
     if not runs:
         raise UserError("which runs?\ntype python -m cnnzoo maps RUN")
-    numbers = _listed(options.images)
-    if not all(number.isdecimal() for number in numbers):
+    images = _listed(options.images)
+    if wrong := [each for each in images if not each.isdecimal() and not Path(each).is_file()]:
         raise UserError(
-            f"--images are numbers of test images (got '{options.images}')\ntype for example --images 0,7,42"
+            f"--images are numbers of test images and files of pictures (got '{wrong[0]}')\n"
+            "type for example --images 0,7,shirt.png"
         )
     with importing_torch():
         from cnnzoo.gallery import draw_maps
-    for path in draw_maps(runs, [int(number) for number in numbers], options.align, options.save, root):
+    for path in draw_maps(runs, images, options.align, options.save, root, invert=options.invert):
         print(path)
 
 
@@ -153,16 +170,13 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
     from cnnzoo.report.make import make_report
     from cnnzoo.report.save import render, save
 
-    at_least = options.at_least
-    if at_least is not None and not 0 < at_least <= 1:
-        raise UserError(f"--at-least is a fraction (got {at_least:g})\ntype for example --at-least 0.85")
     saved = options.save or (folders[0] / "report" if options.format == "html" else None)
     document = make_report(
         folders,
         rows=_listed(options.rows) if options.rows else (),
         pivot=options.columns,
         baseline=options.baseline,
-        at_least=at_least,
+        at_least=options.at_least,
         beside_course=options.course,
         language=options.lang,
         drawn=saved is not None,

@@ -20,7 +20,8 @@ from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, 
 
 MAX_FAULTS = 3  # shown at once, two lines each
 NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at most so much below that of the best
-MAX_NEAR = 4  # that are suggested
+MAX_NEAR = 4  # names that are suggested
+SAID_ELSEWHERE = {"learning_rate": "lr", "image_size": "resize"}  # names that other programs have
 
 
 def check_config(config: RunConfig, *, size: bool = True, images: bool = True) -> None:
@@ -69,14 +70,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Of dotted keys and nested options the last parts are compared: `lr` is near `optimizer.lr`.
     """
-    likeness = {name: difflib.SequenceMatcher(None, _last(word), _last(name)).ratio() for name in known if name != word}
+    meant = SAID_ELSEWHERE.get(_last(word), _last(word))
+    likeness = {name: difflib.SequenceMatcher(None, meant, _last(name)).ratio() for name in known if name != word}
     alike = max(NEAR, max(likeness.values(), default=0.0) - CLOSE)
     near = sorted((name for name in likeness if likeness[name] >= alike), key=lambda name: -likeness[name])
     return f"; did you mean {', '.join(near[:MAX_NEAR])}?" if near else ""
 
 
 def _last(name: str) -> str:
-    return re.split(r"[./]", name)[-1]
+    return re.split(r"[./]", name)[-1].lower()
 
 
 def keys(values: dict[str, Any]) -> list[str]:
@@ -165,6 +167,9 @@ def _fault(name: str, default: Any, value: Any, rule: Rule) -> str:
     got = "nothing" if value == "" else repr(value).removesuffix(".0" if whole else "")
     if isinstance(value, list) and value and not isinstance(default, list):
         several = f"python sweep.py {name}={','.join(map(str, value))}"
+        return f"{name} has one value in a run (got {got})\ntype {several} for several runs"
+    if isinstance(value, str) and (span := re.fullmatch(r"(\d+)-(\d+)", value)):
+        several = f"python sweep.py '{name}=range({span[1]},{int(span[2]) + 1})'"
         return f"{name} has one value in a run (got {got})\ntype {several} for several runs"
     what = f"{name} must be {rule.words} (got {got})"
     if not rule.allows(default) and default is not None:  # in a file of one's own

@@ -1,15 +1,19 @@
 """The same images through several trained nets."""
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
+from matplotlib.figure import Figure
+from PIL.Image import Image
 
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.analysis.trace import trace_layers
 from cnnzoo.build import build_data
 from cnnzoo.checks import check_config
+from cnnzoo.config import RunConfig
+from cnnzoo.data.photo import read_photo
 from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
 from cnnzoo.reload import change_later_keys, read_run
@@ -21,46 +25,80 @@ from cnnzoo.trained import TrainedNet, load
 
 
 def draw_maps(
-    folders: Sequence[str], images: Sequence[int], align: Align, target: Path, root: Sequence[str] = ()
-) -> Iterator[Path]:
-    """Write PNGs of what the trained nets in `folders` make of test images; yield their paths.
+    folders: Sequence[str],
+    images: Sequence[str],
+    align: Align,
+    target: Path,
+    root: Sequence[str] = (),
+    *,
+    invert: bool = False,
+) -> list[Path]:
+    """Write PNGs of what the trained nets in `folders` make of images; return their paths.
 
     For each image `maps-<number>-<class>.png`: a row for each net, a column for each stage, by depth or by how much of
-    the image its units see; then `receptive-fields.png` and `filters.png`. Where `target` has pictures already, they go
-    into a folder beside it, with a number. The images are where the first run had them, or with `root`, which is
-    `["data.root=DIR"]`, in DIR.
+    the image its units see; then `receptive-fields.png` and `filters.png`. Where `target` has other pictures already,
+    they go into a folder beside it, with a number.
+
+    Args:
+        folders: of runs.
+        images: numbers of test images, and files of pictures.
+        align: depth or field.
+        target: where the PNGs go.
+        root: `["data.root=DIR"]` if the test images are not where the first run had them.
+        invert: make what is bright dark, in the files.
 
     Raises:
-        UserError: a run cannot be read, the runs are of several data sets, whose images are missing, there is no such
-            image, or `target` cannot be written.
+        UserError: a run or a picture cannot be read, the runs are of several data sets, whose images are missing, there
+            is no such image, or `target` cannot be written.
     """
     configs = [read_run(folder)[0] for folder in folders]
     if len(seen := {config.choices["data"] for config in configs}) > 1:
         raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
     config = change_later_keys(configs[0], root)
     check_config(config)
+    photos = {name: read_photo(Path(name)) for name in images if not name.isdecimal()}
     nets = [load(folder) for folder in folders]
-    data = build_data(config).load()
-    pixels, labels = data.pixels[data.num_train :], data.labels[data.num_train :]
-    if wrong := [index for index in images if not 0 <= index < len(labels)]:
-        raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
+    tested = _test_images(config, [name for name in images if name.isdecimal()])
     shown = _labels(folders)
+    files: dict[str, bytes] = {}
+    for name in images:
+        picture, title = tested[name] if name in tested else (photos[name], Path(name).name)
+        traced = [_trace(net, label, picture, invert) for net, label in zip(nets, shown, strict=True)]
+        words = title.removeprefix("test image ").replace(": ", "-") if name in tested else Path(name).stem
+        drawing = draw_gallery(traced, title, align)
+        files[f"maps-{words.replace('/', '-').replace(' ', '-')}.png"] = _png(drawing)
+    if any(net.stages for net in traced):
+        files["receptive-fields.png"] = _png(draw_fields(traced, title))
+    if any(net.filters is not None for net in traced):
+        files["filters.png"] = _png(draw_first_filters(traced))
     try:
-        target = next(each for each in numbered(target) if not any(each.glob("*.png")))
+        target = next(each for each in numbered(target) if _is_free(each, files))
         target.mkdir(parents=True, exist_ok=True)
-        traced, title = [], ""
-        for index in images:
-            traced = [_trace(net, label, pixels[index, 0]) for net, label in zip(nets, shown, strict=True)]
-            true = data.class_names[labels[index]]
-            title = f"test image {index}: {true}"
-            drawing = draw_gallery(traced, title, align)
-            yield _save(drawing, target / f"maps-{index}-{true.replace('/', '-').replace(' ', '-')}.png")
-        if any(net.stages for net in traced):
-            yield _save(draw_fields(traced, title), target / "receptive-fields.png")
-        if any(net.filters is not None for net in traced):
-            yield _save(draw_first_filters(traced), target / "filters.png")
+        for name, content in files.items():
+            (target / name).write_bytes(content)
     except OSError as error:
         raise UserError(f"cannot write to {target}: {error.strerror}\ntype --save DIR with another folder") from error
+    return [target / name for name in files]
+
+
+def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[torch.Tensor, str]]:
+    """Return by their numbers, as they are typed, test images, uint8 of shape (H, W), and what they are called."""
+    if not numbers:
+        return {}
+    data = build_data(config).load()
+    pixels, labels = data.pixels[data.num_train :, 0], data.labels[data.num_train :]
+    if wrong := [number for number in numbers if int(number) >= len(labels)]:
+        raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
+    named = {number: data.class_names[labels[int(number)]] for number in numbers}
+    return {number: (pixels[int(number)], f"test image {int(number)}: {name}") for number, name in named.items()}
+
+
+def _is_free(folder: Path, files: dict[str, bytes]) -> bool:
+    """Say whether a folder has no pictures, or just these."""
+    there = {path.name: path for path in folder.glob("*.png")}
+    return not there or (
+        there.keys() == files.keys() and all(path.read_bytes() == files[name] for name, path in there.items())
+    )
 
 
 def _labels(folders: Sequence[str]) -> list[str]:
@@ -74,14 +112,15 @@ def _labels(folders: Sequence[str]) -> list[str]:
     ]
 
 
-def _save(drawing: Any, path: Path) -> Path:
-    write(drawing, path, "png")
-    return path
+def _png(drawing: Figure) -> bytes:
+    file = io.BytesIO()
+    write(drawing, file, "png")
+    return file.getvalue()
 
 
-def _trace(trained: TrainedNet, label: str, picture: torch.Tensor) -> Traced:
+def _trace(trained: TrainedNet, label: str, picture: torch.Tensor | Image, invert: bool = False) -> Traced:
     net, transform, class_names = trained
-    image = transform(picture)
+    image = transform(picture, invert=invert and isinstance(picture, Image))
     fields: dict[str, tuple[int, int]] = {}
     for layer in trace_layers(net, tuple(image.shape[1:])):  # type: ignore[arg-type]
         first, _, rest = layer.name.partition(".")
@@ -89,7 +128,8 @@ def _trace(trained: TrainedNet, label: str, picture: torch.Tensor) -> Traced:
             stage = rest.partition(".")[0]
             fields[stage] = max(fields.get(stage, (0, 0)), layer.receptive_field)  # a shortcut sees less than a sum
     with torch.inference_mode():
-        said = class_names[int(net(image).argmax())]
+        probability, label_said = net(image).softmax(1)[0].max(0)
+    said = f"{class_names[int(label_said)]} ({float(probability):.0%})"
     maps = feature_maps(net, image)
     filters = first_filters(net)
     stages = [Stage(name, each[0].numpy(), fields[name]) for name, each in maps.items() if name in fields]

@@ -62,6 +62,7 @@ NET_COLUMNS = (
     Column("conv_params", "in convolutions", "{:,}".format),
     Column("dense_params", "in dense layers", "{:,}".format),
     Column("macs", "multiply-adds (M)", millions),
+    Column("activation_bytes", "activations (MiB)", lambda count: f"{count / 2**20:,.1f}"),
     Column("receptive_field", "receptive field (px)", "{:,}".format),
     Column("min_size", "smallest px"),
 )

@@ -320,6 +320,15 @@ def test_near_names_are_found():
     assert nearest("lr", keys) == "; did you mean optimizer.lr?"
     assert nearest("data.resiz", keys) == "; did you mean data.resize?"
     assert nearest("data.resize", keys) == ""
+    assert nearest("SGD", ["adam", "sgd"]) == "; did you mean sgd?"
+    assert nearest("optimizer.learning_rate", keys) == "; did you mean optimizer.lr?"
+
+
+def test_a_span_of_numbers_is_answered_with_a_range():
+    with pytest.raises(
+        UserError, match=r"seed has one value in a run .*\ntype python sweep.py 'seed=range\(0,3\)' for"
+    ):
+        check_config(compose_config(["seed=0-2"]))
 
 
 def test_the_default_choices_are_the_documented_ones():

@@ -1,5 +1,6 @@
 import shutil
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,14 +62,15 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
         assert first == f"{net.label}\npredicts bag"
         assert [title.partition(" ")[0] for title in others] == names
     assert f"6x7x7\nsees {24} of 28 px" in "".join(titles)
-    assert figure.get_suptitle() == "test image 0: bag"
+    assert figure.get_suptitle() == "test image 0: bag\nof each stage the 4 maps that vary most"
 
 
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
     figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
     names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
     assert names == ["stage0", "stage2"]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
-    assert figure.get_suptitle() == "test image 0: bag (of stages in the same column, the last)"
+    first, _ = figure.get_suptitle().splitlines()
+    assert first == "test image 0: bag (of stages in the same column, the last)"
 
 
 def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
@@ -108,7 +110,8 @@ def test_a_stage_sees_what_its_output_sees_and_not_its_shortcut():
     body = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
     block = Residual(body=body, shortcut=nn.Conv2d(1, 4, 1), activation=None)  # which is called last
     net = nn.Sequential(OrderedDict(features=stage(block=block), head=nn.Sequential(nn.Flatten(), nn.Linear(256, 2))))
-    traced = _trace(TrainedNet(net, lambda picture: picture[None, None].float(), ("a", "b")), "net", torch.zeros(8, 8))
+    trained = TrainedNet(net, lambda picture, **_: picture[None, None].float(), ("a", "b"))
+    traced = _trace(trained, "net", torch.zeros(8, 8))
     assert [each.field for each in traced.stages] == [(5, 5)]
 
 
@@ -117,7 +120,8 @@ def test_the_maps_that_vary_most_are_shown():
     for number, size in enumerate((1, 6, 2, 5, 3, 4)):
         maps[number, number % 4, 0] = size
     sheet = _mosaic(maps)
-    shown = [sheet[:4, :4], sheet[:4, 5:], sheet[5:, :4], sheet[5:, 5:]]
+    assert sheet.shape == (196, 196)  # each value is 24 pixels wide, and four more are between two maps
+    shown = [each[::24, ::24] for each in (sheet[:96, :96], sheet[:96, 100:], sheet[100:, :96], sheet[100:, 100:])]
     assert [int(each[:, 0].argmax()) for each in shown] == [1, 3, 1, 0]  # of the maps 1, 3, 5 and 4
 
 
@@ -131,8 +135,20 @@ def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
     for name in names:
         picture = Image.open(in_tmp / "here" / name).convert("L")
         assert picture.getextrema() == (0, 255)
-    main(["maps", nets[0], "--images", "3", "--save", "here"])
-    assert all(path.startswith("here-2/") for path in capsys.readouterr().out.split())
+    for images, where in (("3,0", "here"), ("3", "here-2"), ("3", "here-2")):  # the same pictures have a place
+        main(["maps", *nets, "--images", images, "--align", align, "--save", "here"])
+        assert all(path.startswith(f"{where}/") for path in capsys.readouterr().out.split())
+
+
+def test_pictures_of_ones_own_go_through_the_nets(runs, in_tmp, capsys):
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save("my shirt.png")
+    for more, name in ([], "here"), (["--invert"], "here-2"):
+        main(["maps", str(runs / "lenet"), "--images", "1,my shirt.png", "--save", "here", *more])
+        names = ["maps-1-pattern-6.png", "maps-my-shirt.png", "receptive-fields.png", "filters.png"]
+        assert capsys.readouterr().out.splitlines() == [f"{name}/{each}" for each in names]
+    same, other = ([Path(folder, each).read_bytes() for folder in ("here", "here-2")] for each in names[:2])
+    assert same[0] == same[1]  # a test image is not inverted
+    assert other[0] != other[1]
 
 
 def test_nets_of_different_images_have_no_gallery(runs, tmp_path, capsys):
@@ -170,7 +186,8 @@ def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):
     [
         (["nothing"], "no run in nothing"),
         (["data.root=data"], "which runs?\ntype python -m cnnzoo maps RUN"),
-        (["lenet", "--images", "a"], "--images are numbers"),
+        (["lenet", "--images", "0-5"], "--images are numbers of test images and files of pictures (got '0-5')"),
+        (["lenet", "--images", str(ROOT / "pyproject.toml")], f"{ROOT / 'pyproject.toml'} is not a picture"),
         (["lenet", "--images", "9999"], "no test image 9999"),
         (["lenet", "--save", "/proc/x"], "cannot write to /proc/x"),
     ],

@@ -47,7 +47,10 @@ def test_a_net_can_be_looked_at_as_it_was_published(capsys):
 
 def test_all_nets_have_a_row(capsys):
     rows = table(capsys, "--all", "data.resize=28")
-    assert ",".join(rows[0]) == "model,px,stem,params,conv_params,dense_params,macs,receptive_field,min_size"
+    assert (
+        ",".join(rows[0])
+        == "model,px,stem,params,conv_params,dense_params,macs,activation_bytes,receptive_field,min_size"
+    )
     assert [(row["model"], int(row["params"])) for row in rows] == [(net, EXPECTED[net][0]) for net in options("model")]
     assert all(int(row["macs"]) > 0 and int(row["receptive_field"]) > 0 for row in rows)
 

@@ -122,7 +122,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         },
         {"torch", "hydra", "omegaconf"},
     ),
-    "gallery": ({"analysis", "build", "checks", "disk", "errors", "reload", "report", "trained"}, {"torch"}),
+    "gallery": (
+        {"analysis", "build", "checks", "config", "data", "disk", "errors", "reload", "report", "trained"},
+        {"torch", "matplotlib", "PIL"},
+    ),
     "__main__": (
         {
             "build",

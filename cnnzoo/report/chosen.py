@@ -6,11 +6,12 @@ from typing import Any
 
 from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
-from cnnzoo.report.pool import labels_of
+from cnnzoo.report.pool import labels_of, short_key
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, say
 
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
+APART = 1.05  # times as many parameters as the smallest that the largest has, or a figure against them says nothing
 
 
 def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None, language: Language) -> list[Figure]:
@@ -27,7 +28,7 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
     time = "training_seconds" if any(row["epochs_differ"] for row in pooled) else "seconds_per_epoch"
     for name, cost in (("accuracy-time", time), ("accuracy-parameters", "params")):
         known = [row for row in tested if row.get(cost)]
-        if len(known) > 1 and (cost != time or comparable_times(tested)):
+        if len(known) > 1 and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
             drawn = _most_telling(known, cost, first)
             caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known)
             found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
@@ -50,6 +51,11 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
     return found
 
 
+def _are_apart(rows: Sequence[Row], cost: str) -> bool:
+    costs = [row[cost] for row in rows]
+    return bool(max(costs) >= APART * min(costs))
+
+
 def _nets(rows: Sequence[Row], first: Row | None) -> list[Row]:
     """Return one row of each net: `first`, if it is of it, or the first."""
     nets: dict[Any, Row] = {}
@@ -60,10 +66,17 @@ def _nets(rows: Sequence[Row], first: Row | None) -> list[Row]:
 
 def _named_as_nets(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with labels that say nothing of how the nets were trained, if that tells them apart."""
-    labels = labels_of(rows, ["model", "data.resize", "settings"])
+    labels = labels_of([row | {"settings": _of_net(row)} for row in rows], ["model", "data.resize", "settings"])
     return [
         row | {"label": label} if labels.count(label) == 1 else row for row, label in zip(rows, labels, strict=True)
     ]
+
+
+def _of_net(row: Row) -> str:
+    """Return those of a row's settings that are arguments of its net."""
+    arguments = {short_key(key) for run in row["runs"] for key in run["changed"] if key.startswith("model.")}
+    settings = str(row.get("settings") or "").split()
+    return " ".join(setting for setting in settings if setting.partition("=")[0] in arguments)
 
 
 def _with(first: Row | None, rows: Sequence[Row], count: int) -> list[Row]:

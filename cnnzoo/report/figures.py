@@ -22,6 +22,8 @@ EVALUATED = ("val/acc", "test/acc")
 COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
 INVISIBLE = 0.002  # of the longest bar
 LABEL = 28  # characters on a line
+COLUMNS, LINE = 3, 0.15  # of a legend beside a figure, at most, and the height of a line in inches
+ASIDE = 0.3  # of the distance between two values, over which points at the same one are spread
 SHARES = 3  # times as many epochs as the shortest run, from which on curves are drawn by the share of them
 TICKS = 50  # characters below an axis, beyond which they are turned
 
@@ -29,10 +31,13 @@ TICKS = 50  # characters below an axis, beyond which they are turned
 def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least: float | None = None) -> Figure:
     """Return test accuracy against a cost, with error bars and the front of what nothing beats in both."""
     known = [row for row in rows if row["test_acc"] and row.get(cost)]
-    columns = 1 + sum(_lines(row) for row in known) // 18
+    lines = [*map(_lines, known), 1, *([] if at_least is None else [1])]  # of the legend's entries
+    columns = min(COLUMNS, 1 + sum(lines) // 18)
+    highest = max(sum(each) for each in np.array_split(lines, columns))  # as matplotlib splits them
     style, language = style_of(language)
     with rc_context(style):
-        figure = Figure(figsize=(4.4 + 2 * columns, 3.8), layout="constrained")
+        size = (4.4 + 2 * columns, max(3.8, 0.6 + LINE * highest))
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         for index, row in enumerate(known):
             accuracy = row["test_acc"]
@@ -74,7 +79,8 @@ def draw_along(
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for index, (label, points) in enumerate(lines.items()):
-            shown = sorted((places[value], each.mean, each.deviation or 0.0) for value, each in points.items())
+            aside = ASIDE * (index / max(1, len(lines) - 1) - 0.5)  # so that no error bar hides another
+            shown = sorted((places[value] + aside, each.mean, each.deviation or 0.0) for value, each in points.items())
             x, y, deviations = zip(*shown, strict=True)
             look = marker_of({}, index) | {"ls": line_of({}, index) if joined else "", "lw": 1.4, "ms": 6, "capsize": 3}
             axes.errorbar(x, y, deviations, label=textwrap.fill(label, LABEL), **look)
@@ -87,7 +93,7 @@ def draw_along(
         axes.set_xlabel(key)
         axes.set_ylabel(say(language, "test_acc"))
         if any(lines):
-            figure.legend(loc="outside right upper", fontsize=8, handlelength=3)
+            figure.legend(loc="outside right upper", fontsize=8, handlelength=4)
     return figure
 
 
@@ -141,7 +147,7 @@ def draw_curves(rows: Sequence[Row], language: Language) -> Figure:
             else:
                 axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _percent_axis(right)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8, handlelength=4)
     return figure
 
 

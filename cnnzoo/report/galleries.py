@@ -19,7 +19,8 @@ Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage
 # Shares of the image's height that are seen.
 BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
-INCHES, TITLED = 1.35, 2.7  # of a cell; a figure is at least as wide as its title
+INCHES, TITLED = 1.35, 3.2  # of a cell; a figure is at least as wide as its title
+DOTS = 96  # at least so many of a map's height, so that what lies between maps is narrow
 LONG = 8  # stages in one line
 WIDE = 48  # characters above a sheet of filters
 FIELD = COLORS[1]
@@ -73,12 +74,14 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
         rows, ends = [[row[place] for place in used] for row in rows], tuple(ends[place] for place in used)
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
         title += " (of stages in the same column, the last)"
+    if any(len(stage.maps) > SHOWN for net in nets for stage in net.stages):
+        title += f"\nof each stage the {SHOWN} maps that vary most"
     starts = [(net, row, start) for net, row in zip(nets, rows, strict=True) for start in range(0, len(row) or 1, LONG)]
     lines = [(net, row[start : start + LONG], start) for net, row, start in starts]
     columns = max(len(line) for _, line, _ in lines)
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(
-            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(lines) + 0.5), layout="constrained"
+            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(lines) + 0.7), layout="constrained"
         )
         grid = figure.subplots(len(lines), columns + 1, squeeze=False)
         for (net, line, start), (first, *others) in zip(lines, grid, strict=True):
@@ -97,13 +100,16 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
             for axes, high in zip(grid[-1][1:], ends, strict=True):
                 share = f"{Fraction(high)} of the image" if high < 1 else "the whole image"
                 words = "more than the image" if high == float("inf") else f"up to {share}"
-                axes.text(0.5, -0.08, words, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+                axes.set_xlabel(words, fontsize=7)
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 
 
 def _leave_blank(axes: Axes) -> None:
-    axes.set_axis_off()
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.patch.set_visible(False)
     axes.set_box_aspect(1)  # as high as a picture, for what stands below it
 
 
@@ -180,8 +186,9 @@ def _mosaic(maps: np.ndarray) -> np.ndarray:
     """Return the maps that vary most in a square, each from its least to its largest value."""
     side = int(SHOWN**0.5)
     strongest = maps[np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:SHOWN]]
-    _, height, width = maps.shape
-    gap = max(1, height // 24)
+    strongest = np.kron(strongest, np.ones((1, *[-(-DOTS // maps.shape[1])] * 2)))
+    _, height, width = strongest.shape
+    gap = height // 24
     sheet = np.full((side * height + gap, side * width + gap), np.nan)
     for index, each in enumerate(strongest):
         y, x = index // side * (height + gap), index % side * (width + gap)
@@ -194,5 +201,5 @@ def _show(axes: Axes, image: np.ndarray, title: str, *, low: float | None = None
     axes.set_title(title, fontsize=7, loc="left", linespacing=1.15)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, color=GROUND, lw=1.0)
     axes.set_facecolor(GROUND)

@@ -12,7 +12,8 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6ea; --paper: #16161a; --soft: #222228; --line: #4a4a55; --faint: #a9a9b5 }
 }
-body { background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Noto Sans CJK SC", sans-serif;
+@media (min-width: 1600px) { html { font-size: 125% } }  /* a wall */
+body { background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, "Noto Sans CJK SC", sans-serif;
   margin: 2rem auto; max-width: 84rem; padding: 0 1.2rem }
 h1 { font-size: 1.7rem; line-height: 1.2 } h2 { font-size: 1.25rem; margin-top: 2.4rem }
 p { max-width: 46rem }

@@ -6,7 +6,7 @@ Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tell
 import functools
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from matplotlib import get_cachedir, rc_context
 from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def _miss_font() -> None:
     print(f"note: matplotlib knows no font with Chinese letters, so figures are in English; {told}", file=sys.stderr)
 
 
-def write(figure: Figure, file: Path | TextIO, style: str, *, transparent: bool = False) -> None:
+def write(figure: Figure, file: Path | BinaryIO | TextIO, style: str, *, transparent: bool = False) -> None:
     """Write a figure as svg, pdf or png; the same figure makes the same file."""
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style)
     with rc_context(STYLE):

@@ -107,6 +107,8 @@ class Display(lightning.Callback):
 def print_summary(record: dict[str, Any], folder: str, console: Console) -> None:
     """Print the figures of a finished run and where to look further."""
     tested_on = "last epoch" if record["protocol"] == "course" else "best epoch on validation"
+    if limit := record["changed"].get("trainer.limit_test_batches"):
+        tested_on += f"; not of all test images: trainer.limit_test_batches={limit}"
     rows = [
         ("test accuracy", f"{record['metrics']['test/acc']:.2%}  ({tested_on})"),
         (

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
@@ -55,14 +56,27 @@ def test_accuracy_along_a_key_is_where_its_values_are():
     lines = {"a": {"96": Spread(0.9, 0.01), "28": Spread(0.8, None)}, "b": {"28": Spread(0.7, 0.02)}}
     (axes,) = draw_along(lines, {"28": "28", "96": "96", "None": "-"}, "px", "en", joined=True).axes
     first, second = axes.containers
-    assert first.lines[0].get_xydata().tolist() == [[0, 0.8], [1, 0.9]]
-    assert second.lines[0].get_xydata().tolist() == [[0, 0.7]]
+    assert first.lines[0].get_xydata().tolist() == [[-0.15, 0.8], [0.85, 0.9]]  # beside each other at a value
+    assert second.lines[0].get_xydata().tolist() == [[0.15, 0.7]]
     bars = [[end for _, end in segment] for segment in first.lines[2][0].get_segments()]
     assert bars == [pytest.approx([0.8, 0.8]), pytest.approx([0.89, 0.91])]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96", "-"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("px", "test accuracy")
     (axes,) = draw_along(lines, {"28": "28", "96": "96"}, "px", "en", joined=False).axes
     assert {container.lines[0].get_linestyle() for container in axes.containers} == {"None"}
+
+
+@pytest.mark.parametrize(("long", "short"), [(3, 0), (6, 18), (24, 0)])
+def test_a_legend_is_whole_however_long_its_labels_are(long, short):
+    settings = " ".join(f"limit_{stage}_batches=40" for stage in "abcdef")
+    labels = [f"lenet 28 {settings}"] * long + ["lenet 28"] * short
+    rows = [{"label": label, "test_acc": Spread(0.9, 0.01), "params": 100 + n} for n, label in enumerate(labels)]
+    figure = draw_trade_off(rows, "params", "en", 0.85)
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    inside, whole = legend.get_window_extent(), figure.bbox
+    assert whole.x0 <= inside.x0 < inside.x1 <= whole.x1
+    assert whole.y0 <= inside.y0 < inside.y1 <= whole.y1
 
 
 def test_a_matrix_has_the_shares_of_each_true_class_over_all_seeds(row, tmp_path):
@@ -236,7 +250,8 @@ def test_what_is_missing_is_no_figure_and_no_traceback(tmp_path):
 
 def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_path):
     for number in range(40):
-        write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, params=10_000 + number, **{"model.hidden": number})
+        more = {"params": 10_000 + 100 * number, "model.hidden": number}
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, **more)
     captions = [each.caption for each in make_report([tmp_path]).blocks if isinstance(each, Figure)]
     assert sum(caption.endswith(" (24 of 40 rows, the best)") for caption in captions) == 3
     assert sum(caption.endswith(" (4 of 40 rows, the best)") for caption in captions) == 1
@@ -251,7 +266,8 @@ def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_pa
 
 def test_a_figure_of_all_rows_with_a_result_does_not_say_that_it_has_some(tmp_path):
     for number in range(3):
-        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, **{"model.hidden": number})
+        more = {"params": 10_000 + 1_000 * number, "model.hidden": number}
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 100, **more)
     write_run(tmp_path / "failed", model="alexnet", status="failed")
     document = make_report([tmp_path], baseline="alexnet")
     captions = {block.name: block.caption for block in document.blocks if isinstance(block, Figure)}

@@ -36,7 +36,7 @@ def test_a_pivot_has_a_figure_with_a_line_for_each_row_of_its_tables(tmp_path):
     (axes,) = first.draw().axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96"]
     points = {each.get_label(): each.lines[0].get_xydata().tolist() for each in axes.containers}
-    assert points == {"lenet": [[0, 0.8], [1, 0.85]], "vgg11": [[1, 0.9]]}
+    assert points == {"lenet": [[-0.15, 0.8], [0.85, 0.85]], "vgg11": [[1.15, 0.9]]}
 
 
 def test_a_pivot_of_a_single_value_has_no_figure_of_its_own_and_one_of_many_rows_has_the_best(tmp_path):

@@ -91,6 +91,7 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
     assert not any(in_tmp.glob("runs/report*"))
     said("--format", "html", "--lang", "zh")
     assert '<html lang="zh">' in (in_tmp / "runs" / "report" / "report.html").read_text()
+    assert said("--at-least", "85") == said("--at-least", "85%") == said("--at-least", "0.85")
     said("--save", "here")
     assert {path.suffix for path in (in_tmp / "here" / "figures").iterdir()} == {".svg", ".pdf", ".png"}
 
@@ -100,7 +101,8 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
     [
         (["nothing"], "no folder nothing"),
         (["."], "no runs in ."),
-        (["runs", "--at-least", "85"], "--at-least is a fraction"),
+        (["runs", "--at-least", "850"], "argument --at-least: must be an accuracy, such as 0.85 or 85% (got '850')"),
+        (["runs", "--at-least", "high"], "argument --at-least: must be an accuracy, such as 0.85 or 85%"),
         (["runs", "--baseline", "vgg"], "no row 'vgg'"),
         (["runs", "--rows", "modle"], "unknown key 'modle'"),
         (["runs", "--columns", "data.size"], "unknown key 'data.size'"),

@@ -89,7 +89,9 @@ def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):
     folder = "outputs/" + 20 * "a-long-name-" + "[s0]"
     record = {"protocol": "holdout", "metrics": {"test/acc": 0.9}, "seconds": {"per_epoch": 1.0, "total": 2.0}}
     record |= {"images_per_second": 3.0, "device": "cpu", "precision": "32-true", "params": 4, "name": "lenet-28"}
-    print_summary(record, folder, Console(width=40))
+    print_summary(record | {"changed": {}}, folder, Console(width=40))
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:3] == ["lenet-28", "test accuracy  90.00%  (best epoch on validation)"]
     assert f"folder         {folder}" in lines
+    print_summary(record | {"changed": {"trainer.limit_test_batches": 2}}, folder, Console(width=40))
+    assert "validation; not of all test images: trainer.limit_test_batches=2)" in capsys.readouterr().out

@@ -61,12 +61,13 @@ def draw_maps(
     tested = _test_images(config, [name for name in images if name.isdecimal()])
     shown = _labels(folders)
     files: dict[str, bytes] = {}
-    for name in images:
+    for name in dict.fromkeys(images):
         picture, title = tested[name] if name in tested else (photos[name], Path(name).name)
         traced = [_trace(net, label, picture, invert) for net, label in zip(nets, shown, strict=True)]
         words = title.removeprefix("test image ").replace(": ", "-") if name in tested else Path(name).stem
-        drawing = draw_gallery(traced, title, align)
-        files[f"maps-{words.replace('/', '-').replace(' ', '-')}.png"] = _png(drawing)
+        file = f"maps-{words.replace('/', '-').replace(' ', '-')}"
+        another = f"-{len(files) + 1}" if f"{file}.png" in files else ""  # of the same name, from another folder
+        files[f"{file}{another}.png"] = _png(draw_gallery(traced, title, align))
     if any(net.stages for net in traced):
         files["receptive-fields.png"] = _png(draw_fields(traced, title))
     if any(net.filters is not None for net in traced):
@@ -128,8 +129,8 @@ def _trace(trained: TrainedNet, label: str, picture: torch.Tensor | Image, inver
             stage = rest.partition(".")[0]
             fields[stage] = max(fields.get(stage, (0, 0)), layer.receptive_field)  # a shortcut sees less than a sum
     with torch.inference_mode():
-        probability, label_said = net(image).softmax(1)[0].max(0)
-    said = f"{class_names[int(label_said)]} ({float(probability):.0%})"
+        probability, best = net(image).softmax(1)[0].max(0)
+    said = f"{class_names[int(best)]} ({float(probability):.0%})"
     maps = feature_maps(net, image)
     filters = first_filters(net)
     stages = [Stage(name, each[0].numpy(), fields[name]) for name, each in maps.items() if name in fields]

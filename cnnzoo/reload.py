@@ -87,7 +87,8 @@ def change_later_keys(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         if _group(override) not in LATER_KEYS and key_of(override) not in ELSEWHERE:
             raise UserError(
                 f"a resumed run keeps its settings, and '{override}' would change them\n"
-                f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}"
+                f"type resume=DIR alone, or with {', '.join(ELSEWHERE)} or keys of {', '.join(LATER_KEYS)}; "
+                f"for another run with {override} leave resume out"
             )
         if override.startswith("~"):
             raise UserError(f"'{override}' takes away what every run has\nleave it out")

@@ -11,7 +11,7 @@ from cnnzoo.record import parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.sweep.folder import SweepFolder, is_completed, record_in
+from cnnzoo.sweep.folder import TO_DO, SweepFolder, record_in
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
 from cnnzoo.sweep.told import in_all, settings_of
@@ -45,11 +45,18 @@ def cells_to_do(cells: Sequence[Cell], folder: SweepFolder, *, retry: bool) -> l
 
 
 def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
-    """Return in words which other sweep's folder beside `folder` has completed most of the cells, if any has."""
+    """Return in words which other sweep's folder beside `folder` has completed most of the cells, if any has.
+
+    Not for another experiment: a cell that two questions share belongs to the table of each.
+    """
+
+    def is_done(cell: Cell, other: Path) -> bool:
+        record = record_in(other / cell.name) or {"status": TO_DO, "choices": {}}
+        experiment = cell.config.choices.get("experiment")
+        return record["status"] == "completed" and record["choices"].get("experiment") == experiment
+
     others = [plan.parent for plan in folder.parent.glob(f"*/{PLAN}") if plan.parent != folder]
-    count, other = max(
-        ((sum(is_completed(other / cell.name) for cell in cells), other) for other in others), default=(0, folder)
-    )
+    count, other = max(((sum(is_done(cell, other) for cell in cells), other) for other in others), default=(0, folder))
     there = as_typed("hydra.sweep.dir", str(other))
     told = f"{count} of these cells {'is' if count == 1 else 'are'} completed in {other}; type {there} to go on there"
     return told if count else ""

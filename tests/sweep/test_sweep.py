@@ -43,7 +43,7 @@ from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.notes import at_work, edited_values, other_sweeps, strays
-from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do
+from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do, done_elsewhere
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
 from cnnzoo.sweep.summary import pool
@@ -752,6 +752,16 @@ def test_completed_runs_that_no_grid_asked_for_are_counted(tmp_path):
     said = f"1 completed run in {tmp_path} of grids that its sweep.json does not have: "
     assert list(strays([second], folder)) == [f"{said}no table here shows them until their grid is typed"]
     assert list(strays([first], folder)) == []
+
+
+def test_a_cell_that_two_experiments_share_belongs_to_each(tmp_path):
+    cells, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1"], tmp_path / "a")
+    for cell in cells:
+        complete(cell, folder)
+    assert done_elsewhere(cells, tmp_path / "b").startswith("2 of these cells are completed in")
+    record = read_record(folder.path / cells[0].name)
+    write_record(folder.path / cells[0].name, record | {"choices": record["choices"] | {"experiment": "question"}})
+    assert done_elsewhere(cells, tmp_path / "b").startswith("1 of these cells is completed in")
 
 
 def test_nets_of_other_sizes_are_not_pooled(tmp_path):

@@ -17,6 +17,8 @@ from cnnzoo.shapes import ShapesOnly
 Part = Literal["convolution", "dense", "other"]
 BYTES = 4  # of an activation in float32
 COPIES = (nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd)  # make no new values in evaluation
+# Products that torch's counter leaves out, and which of their arguments has as many values as they have multiply-adds.
+PRODUCTS = {torch.ops.aten.mv: 0, torch.ops.aten.addmv: 1, torch.ops.aten.dot: 0}
 CONTAINERS = (nn.Sequential, nn.Identity)  # are no layers, even if they are empty
 
 
@@ -164,8 +166,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         op = func.overloadpacket
         running = self._running[-1]
         running.joined += output.numel() if op is torch.ops.aten.cat else 0
-        if op in flop_registry:
-            running.macs += flop_registry[op](*args, **(kwargs or {}), out_val=output) // 2
+        if op in PRODUCTS or op in flop_registry:
+            if op in PRODUCTS:
+                running.macs += args[PRODUCTS[op]].numel()
+            else:
+                running.macs += flop_registry[op](*args, **(kwargs or {}), out_val=output) // 2
             running.part = "convolution" if op is torch.ops.aten.convolution else "dense"
         inputs = [(each, field) for each in _tensors(args) if (field := self._field(each))]
         if inputs:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cnnzoo.errors import UserError
 from cnnzoo.report.pool import TIMED_ON, Spread
-from cnnzoo.report.runs import Row
+from cnnzoo.report.runs import Row, limit_of
 
 SAVED = {"training_seconds": "time_saved", "params": "params_saved", "macs": "macs_saved"}
 EPOCH = ("data", "data.num_train", "protocol")  # what decides, with the limits, how many images an epoch has
@@ -50,7 +50,7 @@ def comparable_times(rows: Iterable[Row]) -> bool:
 def _limits(run: Row) -> Iterator[float | None]:
     """Yield how much of the training and the validation images an epoch has: a share, or a number of images."""
     for stage in ("train", "val"):
-        limit = run.get(f"trainer.limit_{stage}_batches")
+        limit = limit_of(run, stage)
         yield limit * run["data.batch_size"] if isinstance(limit, int) else limit
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cnnzoo.errors import UserError
 from cnnzoo.report.columns import as_shown, percent
-from cnnzoo.report.runs import Row
+from cnnzoo.report.runs import Row, limit_of
 from cnnzoo.report.texts import Language, join, listed, named, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
@@ -170,13 +170,13 @@ def _trained(rows: Sequence[Row], language: Language) -> str:
     words = (
         say(language, "trained", told=listed(language, told)) if some else say(language, "trained_alike", budget=most)
     )
-    limits = [run.get("trainer.limit_train_batches") for row in rows for run in row["runs"]]
+    limits = [limit_of(run, "train") for row in rows for run in row["runs"]]
     whole = all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
     return join(language, [words, "" if whole else say(language, "not_in_full")])
 
 
 def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
-    limit, size = run.get("trainer.limit_train_batches"), run.get("data.batch_size")
+    limit, size = limit_of(run, "train"), run.get("data.batch_size")
     if isinstance(limit, int):
         images = say(language, "some_batches", batches=limit, size=size, s="" if limit == 1 else "es")
     elif limit not in (None, 1.0):

@@ -33,7 +33,7 @@ NO_KEYS = (  # of a run's row: what came of it, not what it was asked for
         "peak_bytes",
         "started",
     ),
-    *("status", "error", "changed", "versions", "git", "files", "folder"),
+    *("status", "error", "changed", "versions", "git", "files", "images", "folder"),
 )
 NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying

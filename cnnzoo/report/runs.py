@@ -24,8 +24,9 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
     Keys: of config groups, such as `model`; of the configuration, such as `data.resize`; of what is known of the run,
     such as `params`, `val_acc` or `seconds_per_epoch`; `folder`; `status`: that of the record, or `to do` and `n/a` for
     the cells of a sweep that were not run; `error`; `changed`: the values that are not those of the chosen yaml files;
-    `pieces` of a batch, where it did not fit into memory; `versions` and `git` of each part of a run that was stopped
-    and moved; `files` as in the record. Keys without a value are None or missing.
+    `images` that there were to train on and to validate with; `pieces` of a batch, where it did not fit into memory;
+    `versions` and `git` of each part of a run that was stopped and moved; `files` as in the record. Keys without a
+    value are None or missing.
 
     Raises:
         UserError: there is no run.
@@ -115,6 +116,7 @@ def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
 def _row(record: Mapping[str, Any]) -> Row:
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
     per_epoch = seconds.get("per_epoch")
+    images = record.get("data") or {}
     whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
     return {
         **record["choices"],
@@ -123,6 +125,7 @@ def _row(record: Mapping[str, Any]) -> Row:
         **{key: _of_all_parts(record, key) for key in ("device", "precision", "threads", "slots")},
         "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
+        "images": {"train": images.get("train"), "val": images.get("val") or images.get("test")},
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
         "seconds_per_epoch": per_epoch,
@@ -132,5 +135,14 @@ def _row(record: Mapping[str, Any]) -> Row:
         "error": record.get("error"),
         "versions": [part.get("versions") or {} for part in parts_of(record)],
         "git": [part.get("git") or {} for part in parts_of(record)],
-        "files": (record.get("data") or {}).get("sha256") or {},
+        "files": images.get("sha256") or {},
     }
+
+
+def limit_of(run: Row, stage: str) -> int | float | None:
+    """Return how many batches of an epoch were used for `train` or `val`: a number, or a share; 1.0 is all of them."""
+    limit, images = run.get(f"trainer.limit_{stage}_batches"), (run.get("images") or {}).get(stage)
+    if not isinstance(limit, int) or not images:
+        return limit
+    batches = images // run["data.batch_size"] if stage == "train" else -(-images // run["data.batch_size"])
+    return 1.0 if limit >= batches else limit

@@ -176,7 +176,15 @@ def _said(values: Mapping[str, Any]) -> str:
 
 def _matches(config: RunConfig, values: Mapping[str, Any]) -> bool:
     own = flatten(config.values) | config.choices
-    return all(key in own and (own[key] == value or own[key] in _as_list(value)) for key, value in values.items())
+    return all(
+        key in own and any(own[key] == each and _is_same(key, own[key], each) for each in (value, *_as_list(value)))
+        for key, value in values.items()
+    )
+
+
+def _is_same(key: str, value: Any, other: Any) -> bool:
+    """Say whether equal values mean the same: a limit of 1 is one batch, and one of 1.0 all of them."""
+    return type(value) is type(other) or not key.rpartition(".")[2].startswith("limit_")
 
 
 def _as_list(value: Any) -> list[Any]:

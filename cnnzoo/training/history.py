@@ -20,8 +20,8 @@ class History(lightning.Callback):
     """Adds one row per epoch to `metrics.csv` and logs it.
 
     Columns: `epoch` (from 1), `step` (optimizer steps so far), `train/loss`, `train/acc`, `train/grad_norm` (the mean
-    over the steps), then `val/loss` and `val/acc` (under the course's protocol `test/loss` and `test/acc`), `lr` (at
-    the end of the epoch), `seconds` (of the epoch, its evaluation included, checkpoints not) and
+    over the steps), then `val/loss` and `val/acc` (under the course's protocol `test/loss` and `test/acc`), `lr` (of
+    the epoch's last step), `seconds` (of the epoch, its evaluation included, checkpoints not) and
     `images_per_second` (of training alone).
 
     Attributes:
@@ -30,6 +30,7 @@ class History(lightning.Callback):
         seconds_before: of an epoch that goes on, before it was stopped.
         peak_before: the most bytes held, before the run was stopped.
         images: trained on so far in this epoch.
+        lr: of the last step; None before the first.
         epoch_start: when it began, by `time.perf_counter`; earlier by `seconds_before` if it goes on.
     """
 
@@ -40,6 +41,7 @@ class History(lightning.Callback):
         self.seconds_before = 0.0
         self.peak_before = 0
         self.images = 0
+        self.lr: float | None = None
         self._trained: float | None = None
         if self.path.exists():
             self._write()
@@ -55,6 +57,7 @@ class History(lightning.Callback):
             "seconds": time.perf_counter() - self.epoch_start,
             "trained": self._trained,
             "images": self.images,
+            "lr": self.lr,
             "peak_bytes": max(peak_bytes(self._device), self.peak_before),
         }
 
@@ -62,6 +65,7 @@ class History(lightning.Callback):
         """Go on counting."""
         self.seconds_before, self.images = state_dict["seconds"], state_dict["images"]
         self._trained, self.peak_before = state_dict["trained"], state_dict["peak_bytes"]
+        self.lr = state_dict.get("lr")
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""
@@ -73,6 +77,12 @@ class History(lightning.Callback):
         self.epoch_start = time.perf_counter()
         self._trained = None
         self.images = 0
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the learning rate, which will be that of the next step once this one has been taken."""
+        self.lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -100,7 +110,7 @@ class History(lightning.Callback):
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             **{name: round(value.item(), 6) for name, value in (*train.items(), *evaluated.items())},
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": self.lr,
             "seconds": round(seconds, 3),
             "images_per_second": round(speed, 1),
         }

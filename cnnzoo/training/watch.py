@@ -24,7 +24,8 @@ class Watch(lightning.Callback):
 
     Args:
         history: stands before this callback in the trainer's list.
-        patience: epochs at chance before a run is stuck, or None to wait for ever.
+        patience: epochs at chance before a run is stuck, or None to wait for ever; those in which the learning rate
+            still rises do not count.
         num_classes: chance is guessing one of them: a loss of ln(num_classes).
     """
 
@@ -63,7 +64,10 @@ class Watch(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Look at the epoch's loss."""
-        losses = [row["train/loss"] for row in self.history.rows]
+        rates = [row["lr"] for row in self.history.rows]
+        losses = [row["train/loss"] for row in self.history.rows[rates.index(max(rates)) :]]
+        if trainer.optimizers[0].param_groups[0]["lr"] > rates[-1]:  # it is still warming up
+            return
         if self.patience is None or len(losses) < self.patience or trainer.global_step < MIN_STEPS:
             return
         latest = losses[-self.patience :]

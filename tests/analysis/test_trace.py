@@ -310,6 +310,24 @@ def test_what_a_layer_makes_counts_once():
     assert values == {"0.conv": 2 * 64, "0": 3 * 64, "1": 0, "2": 0, "3": 0}
 
 
+class Query(nn.Module):
+    """Looks at each place of a map with one learned vector, and at the result with another."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.last, self.bias = (nn.Parameter(torch.zeros(size)) for size in (1, 64, 64))
+
+    def forward(self, x):
+        places = x[0].flatten(1).T  # (64, 1)
+        seen = torch.addmv(self.bias, places, self.query) + places @ self.query
+        return torch.dot(seen, self.last).reshape(1, 1)
+
+
+def test_products_with_a_vector_are_counted():
+    (layer,) = trace_layers(Query(), (1, 8, 8))
+    assert (layer.part, layer.params, layer.macs) == ("dense", 129, 64 + 64 + 64)
+
+
 def test_the_projects_own_convolution_is_one():
     (layer,) = trace_layers(Conv2d(1, 4, 3), (1, 8, 8))
     assert (layer.part, layer.params, layer.macs) == ("convolution", 40, 4 * 9 * 36)

@@ -8,9 +8,11 @@ import pytest
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.columns import percent
+from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
 from cnnzoo.report.make import make_report
 from cnnzoo.report.pool import labels_of
+from cnnzoo.report.runs import limit_of, read_runs
 from tests.report.runs import write_plan, write_run
 from tests.report.shown import note_lines, notes_of, paragraphs, table_of, tables
 
@@ -329,6 +331,20 @@ def test_times_are_compared_only_of_as_many_images(other, comparable, tmp_path):
     figures = {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
     assert ("accuracy-time" in figures) is comparable
     assert ("timed under different conditions" in notes_of(tmp_path)) is not comparable
+
+
+def test_a_limit_beyond_all_images_is_none(tmp_path):
+    """54 batches of 1,024 are all that 55,296 images make, however many were asked for."""
+    for name, limit in (("a", 1.0), ("b", 100), ("c", 54), ("d", 53)):
+        more = {"trainer.limit_train_batches": limit, "data.batch_size": 1024}
+        folder = write_run(tmp_path / name / "run", model="alexnet", **more)
+        write_record(folder, read_record(folder) | {"data": {"train": 55_296, "val": 4_704, "sha256": {}}})
+    (a, b, c, d) = (read_runs([tmp_path / name])[0] for name in "abcd")
+    assert [limit_of(run, "train") for run in (a, b, c, d)] == [1.0, 1.0, 1.0, 53]
+    assert all(isinstance(limit_of(run, "train"), float) for run in (a, b, c))
+    pooled = [{"runs": [run]} for run in (a, b, c, d)]
+    assert comparable_times(pooled[:3])
+    assert not comparable_times(pooled)
 
 
 def test_batches_are_as_many_images_as_they_have(tmp_path):

@@ -33,6 +33,10 @@ def test_what_excludes_nothing_is_said_and_what_excludes_everything_is_refused()
     assert notes == ["sweep.exclude: no cell has model: lenet, seed: 7", "1 cell is excluded"]
     with pytest.raises(UserError, match=r"^sweep\.exclude leaves no cell"):
         make_cells([*SMALL, "model=mlp"], exclude=[{"seed": 0}])
+    limits = [*SMALL, "model=mlp", "trainer.limit_train_batches=1,1.0"]
+    (cell,), _ = make_cells(limits, exclude=[{"trainer.limit_train_batches": 1}])  # one batch, and not all of them
+    assert cell.config.values["trainer"]["limit_train_batches"] == 1.0
+    assert isinstance(cell.config.values["trainer"]["limit_train_batches"], float)
 
 
 def test_options_may_be_a_list_in_a_file():

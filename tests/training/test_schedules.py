@@ -2,9 +2,12 @@ import io
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from cnnzoo.build import build
 from cnnzoo.choices import options
+from cnnzoo.record import read_history
+from cnnzoo.run import train
 from tests.composed import compose_config
 
 STEPS = 100
@@ -57,3 +60,17 @@ def test_the_state_is_plain_data(name):
     torch.save(scheduler_of(name)[1].state_dict(), file)
     file.seek(0)
     torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("name", ["step", "onecycle"])
+def test_the_rate_of_an_epoch_is_that_of_its_last_step(name, tmp_path):
+    """And not that of the next one: accuracy would seem to fall before the rate does."""
+    used = []
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    changed = [f"scheduler={name}", "trainer.max_epochs=4", "trainer.limit_train_batches=8"]
+    try:
+        train(compose_config(["data=synthetic", "trainer=smoke", "model=mlp", "pictures=false", *changed]), tmp_path)
+    finally:
+        handle.remove()
+    assert [row["lr"] for row in read_history(tmp_path)] == [used[step] for step in (7, 15, 23, 31)]
+    assert len(set(used)) > 2

@@ -24,7 +24,7 @@ SMOKE = [
     "trainer=smoke",
     "pictures=false",
     "data.num_train=1205",
-]  # the first test image: class 5
+]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
     nets = [str(runs / model) for model in ("lenet", "alexnet_slim", "mlp")]
     main(["maps", *nets, "--images", "3,0", "--align", align, "--save", "here"])
     names = [path.name for path in sorted((in_tmp / "here").iterdir())]
-    assert names == ["filters.png", "maps-0-pattern-5.png", "maps-3-pattern-8.png", "receptive-fields.png"]
+    assert names == ["filters.png", "maps-0-pattern-9.png", "maps-3-pattern-6.png", "receptive-fields.png"]
     assert set(capsys.readouterr().out.split()) == {f"here/{name}" for name in names}
     for name in names:
         picture = Image.open(in_tmp / "here" / name).convert("L")
@@ -144,7 +144,7 @@ def test_pictures_of_ones_own_go_through_the_nets(runs, in_tmp, capsys):
     Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save("my shirt.png")
     for more, name in ([], "here"), (["--invert"], "here-2"):
         main(["maps", str(runs / "lenet"), "--images", "1,my shirt.png", "--save", "here", *more])
-        names = ["maps-1-pattern-6.png", "maps-my-shirt.png", "receptive-fields.png", "filters.png"]
+        names = ["maps-1-pattern-8.png", "maps-my-shirt.png", "receptive-fields.png", "filters.png"]
         assert capsys.readouterr().out.splitlines() == [f"{name}/{each}" for each in names]
     same, other = ([Path(folder, each).read_bytes() for folder in ("here", "here-2")] for each in names[:2])
     assert same[0] == same[1]  # a test image is not inverted
@@ -180,7 +180,7 @@ def test_images_may_be_elsewhere_than_the_run_had_them(fashion_mnist, in_tmp, ca
 
 def test_a_net_without_maps_has_a_gallery_of_its_image(runs, in_tmp, capsys):
     main(["maps", str(runs / "mlp"), "--images", "1"])
-    assert capsys.readouterr().out == "outputs/maps/maps-1-pattern-6.png\n"
+    assert capsys.readouterr().out == "outputs/maps/maps-1-pattern-8.png\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import csv
 import inspect
 import json
+import math
 import os
 import signal
 from types import SimpleNamespace
@@ -360,7 +361,8 @@ def test_a_seed_draws_the_weights(tmp_path):
 
 def test_the_schedule_goes_on_with_every_step(tmp_path):
     smoke(tmp_path, "scheduler=cosine", "scheduler.warmup=0.0", "optimizer.lr=0.01")
-    assert [float(row["lr"]) for row in rows(tmp_path)] == pytest.approx([0.005, 0.0])  # half of the steps, and all
+    rates = [0.01 * (1 + math.cos(math.pi * done / 8)) / 2 for done in (3, 7)]  # before the last step of each epoch
+    assert [float(row["lr"]) for row in rows(tmp_path)] == pytest.approx(rates)
 
 
 def test_speeds_are_those_of_the_clock(tmp_path, monkeypatch):

@@ -131,7 +131,7 @@ def pattern(run, tmp_path):
 def test_predictions_name_the_class_and_its_probability(run, pattern):
     (row,) = predict(str(run), [str(pattern)], invert=False)
     names, probabilities = zip(*row["likeliest"], strict=True)
-    assert names[0] == "pattern 3"
+    assert names[0] == "pattern 6"
     assert 0.5 < probabilities[0] <= 1
     assert sorted(probabilities, reverse=True) == [*probabilities]
     assert len({*names}) == 3
@@ -160,7 +160,7 @@ def test_what_may_have_to_be_inverted_is_said(run, tmp_path, capsys):
 def test_the_command_prints_a_table(run, pattern, capsys):
     main(["predict", str(run), str(pattern)])
     out, err = capsys.readouterr()
-    assert "a pattern.png | pattern 3 " in out
+    assert "a pattern.png | pattern 6 " in out
     assert err == ""
     with pytest.raises(SystemExit) as exited:
         main(["predict", str(run)])

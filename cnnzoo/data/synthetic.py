@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from cnnzoo.data.images import Images
@@ -13,26 +14,40 @@ SHIFT = 6  # pixels, at most, in each direction
 PATTERNS = tuple(f"pattern {label}" for label in range(NUM_CLASSES))
 BLOTS = 6  # per side of a pattern
 NOISE = 40  # standard deviation, in grey levels
+BLOCK = 500  # images whose chance is drawn at once, whether all of them are needed or not
 
 
 def make_synthetic(num_train: int, num_test: int) -> Images:
-    """Return `num_train` + `num_test` images, 1x28x28; the same ones every time."""
-    generator = torch.Generator().manual_seed(0)
-    count, side = num_train + num_test, SIDE + SHIFT
-    blots = torch.rand(NUM_CLASSES, 1, BLOTS, BLOTS, generator=generator)
-    patterns = F.interpolate(blots, size=(side, side), mode="bicubic")[:, 0] * 255
-    labels = torch.arange(count) % NUM_CLASSES
-    top, left = torch.randint(SHIFT + 1, (2, count, 1), generator=generator)
-    rows, columns = top + torch.arange(SIDE), left + torch.arange(SIDE)
-    shifted = patterns[labels.view(-1, 1, 1), rows.unsqueeze(2), columns.unsqueeze(1)]
-    dimmed = shifted * (0.5 + 0.5 * torch.rand(count, 1, 1, generator=generator))
-    noisy = dimmed + NOISE * torch.randn(count, SIDE, SIDE, generator=generator)
-    pixels = noisy.clamp(0, 255).to(torch.uint8).unsqueeze(1)
+    """Return `num_train` + `num_test` images, 1x28x28, the same ones every time.
+
+    Of either set a smaller one is the beginning of a larger one, and they do not depend on each other. The classes of
+    test images go backwards, so that none has the label of the training image with its number.
+    """
+    blots = torch.rand(NUM_CLASSES, 1, BLOTS, BLOTS, generator=torch.Generator().manual_seed(0))
+    patterns = F.interpolate(blots, size=(SIDE + SHIFT, SIDE + SHIFT), mode="bicubic")[:, 0] * 255
+    train, test = torch.arange(num_train) % NUM_CLASSES, NUM_CLASSES - 1 - torch.arange(num_test) % NUM_CLASSES
+    pixels = torch.cat([_draw(patterns, labels, which) for which, labels in enumerate((train, test))])
     return Images(
         pixels=pixels,
-        labels=labels,
+        labels=torch.cat([train, test]),
         num_train=num_train,
         class_names=PATTERNS,
         sha256={"synthetic": hashlib.sha256(pixels.numpy().tobytes()).hexdigest()},
         paths={},
     )
+
+
+def _draw(patterns: Tensor, labels: Tensor, which: int) -> Tensor:
+    """Return an image for each label, uint8 of shape (N, 1, 28, 28); `which` set it is decides its chance."""
+    blocks = []
+    for number, start in enumerate(range(0, len(labels), BLOCK)):
+        block = labels[start : start + BLOCK]
+        generator = torch.Generator().manual_seed(1 + 2 * number + which)
+        top, left = torch.randint(SHIFT + 1, (2, BLOCK, 1), generator=generator)[:, : len(block)]
+        brightness = torch.rand(BLOCK, 1, 1, generator=generator)[: len(block)]
+        noise = torch.randn(BLOCK, SIDE, SIDE, generator=generator)[: len(block)]
+        rows, columns = top + torch.arange(SIDE), left + torch.arange(SIDE)
+        shifted = patterns[block.view(-1, 1, 1), rows.unsqueeze(2), columns.unsqueeze(1)]
+        noisy = shifted * (0.5 + 0.5 * brightness) + NOISE * noise
+        blocks.append(noisy.clamp(0, 255).to(torch.uint8).unsqueeze(1))
+    return torch.cat(blocks)

@@ -53,7 +53,7 @@ def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
     def is_done(cell: Cell, other: Path) -> bool:
         record = record_in(other / cell.name) or {"status": TO_DO, "choices": {}}
         experiment = cell.config.choices.get("experiment")
-        return record["status"] == "completed" and record["choices"].get("experiment") == experiment
+        return bool(record["status"] == "completed" and record["choices"].get("experiment") == experiment)
 
     others = [plan.parent for plan in folder.parent.glob(f"*/{PLAN}") if plan.parent != folder]
     count, other = max(((sum(is_done(cell, other) for cell in cells), other) for other in others), default=(0, folder))

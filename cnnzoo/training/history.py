@@ -1,5 +1,6 @@
 """What a run leaves behind epoch by epoch: a row in `metrics.csv`, scalars in TensorBoard, and the time it took."""
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class History(lightning.Callback):
         seconds_before: of an epoch that goes on, before it was stopped.
         peak_before: the most bytes held, before the run was stopped.
         images: trained on so far in this epoch.
-        lr: of the last step; None before the first.
+        lr: of the last step; not a number before the first.
         epoch_start: when it began, by `time.perf_counter`; earlier by `seconds_before` if it goes on.
     """
 
@@ -41,7 +42,7 @@ class History(lightning.Callback):
         self.seconds_before = 0.0
         self.peak_before = 0
         self.images = 0
-        self.lr: float | None = None
+        self.lr = math.nan
         self._trained: float | None = None
         if self.path.exists():
             self._write()
@@ -65,7 +66,7 @@ class History(lightning.Callback):
         """Go on counting."""
         self.seconds_before, self.images = state_dict["seconds"], state_dict["images"]
         self._trained, self.peak_before = state_dict["trained"], state_dict["peak_bytes"]
-        self.lr = state_dict.get("lr")
+        self.lr = state_dict.get("lr", self.lr)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""

@@ -109,6 +109,15 @@ def test_an_epoch_without_a_batch_is_refused_before_anything_is_read(options, tr
         module.check_limits(limits)
 
 
+def test_a_smaller_synthetic_set_is_the_beginning_of_a_larger_one_and_leaves_the_other_as_it_is():
+    """Or runs on more and more training images would be tested on other images each."""
+    one, more = make_synthetic(510, 40), make_synthetic(1200, 700)
+    for few, many in ((one.pixels, more.pixels), (one.labels, more.labels)):
+        assert torch.equal(few[:510], many[:510])
+        assert torch.equal(few[510:], many[1200:1240])
+    assert len(one.pixels.unique(dim=0)) == 550
+
+
 def test_synthetic_images_are_the_same_every_time_and_can_be_learned():
     images = make_synthetic(600, 100)
     assert torch.equal(images.pixels, make_synthetic(600, 100).pixels)

@@ -36,6 +36,8 @@ FAULTS = {
     "hang": "stopped after 0.01 minutes (sweep.timeout)",
     "garbage": "ended with exit code 1",
 }
+BARE = {"choices": {}, "config": {}, "metrics": {}, "seconds": {}}  # of a record
+COMPLETED = {"status": "completed", "metrics": {"test/acc": 1.0}, "seconds": {"total": 1}}
 
 
 @functools.cache
@@ -95,7 +97,7 @@ def test_a_failed_cell_that_is_refused_when_it_is_retried_has_the_new_reason(gri
 def test_a_stopped_cell_that_is_refused_when_it_goes_on_is_named(grid, capfd):
     cells, folder = grid
     (folder.path / cells[1].name).mkdir()
-    stopped = {"status": "preempted", "metrics": {}, "seconds": {}}
+    stopped = {**BARE, "status": "preempted"}
     fake_cells.write_record(folder.path / cells[1].name, stopped)
     (folder.path / "fault").write_text("refused")
     run(cells, folder)
@@ -124,7 +126,7 @@ def test_what_a_cell_says_of_its_own_end_stays(grid):
 def test_a_cell_that_dies_before_it_goes_on_has_the_new_reason(status, grid):
     cells, folder = grid
     (folder.path / cells[1].name).mkdir()
-    ended = {"status": status, "metrics": {}, "seconds": {}, "error": "another one"}
+    ended = {**BARE, "status": status, "error": "another one"}
     fake_cells.write_record(folder.path / cells[1].name, ended)
     (folder.path / "fault").write_text("kill at once")
     run(cells, folder, retry=True)
@@ -181,7 +183,7 @@ def test_a_gpu_that_could_not_take_a_cell_is_tried_again_later(grid, monkeypatch
     cells, folder = grid
     runner = Launcher(folder, slots=3, gpus=["a", "b"], timeout=None, on_end=lambda cell: None)
     (folder.path / cells[0].name).mkdir()
-    fake_cells.write_record(folder.path / cells[0].name, {"status": "failed", "metrics": {}, "seconds": {}})
+    fake_cells.write_record(folder.path / cells[0].name, {**BARE, "status": "failed"})
     refused = Running(cells[0], SimpleNamespace(exitcode=UNAVAILABLE), slot=0, deadline=0.0)
     assert runner._move(refused)
     assert folder.status(cells[0].name) == "preempted"  # so that it is run again, should the sweep be stopped now
@@ -282,7 +284,7 @@ def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):
     lock.acquire()
 
     def finish():
-        fake_cells.write_record(held, {"status": "completed", "metrics": {"test/acc": 1.0}, "seconds": {"total": 1}})
+        fake_cells.write_record(held, {**BARE, **COMPLETED})
         lock.release()
 
     threading.Timer(1, finish).start()
@@ -398,7 +400,7 @@ def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is
 def test_a_cell_that_saves_itself_when_its_time_is_up_has_failed(grid):
     cells, folder = grid
     (folder.path / cells[0].name).mkdir()
-    fake_cells.write_record(folder.path / cells[0].name, {"status": "preempted", "metrics": {}, "seconds": {}})
+    fake_cells.write_record(folder.path / cells[0].name, {**BARE, "status": "preempted"})
     runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_end=lambda cell: None)
     reason = "stopped after 1 minutes (sweep.timeout)"
     runner._end(Running(cells[0], SimpleNamespace(exitcode=143), slot=0, deadline=0.0, reason=reason))

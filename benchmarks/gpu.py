@@ -36,25 +36,25 @@ def measure(scope: Scope) -> str:
     cases = [case for case in scope.cases if case.name in NETS]
     if not cases:
         return f"Only measured of {', '.join(NETS)}.\n"
-    names, left_out = [*VARIANTS], ""
+    variants, left_out = VARIANTS, ""
     try:
         check_compiler(torch.device("cuda"))
     except ValueError as error:
-        names = [name for name in names if name not in COMPILED]
+        variants = {name: loop for name, loop in VARIANTS.items() if name not in COMPILED}
         left_out = f"Without {' and '.join(COMPILED)}: {str(error).splitlines()[0]}.\n"
     speeds: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []
     for case in cases:
-        turns = {name: Turns(VARIANTS[name][0], case, Path(), *VARIANTS[name][1:]) for name in names}
+        turns = {name: Turns(loop, case, Path(), *overrides) for name, (loop, *overrides) in variants.items()}
         rounds = list(in_turn(turns, scope.rounds, scope.seconds))
         row: dict[str, Any] = {"name": case.name, "batch_size": case.batch_size}
         speeds.append(dict(row))
         memory.append(dict(row))
-        for variant in names:
+        for variant in variants:
             each = [measured[variant].images_per_second for measured in rounds]
             speeds[-1][variant] = f"{statistics.median(each):,.0f} ({noise(each):.0%})"
             memory[-1][variant] = f"{rounds[-1][variant].peak_bytes / 2**20:,.0f}"
     columns = [Column("name", "net @ px", left=True), Column("batch_size", "batch")]
-    columns += [Column(variant, variant) for variant in names]
+    columns += [Column(variant, variant) for variant in variants]
     speed, held = (to_markdown(columns, rows) for rows in (speeds, memory))
     return f"{speed}\n{EXPLAINED}{left_out}\nMiB held by tensors at most\n\n{held}"

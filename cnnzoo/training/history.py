@@ -66,7 +66,7 @@ class History(lightning.Callback):
         """Go on counting."""
         self.seconds_before, self.images = state_dict["seconds"], state_dict["images"]
         self._trained, self.peak_before = state_dict["trained"], state_dict["peak_bytes"]
-        self.lr = state_dict.get("lr", self.lr)
+        self.lr = state_dict["lr"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note when training begins, also within an epoch that goes on."""

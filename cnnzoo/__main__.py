@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -45,96 +45,102 @@ def _folder(name: str) -> Path:
     return Path(name)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and do what the verb says."""
+def _listed(words: str) -> list[str]:
+    """Return the words between commas."""
+    return [word.strip() for word in words.split(",")]
+
+
+def _parser() -> Parser:
+    """Return what knows all verbs; what it parses has `run`, which takes it and does what the verb says."""
     parser = Parser(prog="python -m cnnzoo", description="Everything but training: info, data, maps, predict, report.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    data = verbs.add_parser("data", help="fetch and verify the images, say what is where, draw a contact sheet")
-    data.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
-    info = verbs.add_parser("info", help="output, cost and receptive field of every layer, or one row a net")
-    info.add_argument("overrides", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
+
+    def add_verb(name: str, run: Callable[[argparse.Namespace], None], does: str, usage: str | None = None) -> Parser:
+        verb = verbs.add_parser(name, help=does, usage=usage)
+        verb.set_defaults(run=run, error=verb.error)
+        return verb
+
+    data = add_verb("data", show_data, "fetch and verify the images, say what is where, draw a contact sheet")
+    data.add_argument("words", nargs="*", metavar="key=value", help="as for train.py, such as data.root=DIR")
+
+    info = add_verb("info", show_info, "output, cost and receptive field of every layer, or one row a net")
+    info.add_argument("words", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
     info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
     info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md, the default, reads well here")
-    cell = verbs.add_parser("cell", help="run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
-    cell.add_argument("overrides", nargs=1, metavar="FOLDER", help="the cell's folder")
-    prediction = verbs.add_parser(
-        "predict",
-        help="what a trained net says of your own pictures",
-        usage="python -m cnnzoo predict [--invert] RUN PICTURE [PICTURE ...]",
-    )
-    prediction.add_argument("overrides", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
+
+    cell = add_verb("cell", run_cell, "run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
+    cell.add_argument("words", nargs=1, metavar="FOLDER", help="the cell's folder")
+
+    usage = "python -m cnnzoo predict [--invert] RUN PICTURE [PICTURE ...]"
+    prediction = add_verb("predict", show_predictions, "what a trained net says of your own pictures", usage)
+    prediction.add_argument("words", nargs="+", metavar="RUN PICTURE", help="a run's folder, then image files")
     prediction.add_argument("--invert", action="store_true", help="for pictures with a bright background")
-    maps = verbs.add_parser("maps", help="the same test images through trained nets, stage by stage, as PNG")
-    maps.add_argument("overrides", nargs="+", metavar="RUN", help="folders of trained runs; data.root=DIR: the images")
-    maps.add_argument(
-        "--images",
-        metavar="N,...",
-        default="0,1,2",
-        help="numbers of test images, by default 0,1,2, and files of pictures",
-    )
+
+    maps = add_verb("maps", show_maps, "the same test images through trained nets, stage by stage, as PNG")
+    maps.add_argument("words", nargs="+", metavar="RUN", help="folders of trained runs; data.root=DIR: the images")
+    numbers = "numbers of test images, by default 0,1,2, and files of pictures"
+    maps.add_argument("--images", metavar="N,...", type=_listed, default=["0", "1", "2"], help=numbers)
     maps.add_argument("--invert", action="store_true", help="for files of pictures with a bright background")
-    maps.add_argument(
-        "--align", choices=("depth", "field"), default="depth", help="stages by number, or by what they see"
-    )
-    maps.add_argument(
-        "--save",
-        metavar="DIR",
-        type=_folder,
-        default=Path("outputs") / "maps",
-        help="folder for the pictures; by default outputs/maps",
-    )
-    report = verbs.add_parser("report", help="tables, figures and the draft of an answer, from finished runs")
-    report.add_argument(
-        "overrides", nargs="+", metavar="FOLDER", type=_folder, help="of sweeps, or of any runs, such as outputs"
-    )
-    report.add_argument("--rows", metavar="KEY,...", help="config keys that make a row; by default those that differ")
+    stages = "stages by number, or by what they see"
+    maps.add_argument("--align", choices=("depth", "field"), default="depth", help=stages)
+    where = "folder for the pictures; by default outputs/maps"
+    maps.add_argument("--save", metavar="DIR", type=_folder, default=Path("outputs") / "maps", help=where)
+
+    report = add_verb("report", show_report, "tables, figures and the draft of an answer, from finished runs")
+    folders = "of sweeps, or of any runs, such as outputs"
+    report.add_argument("words", nargs="+", metavar="FOLDER", type=_folder, help=folders)
+    keys = "config keys that make a row; by default those that differ"
+    report.add_argument("--rows", metavar="KEY,...", type=_listed, default=(), help=keys)
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
     report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
     report.add_argument("--at-least", metavar="ACC", type=_share, help="mark test accuracies of at least this (0.85)")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
-    report.add_argument(
-        "--format", choices=("md", "csv", "latex", "html"), default="md", help="md, the default, reads well here"
-    )
+    forms = ("md", "csv", "latex", "html")
+    report.add_argument("--format", choices=forms, default="md", help="md, the default, reads well here")
     report.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
-    report.add_argument(
-        "--save", metavar="DIR", type=_folder, help="write it there, with the figures as SVG, PDF and PNG"
-    )
-    parsed, rest = parser.parse_known_args(arguments)
+    figures = "write it there, with the figures as SVG, PDF and PNG"
+    report.add_argument("--save", metavar="DIR", type=_folder, help=figures)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and do what the verb says."""
+    options, rest = _parser().parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
-        verbs.choices[parsed.verb].error(f"{parsed.verb} has no {', '.join(flags)}")
-    overrides = [*parsed.overrides, *rest]  # argparse leaves those behind an option
-    if parsed.verb == "cell" and len(overrides) > 1:
-        parser.error(f"one cell at a time, and not also {overrides[1]}")
+        options.error(f"{options.verb} has no {', '.join(flags)}")
+    options.words += rest  # argparse leaves those behind an option
     logging.basicConfig(format="%(message)s")
     with plain_errors(), suppress(BrokenPipeError):  # whoever reads the output has seen enough
-        if parsed.verb == "info":
-            with importing_torch():
-                from cnnzoo.info import describe
-            print(describe(overrides, every=parsed.all, style=parsed.format), end="", flush=True)
-        elif parsed.verb == "predict":
-            show_predictions(overrides[0], overrides[1:], invert=parsed.invert)
-        elif parsed.verb == "maps":
-            show_maps(overrides, parsed)
-        elif parsed.verb == "report":
-            show_report([Path(folder) for folder in overrides], parsed)
-        elif parsed.verb == "cell":
-            from cnnzoo.sweep.cell import run_planned
-
-            run_planned(Path(overrides[0]))
-        else:
-            show_data(overrides)
+        options.run(options)
 
 
-def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None:
+def show_info(options: argparse.Namespace) -> None:
+    """Print a table of layers, or of nets."""
+    with importing_torch():
+        from cnnzoo.info import describe
+    print(describe(options.words, every=options.all, style=options.format), end="", flush=True)
+
+
+def run_cell(options: argparse.Namespace) -> None:
+    """Run the cell of a sweep that is in that folder."""
+    if len(options.words) > 1:
+        options.error(f"one cell at a time, and not also {options.words[1]}")
+    from cnnzoo.sweep.cell import run_planned
+
+    run_planned(Path(options.words[0]))
+
+
+def show_predictions(options: argparse.Namespace) -> None:
     """Print a table with the likeliest classes of each picture."""
+    run, *pictures = options.words
     if not pictures:
         raise UserError("which pictures?\ntype python -m cnnzoo predict RUN shirt.png bag.jpg")
     from cnnzoo.report.tables import Column, to_markdown
 
     with importing_torch():
         from cnnzoo.trained import predict
-    rows = predict(run, pictures, invert=invert)
-    places = ("prediction", "second", "third")
+    rows = predict(run, pictures, invert=options.invert)
+    places = ("prediction", "second", "third")[: len(rows[0]["likeliest"])]
     for row in rows:
         named = zip(places, row["likeliest"], strict=True)
         row |= {place: f"{name} {probability:.1%}" for place, (name, probability) in named}
@@ -143,37 +149,33 @@ def show_predictions(run: str, pictures: Sequence[str], *, invert: bool) -> None
         print(f"\nnote: the background of {', '.join(bright)} is bright, in training it was black; try --invert")
 
 
-def show_maps(overrides: Sequence[str], options: argparse.Namespace) -> None:
+def show_maps(options: argparse.Namespace) -> None:
     """Write the galleries of trained nets, and print where."""
-    root = [each for each in overrides if each.startswith("data.root=")]
-    runs = [each for each in overrides if each not in root]
+    root = [each for each in options.words if each.startswith("data.root=")]
+    runs = [each for each in options.words if each not in root]
     if not runs:
         raise UserError("which runs?\ntype python -m cnnzoo maps RUN")
-    images = _listed(options.images)
-    if wrong := [each for each in images if not each.isdecimal() and not Path(each).is_file()]:
+    if wrong := [each for each in options.images if not each.isdecimal() and not Path(each).is_file()]:
         raise UserError(
             f"--images are numbers of test images and files of pictures (got '{wrong[0]}')\n"
             "type for example --images 0,7,shirt.png"
         )
     with importing_torch():
         from cnnzoo.gallery import draw_maps
-    for path in draw_maps(runs, images, options.align, options.save, root, invert=options.invert):
+    for path in draw_maps(runs, options.images, options.align, options.save, root, invert=options.invert):
         print(path)
 
 
-def _listed(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",")]
-
-
-def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
+def show_report(options: argparse.Namespace) -> None:
     """Print a report, or write it with its figures."""
     from cnnzoo.report.make import make_report
     from cnnzoo.report.save import render, save
 
+    folders = [Path(folder) for folder in options.words]
     saved = options.save or (folders[0] / "report" if options.format == "html" else None)
     document = make_report(
         folders,
-        rows=_listed(options.rows) if options.rows else (),
+        rows=options.rows,
         pivot=options.columns,
         baseline=options.baseline,
         at_least=options.at_least,
@@ -189,9 +191,9 @@ def show_report(folders: Sequence[Path], options: argparse.Namespace) -> None:
         print("note: --save DIR writes it with its figures, --format html as one page", file=sys.stderr)
 
 
-def show_data(overrides: Sequence[str]) -> None:
+def show_data(options: argparse.Namespace) -> None:
     """Fetch and verify the configured images, print what is where, and write a contact sheet."""
-    config = compose_config(overrides)
+    config = compose_config(options.words)
     check_config(config)
     with importing_torch():
         import torch

@@ -16,6 +16,7 @@ from cnnzoo.errors import UserError
 
 UNFINISHED = ".tmp"
 LOCK_WAIT = 1.0  # s before a lock counts as held: who only looks whether it is held has it for a moment
+CHECKPOINT = 12  # bytes of a parameter: a float32 weight and up to two values of the optimizer
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
@@ -118,15 +119,20 @@ def left_behind(lock: Path) -> str:
     return f"; if there is none any more, remove {lock}" if stays else ""
 
 
+def free_space(path: Path) -> int:
+    """Return how many bytes are free where `path` is, or will be."""
+    return shutil.disk_usage(next(each for each in (path, *path.absolute().parents) if each.exists())).free
+
+
 def check_space(run_dir: Path, params: int) -> None:
     """Check that the checkpoints of a net fit on the disk: last, previous, best and one that is being written.
 
     Raises:
         UserError: they do not.
     """
-    needed = 4 * 3 * 4 * params  # float32 weights with up to two values of the optimizer for each
+    needed = 4 * CHECKPOINT * params
     needed -= sum(path.stat().st_size for path in run_dir.glob("checkpoints/*.ckpt"))  # of a run that goes on
-    free = shutil.disk_usage(run_dir).free
+    free = free_space(run_dir)
     if free < needed:
         raise UserError(
             f"checkpoints may take another {needed / 2**30:.1f} GiB, and {run_dir} has {free / 2**30:.1f} GiB left\n"

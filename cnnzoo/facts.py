@@ -66,7 +66,12 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
             raise ValueError(f"{config.choices['model']} returns {what}\nlet it return logits of shape {wanted}")
         optimizer = build_optimizer(config)(net.parameters())
         build(config.values["scheduler"])(optimizer, total_steps=100)
-        build_data(config).check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
+        images = build_data(config)
+        name, count = config.choices["data"], len(images.class_names)
+        if count != data["num_classes"]:
+            wrong = f"data.num_classes is {data['num_classes']}, and the images have {count} classes"
+            raise ValueError(f"{wrong}\nwrite num_classes: {count} into conf/data/{name}.yaml")
+        images.check_limits({name: options[f"limit_{name}_batches"] for name in ("train", "val", "test")})
         if data["batch_size"] == 1 and any(isinstance(module, BATCH_NORMS) for module in net.modules()):
             raise ValueError("batch norm cannot learn from one image at a time\ntype data.batch_size=2 or more")
     totals = total(layers)

@@ -36,8 +36,8 @@ def draw_maps(
     """Write PNGs of what the trained nets in `folders` make of images; return their paths.
 
     For each image `maps-<number>-<class>.png`: a row for each net, a column for each stage, by depth or by how much of
-    the image its units see; then `receptive-fields.png` and `filters.png`. Where `target` has other pictures already,
-    they go into a folder beside it, with a number.
+    the image its units see; then `receptive-fields.png`, on the first image, and `filters.png`. Where `target` has
+    other pictures already, they go into a folder beside it, with a number.
 
     Args:
         folders: of runs.
@@ -61,15 +61,20 @@ def draw_maps(
     tested = _test_images(config, [name for name in images if name.isdecimal()])
     shown = _labels(folders)
     files: dict[str, bytes] = {}
+    first: tuple[list[Traced], str] | None = None
     for name in dict.fromkeys(images):
         picture, title = tested[name] if name in tested else (photos[name], Path(name).name)
         traced = [_trace(net, label, picture, invert) for net, label in zip(nets, shown, strict=True)]
+        first = first or (traced, title)
         words = title.removeprefix("test image ").replace(": ", "-") if name in tested else Path(name).stem
         file = f"maps-{words.replace('/', '-').replace(' ', '-')}"
         another = f"-{len(files) + 1}" if f"{file}.png" in files else ""  # of the same name, from another folder
         files[f"{file}{another}.png"] = _png(draw_gallery(traced, title, align))
+    traced, title = first or ([], "")
     if any(net.stages for net in traced):
-        files["receptive-fields.png"] = _png(draw_fields(traced, title))
+        files["receptive-fields.png"] = _png(
+            draw_fields(traced, f"{title}\nin the square: what a unit in the middle sees")
+        )
     if any(net.filters is not None for net in traced):
         files["filters.png"] = _png(draw_first_filters(traced))
     try:

@@ -16,8 +16,12 @@ MADE_WITH = ("device", "precision", "threads", "slots", "versions", "git")  # of
 
 
 def earlier_parts(before: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the parts of a run that goes on were made with, where that is not what it goes on with; say so."""
-    parts: list[dict[str, Any]] = [*(before.get("earlier") or []), {key: before.get(key) for key in MADE_WITH}]
+    """Return what the parts of a run that goes on were made with, where that is not what it goes on with; say so.
+
+    The last one is none of them if this one begins at the same step: nothing of what it computed was saved.
+    """
+    parts: list[dict[str, Any]] = [*(before.get("earlier") or [])]
+    parts += [{key: before.get(key) for key in MADE_WITH}] if before.get("from_step") != record["from_step"] else []
     parts = [part for part in parts if part["device"]]  # a record that was made anew has none
     earlier = [part for part in parts if part != {key: record[key] for key in MADE_WITH}]
     different = {key: (part[key], record[key]) for part in earlier for key in MADE_WITH if part[key] != record[key]}

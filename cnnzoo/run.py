@@ -37,11 +37,19 @@ from cnnzoo.training.saved_state import START
 from cnnzoo.training.signals import Stopped, StopRequest, leave_closed_terminal
 
 
-def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int = 1) -> dict[str, Any]:
+def train(
+    config: RunConfig,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    slots: int = 1,
+    changed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Train, validate and test one net; write everything into `run_dir` and return the record.
 
     With `resume`, a run that is there already goes on where it was stopped, and a completed one is left alone.
-    `slots` is how many runs share the device, for the record: their timings are not those of one alone.
+    `slots` is how many runs share the device, for the record: their timings are not those of one alone. `changed` is
+    what `checks.changes` says of the configuration, if that is known.
 
     Raises:
         UserError: the configuration is impossible, `run_dir` holds a run already, or the data cannot be had.
@@ -53,7 +61,8 @@ def train(config: RunConfig, run_dir: Path, *, resume: bool = False, slots: int 
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with StopRequest() as stop, FileLock(run_dir / ".lock", timeout=LOCK_WAIT):
-            return _recorded_run(config, facts, run_dir, start, resume, slots, stop)
+            changed = changes(config) if changed is None else changed
+            return _recorded_run(config, facts, run_dir, start, resume, slots, changed, stop)
     except Stopped as stopped:
         begun = (run_dir / FILE_NAME).exists()
         leave_closed_terminal()
@@ -83,7 +92,14 @@ def is_completed(run_dir: Path) -> bool:
 
 
 def _recorded_run(
-    config: RunConfig, facts: Facts, run_dir: Path, start: float, resume: bool, slots: int, stop: StopRequest
+    config: RunConfig,
+    facts: Facts,
+    run_dir: Path,
+    start: float,
+    resume: bool,
+    slots: int,
+    changed: Mapping[str, Any],
+    stop: StopRequest,
 ) -> dict[str, Any]:
     before: dict[str, Any] = {}
     if holds_run(run_dir):
@@ -106,7 +122,7 @@ def _recorded_run(
     checkpoint, progress = find_checkpoint(config, run_dir) if resume else (None, START)
     history = History(run_dir, epochs=progress.epochs)
     seconds_before = sum(row["seconds"] for row in history.rows)
-    record = _first_record(config, facts, before, device, slots)
+    record = _first_record(config, facts, before, device, slots) | {"changed": changed, "from_step": progress.step}
     if checkpoint and (earlier := earlier_parts(before, record)):
         record["earlier"] = earlier
     is_same_device = all(part["device"] == record["device"] for part in record.get("earlier", []))
@@ -159,7 +175,7 @@ def _first_record(
         "name": config.name,
         "choices": config.choices,
         "config": config.values,
-        "changed": changes(config),
+        "changed": {},
         "seed": config.values["seed"],
         "protocol": config.values["protocol"],
         **asdict(facts),

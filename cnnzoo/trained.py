@@ -86,7 +86,7 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
     for path, picture in zip(pictures, photos, strict=True):
         with torch.inference_mode():
             probabilities = net(transform(picture, invert=invert)).softmax(1)[0]
-        best = probabilities.topk(SHOWN)
+        best = probabilities.topk(min(SHOWN, len(class_names)))
         named = [class_names[label] for label in best.indices.tolist()]
         likeliest = list(zip(named, best.values.tolist(), strict=True))
         bright = has_bright_background(picture) and not invert

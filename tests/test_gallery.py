@@ -62,14 +62,15 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
         assert first == f"{net.label}\npredicts bag"
         assert [title.partition(" ")[0] for title in others] == names
     assert f"6x7x7\nsees {24} of 28 px" in "".join(titles)
-    assert figure.get_suptitle() == "test image 0: bag\nof each stage the 4 maps that vary most"
+    words = "4 maps of a stage that vary much, unlike\none another, each in its own scale of grey"
+    assert figure.get_suptitle() == f"test image 0: bag\n{words}"
 
 
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
     figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
     names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
     assert names == ["stage0", "stage2"]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
-    first, _ = figure.get_suptitle().splitlines()
+    first, *_ = figure.get_suptitle().splitlines()
     assert first == "test image 0: bag (of stages in the same column, the last)"
 
 
@@ -115,14 +116,22 @@ def test_a_stage_sees_what_its_output_sees_and_not_its_shortcut():
     assert [each.field for each in traced.stages] == [(5, 5)]
 
 
-def test_the_maps_that_vary_most_are_shown():
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        ((0, 1, 2, 3, 0, 1), (1, 3, 0, 2)),  # of the maps 1, 3, 4 and 2: the fifth looks like the first
+        ((0, 0, 0, 0, 0, 0), (0, 0, 0, 0)),
+        ((0, 1, 0, 1, 1, 1), (1, 0, 1, 1)),  # of the maps 1 and 2, and then of 3 and 5, which look like the first
+    ],
+)
+def test_the_maps_that_vary_most_are_shown_and_look_unlike_one_another(places, shown):
     maps = np.zeros((6, 4, 4))
-    for number, size in enumerate((1, 6, 2, 5, 3, 4)):
-        maps[number, number % 4, 0] = size
+    for number, (size, place) in enumerate(zip((1, 6, 2, 5, 3, 4), places, strict=True)):
+        maps[number, place, 0] = -size if number == 5 else size
     sheet = _mosaic(maps)
     assert sheet.shape == (196, 196)  # each value is 24 pixels wide, and four more are between two maps
-    shown = [each[::24, ::24] for each in (sheet[:96, :96], sheet[:96, 100:], sheet[100:, :96], sheet[100:, 100:])]
-    assert [int(each[:, 0].argmax()) for each in shown] == [1, 3, 1, 0]  # of the maps 1, 3, 5 and 4
+    found = [each[::24, ::24] for each in (sheet[:96, :96], sheet[:96, 100:], sheet[100:, :96], sheet[100:, 100:])]
+    assert [int(np.abs(each[:, 0] - each[3, 3]).argmax()) for each in found] == [*shown]
 
 
 @pytest.mark.parametrize("align", ["depth", "field"])

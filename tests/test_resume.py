@@ -254,6 +254,19 @@ def test_what_an_earlier_part_ran_on_is_on_record(steps, tmp_path, capsys):
     )
 
 
+def test_a_part_that_saved_nothing_is_no_part(steps, tmp_path):
+    """It failed, or was interrupted, before its first checkpoint, and what it ran on has no share in the figures."""
+    config = compose_config([*SMOKE, "trainer.max_epochs=2"])
+    steps.at["training_step", 1, 1] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    with pytest.raises(Killed):
+        train(config, tmp_path, resume=True)
+    steps.at.clear()
+    write_record(tmp_path, read_record(tmp_path) | {"device": "cuda (H1)"})
+    assert "earlier" not in train(config, tmp_path, resume=True)
+
+
 @pytest.mark.parametrize(("text", "saved"), [("{", True), ("{", False), ("[]", True), ("[]", False), (None, True)])
 def test_a_damaged_or_lost_record_is_answered_in_words(text, saved, tmp_path):
     if text is not None:

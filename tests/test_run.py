@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import lightning
@@ -454,6 +455,24 @@ def test_a_net_of_ones_own_that_returns_no_logits_is_refused(forward, words, mon
     monkeypatch.setattr(MLP, "forward", forward)
     with pytest.raises(UserError, match=words):
         check(compose_config(["model=mlp"]))
+
+
+@pytest.mark.parametrize("count", [9, 12])
+def test_as_many_classes_as_the_images_have(count):
+    """Fewer or more would train, in part, and be counted wrongly in the test."""
+    config = compose_config(["model=mlp"])
+    values = {group: config.values[group] | {"num_classes": count} for group in ("data", "model")}
+    with pytest.raises(
+        UserError, match=rf"is {count}, and the images have 10 classes\nwrite num_classes: 10 into conf/data"
+    ):
+        check(replace(config, values=config.values | values))
+
+
+def test_what_is_not_usual_is_not_looked_up_where_it_is_known(tmp_path, monkeypatch):
+    """The cells of a sweep do not read conf/, which may be edited meanwhile."""
+    monkeypatch.setattr("cnnzoo.run.changes", None)
+    config = compose_config(SMOKE)
+    assert train(config, tmp_path, changed={"model.norm": "batch"})["changed"] == {"model.norm": "batch"}
 
 
 def test_arguments_that_a_run_is_built_upon_cannot_be_chosen(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.errors import RunEnded, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
-from cnnzoo.trained import export_onnx, predict
+from cnnzoo.trained import TrainedNet, export_onnx, predict
 from cnnzoo.training.saved_state import load_weights
 from tests.composed import compose_config
 
@@ -135,6 +135,16 @@ def test_predictions_name_the_class_and_its_probability(run, pattern):
     assert 0.5 < probabilities[0] <= 1
     assert sorted(probabilities, reverse=True) == [*probabilities]
     assert len({*names}) == 3
+
+
+def test_of_two_classes_two_are_named(pattern, monkeypatch, capsys):
+    net = TrainedNet(lambda images: torch.tensor([[1.0, 3.0]]), lambda picture, invert: None, ("shirt", "coat"))
+    monkeypatch.setattr("cnnzoo.trained.load", lambda folder: net)
+    main(["predict", "run", str(pattern)])
+    said = capsys.readouterr().out
+    assert "coat 88.1%" in said
+    assert "shirt 11.9%" in said
+    assert "third" not in said
 
 
 def test_a_picture_with_a_bright_background_is_inverted_where_that_is_asked_for(run, pattern, tmp_path, capsys):

@@ -109,8 +109,8 @@ def _refuse_another(root: Path, files: tuple[File, ...]) -> None:
     for folder in (root, root / "FashionMNIST" / "raw"):
         here = [next((path for path in _candidates(folder, file.name) if path.is_file()), None) for file in files]
         found = [(file, _content(path)) for file, path in zip(files, here, strict=True) if path]
-        whole = len(found) == len(files) and all(len(data) == file.size for file, data in found)
-        if whole and all(file.fault(data) for file, data in found):
+        of_that_size = len(found) > 1 and all(len(data) == file.size for file, data in found)
+        if of_that_size and all(file.fault(data) for file, data in found):
             raise UserError(f"the files in {folder} are of another data set, such as MNIST\ntype data.root=DIR")
 
 

@@ -47,6 +47,11 @@ def percent(value: float) -> str:
     return f"{value:.{digits}%}".replace("-", "−")
 
 
+def saved(value: float) -> str:
+    """Return the share that is saved, or in place of less than -100% how many times as much there is: `x7.5`."""
+    return percent(value) if value > -1 else f"x{1 - value:.1f}"
+
+
 def millions(count: float) -> str:
     """Return such as `46.8` for 46,764,746, and of less than ten millions three digits, such as `0.417`."""
     return f"{count / 1e6:,.1f}" if count >= 9.995e6 else f"{count / 1e6:#.3g}"
@@ -85,12 +90,12 @@ _COLUMNS: dict[str, tuple[str, str, Callable[[Any], str], Callable[[Row], Any] |
     "seeds": ("seeds", "完成/种子数", str, None),
     "seconds_per_epoch": ("s/epoch", "秒/轮", "{:,.1f}".format, None),
     "training_seconds": ("training s", "训练秒数", "{:,.0f}".format, None),  # of all epochs
-    "time_saved": ("time saved", "节省时间", percent, None),
+    "time_saved": ("time saved", "节省时间", saved, None),
     "seconds_total": ("total s", "总秒数", "{:,.0f}".format, None),
     "images_per_second": ("images/s", "图像/秒", "{:,.0f}".format, None),
     "peak_bytes": ("peak MiB", "峰值 MiB", mebibytes, None),
-    "params_saved": ("parameters saved", "节省参数", percent, None),
-    "macs_saved": ("MACs saved", "节省乘加", percent, None),
+    "params_saved": ("parameters saved", "节省参数", saved, None),
+    "macs_saved": ("MACs saved", "节省乘加", saved, None),
     "status": ("status", "状态", str, None),
 }
 SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "params_saved", "macs_saved")
@@ -123,7 +128,8 @@ def as_shown(row: Row, language: Language) -> dict[str, str]:
     shown |= {column.key: column.show(row[column.key]) for column in known}
     for key in ("params_saved", "macs_saved", "time_saved"):
         if row.get(key) is not None:
-            shown[key] = say(language, "saved" if row[key] >= 0 else "more", percent=percent(abs(row[key])))
+            words = "saved" if row[key] >= 0 else "more" if row[key] > -1 else "times_as_much"
+            shown[key] = say(language, words, percent=percent(abs(row[key])), times=saved(row[key]).lstrip("x"))
     shown.setdefault("time_saved", say(language, "other_time"))
     if row["seconds_per_epoch"] is not None:
         shown["took"] = say(language, "took_in_all" if row["epochs_differ"] else "took_an_epoch", **shown)

@@ -17,6 +17,7 @@ from cnnzoo.report.style import COLORS, STYLE
 
 Align = Literal["depth", "field"]
 SHOWN = 4  # feature maps of a stage
+ALIKE = 0.9  # correlation, or its opposite, from which on a map says little beside another
 # Shares of the image's height that are seen.
 BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 3.2  # of a cell; a figure is at least as wide as its title
@@ -62,7 +63,7 @@ class Traced:
 
 
 def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
-    """Return a row for each net: the image, then its stages, each with the maps that vary most.
+    """Return a row for each net: the image, then its stages, each with maps that vary much and are unlike one another.
 
     Columns are stages by their number, or by how much of the image their units see; of those that would share a column
     the last is shown, which the title says. A row with many stages goes on below.
@@ -75,7 +76,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
         title += " (of stages in the same column, the last)"
     if any(len(stage.maps) > SHOWN for net in nets for stage in net.stages):
-        title += f"\nof each stage the {SHOWN} maps that vary most"
+        title += f"\n{SHOWN} maps of a stage that vary much, unlike\none another, each in its own scale of grey"
     starts = [(net, row, start) for net, row in zip(nets, rows, strict=True) for start in range(0, len(row) or 1, LONG)]
     lines = [(net, row[start : start + LONG], start) for net, row, start in starts]
     columns = max(len(line) for _, line, _ in lines)
@@ -183,17 +184,29 @@ def _by_field(net: Traced) -> list[Stage | None]:
 
 
 def _mosaic(maps: np.ndarray) -> np.ndarray:
-    """Return the maps that vary most in a square, each from its least to its largest value."""
+    """Return some of the maps in a square, each from its least to its largest value."""
     side = int(SHOWN**0.5)
-    strongest = maps[np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:SHOWN]]
-    strongest = np.kron(strongest, np.ones((1, *[-(-DOTS // maps.shape[1])] * 2)))
-    _, height, width = strongest.shape
+    shown = np.kron(maps[_most_telling(maps)], np.ones((1, *[-(-DOTS // maps.shape[1])] * 2)))
+    _, height, width = shown.shape
     gap = height // 24
     sheet = np.full((side * height + gap, side * width + gap), np.nan)
-    for index, each in enumerate(strongest):
+    for index, each in enumerate(shown):
         y, x = index // side * (height + gap), index % side * (width + gap)
         sheet[y : y + height, x : x + width] = (each - each.min()) / max(float(np.ptp(each)), 1e-12)
     return sheet
+
+
+def _most_telling(maps: np.ndarray) -> list[int]:
+    """Return which maps vary most, without those that look like one of them as long as there are others."""
+    flat = maps.reshape(len(maps), -1) - maps.mean(axis=(1, 2))[:, None]
+    lengths = np.linalg.norm(flat, axis=1)
+    flat /= np.maximum(lengths, 1e-12)[:, None]
+    order = [int(index) for index in np.argsort(-lengths, kind="stable")]
+    chosen: list[int] = []
+    for index in order:
+        if len(chosen) < SHOWN and lengths[index] and np.all(np.abs(flat[chosen] @ flat[index]) < ALIKE):
+            chosen.append(index)
+    return (chosen + [index for index in order if index not in chosen])[:SHOWN]
 
 
 def _show(axes: Axes, image: np.ndarray, title: str, *, low: float | None = None, high: float | None = None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.errors import UserError
-from cnnzoo.report import course
+from cnnzoo.report import course, questions
 from cnnzoo.report.chosen import figures_of
 from cnnzoo.report.columns import KEYS, SIZE, TRAINING, columns, complete, known_keys
 from cnnzoo.report.compare import comparable_times, compare, find_row
@@ -16,6 +16,7 @@ from cnnzoo.report.pool import (
     GROUPS,
     add_settings,
     drop_repeats,
+    fill_in,
     pool,
     short_key,
 )
@@ -73,9 +74,11 @@ def make_report(
     if pivot and "," in pivot:
         others, _, last = pivot.rpartition(",")
         raise UserError(f"--columns takes one key (got '{pivot}')\ntype for example --rows {others} --columns {last}")
-    runs, repeats = drop_repeats(read_runs(folders))
+    every = read_runs(folders)
+    fill_in(every)
+    runs, repeats = drop_repeats(every)
     common = add_settings(runs, without=pivot)
-    question = course.find_question(runs)
+    question = questions.find_question(runs)
     keys = _row_keys(runs, rows, pivot)
     pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])
     answer = question if question and not pivot and not rows else None
@@ -91,7 +94,7 @@ def make_report(
             raise UserError("--course is about nets\ntype model among the keys of --rows")
         course.add_figures(pooled)
     notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
-    if not pivot and not rows and not question and (stray := course.mixed_question(runs)):
+    if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot:
         notes += dict.fromkeys(f"n/a: {row['reason']}" for row in pooled if row["reason"])
@@ -103,7 +106,7 @@ def make_report(
     if pivot:
         document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:
-        if answer and (not first or first["label"] == answer.baseline(pooled)):  # the draft speaks of no other
+        if answer and (not first or first["model"] == answer.model):  # the draft speaks of no other net's
             document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
         for caption, own, shown in (("results", keys, TRAINING), ("sizes", _of_nets(keys, pooled), SIZE)):
             found = columns(known_keys(own, shown, pooled), language)

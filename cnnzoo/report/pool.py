@@ -51,6 +51,19 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     return [row for row in rows if id(row) in kept], found - len(kept)
 
 
+def fill_in(rows: Sequence[Row]) -> None:
+    """Give runs of before a yaml file had a key the value that is usual there, as when they are read back."""
+    alike: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(_chosen(row), []).append(row)
+    for group in alike.values():
+        usual: dict[str, Any] = {}
+        for row in sorted(group, key=lambda row: row.get("started") or ""):
+            usual |= {key: row[key] for key in row if is_setting(key) and key not in row["changed"]}
+        for row in group:
+            row |= {key: value for key, value in usual.items() if key not in row}
+
+
 def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, str]:
     """Add to each row `settings`, the values that were changed for it, such as width=0.5; return those of all rows.
 

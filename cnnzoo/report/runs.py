@@ -125,7 +125,11 @@ def _row(record: Mapping[str, Any]) -> Row:
         **{key: _of_all_parts(record, key) for key in ("device", "precision", "threads", "slots")},
         "changed": record.get("changed") or {},
         "pieces": whole // micro if whole and micro else None,
-        "images": {"train": images.get("train"), "val": images.get("val") or images.get("test")},
+        "images": {
+            "train": images.get("train"),
+            "val": images.get("val") or images.get("test"),
+            "test": images.get("test"),
+        },
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
         "seconds_per_epoch": per_epoch,
@@ -140,7 +144,7 @@ def _row(record: Mapping[str, Any]) -> Row:
 
 
 def limit_of(run: Row, stage: str) -> int | float | None:
-    """Return how many batches of an epoch were used for `train` or `val`: a number, or a share; 1.0 is all of them."""
+    """Return how many batches were used for `train`, `val` or `test`: a number, or a share; 1.0 is all of them."""
     limit, images = run.get(f"trainer.limit_{stage}_batches"), (run.get("images") or {}).get(stage)
     if not isinstance(limit, int) or not images:
         return limit

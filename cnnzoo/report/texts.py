@@ -88,6 +88,7 @@ TEXTS = {
     # in sentences
     "saved": ("{percent} saved", "节省 {percent}"),
     "more": ("{percent} more", "增加 {percent}"),
+    "times_as_much": ("{times} times as much", "为 {times} 倍"),
     "other_time": (
         "timed under other conditions than the baseline: device, threads, runs at a time or images of an epoch",
         "计时条件（设备、线程数、同时运行数或每轮图像数）与基准不同",
@@ -152,7 +153,14 @@ TEXTS = {
         "基准 {label} 有 {params} 个参数，其中 {dense_share} 在全连接层，{took}，测试准确率 {test_acc}。",
     ),
     "q1_at": ("{label} ({test_acc})", "{label}（{test_acc}）"),
-    "q1_near": ("{label} ({test_acc}, within the spread of it)", "{label}（{test_acc}，与阈值之差在离散范围之内）"),
+    "q1_near": (
+        "{label} ({test_acc}, within its spread of the threshold)",
+        "{label}（{test_acc}，与阈值之差在离散范围之内）",
+    ),
+    "q1_unsure": (
+        "{label} ({test_acc}, too near to tell with one seed)",
+        "{label}（{test_acc}，只有一个随机种子，离阈值太近，无法断定）",
+    ),
     "q1_enough": ("The threshold of {percent} is reached by {labels}.", "达到阈值 {percent} 的有：{labels}。"),
     "q1_missed": ("The threshold of {percent} is not reached by {labels}.", "未达到阈值 {percent} 的有：{labels}。"),
     "q1_smallest": (
@@ -205,8 +213,13 @@ TEXTS = {
     ),
     "q3_why": (
         "AlexNet and VGG read their last feature maps with wide dense layers, which have weights for every place of every "
-        "map; NiN and GoogLeNet average each map instead.",
-        "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重；NiN 与 GoogLeNet 则对每个特征图求全局平均。",
+        "map, and so more of them for larger images; NiN and GoogLeNet average each map instead, and have as many for images "
+        "of any size. Within their blocks pointwise convolutions mix the channels of one place, and in Inception they narrow "
+        "what the wider kernels read, whose weights are as many as their input has channels.",
+        "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重，图像越大权重越多；"
+        "NiN 与 GoogLeNet 则对每个特征图求全局平均，参数量与图像大小无关。"
+        "它们的模块内部用逐点卷积混合同一位置的各通道；在 Inception 中，逐点卷积先减少通道数，再交给较大的卷积核，"
+        "而后者的权重数与输入通道数成正比。",
     ),
     "q3_baseline": (
         "{label} takes {took} and reaches a test accuracy of {test_acc}.",
@@ -216,6 +229,11 @@ TEXTS = {
         "{label} takes {took} ({time_saved}) and reaches {test_acc} (against {base}: {acc_change}).",
         "{label} {took}（{time_saved}），测试准确率 {test_acc}（相对 {base}：{acc_change}）。",
     ),
+    "q3_rates": (
+        "Each was trained with the learning rate of its own net ({rates}): a change is of both.",
+        "各网络用各自的学习率训练（{rates}）：准确率的变化同时来自网络与学习率。",
+    ),
+    "q3_rate": ("{label} {rate}", "{label} {rate}"),
     # figures
     "seconds_per_epoch": ("seconds per epoch", "每轮秒数"),
     "training_seconds": ("seconds of training", "训练秒数"),

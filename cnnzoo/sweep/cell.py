@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig, compose_config
@@ -64,8 +65,11 @@ def _write_summary(folder: SweepFolder) -> None:
         print(f"note: cannot write {folder.path / SUMMARIES[0]}: {error.strerror}", file=sys.stderr)
 
 
-def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
-    """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log."""
+def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, gpu: str | None) -> None:
+    """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log.
+
+    Nothing is read from `conf/`, which may be edited meanwhile.
+    """
     gc.freeze()  # what was loaded before it was forked stays, and is not to be searched for garbage
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back until now
@@ -84,7 +88,7 @@ def main(config: RunConfig, folder: Path, slots: int, gpu: str | None) -> None:
     try:
         if gpu is not None:
             _check_gpu(gpu)
-        train(config, folder, resume=True, slots=slots)
+        train(config, folder, resume=True, slots=slots, changed=changed)
     except BusyError:
         sys.exit(AGAIN_LATER)
     except UserError as error:

@@ -26,7 +26,7 @@ from cnnzoo.sweep.emit import check_file, emit
 from cnnzoo.sweep.folder import SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell, as_overrides, make_cells
 from cnnzoo.sweep.launcher import Launcher
-from cnnzoo.sweep.notes import at_work, changed_nets, edited_values, other_cells, other_sweeps, strays
+from cnnzoo.sweep.notes import at_work, changed_nets, edited_values, full_disk, other_cells, other_sweeps, strays
 from cnnzoo.sweep.plan import cells_to_do, done_elsewhere, print_plan
 from cnnzoo.sweep.screen import Screen, for_screen
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
@@ -60,9 +60,9 @@ def sweep(
     if not here and (settings.slots or settings.timeout):
         raise UserError("sweep.slots and sweep.timeout are for cells that this command runs itself\nleave them out")
     warn_of_repeats(arguments)
-    overrides = [*as_overrides(params), *as_overrides(settings.reduced), *arguments]
     cells, notes = make_cells(
-        overrides,
+        arguments,
+        usual=[*as_overrides(params), *as_overrides(settings.reduced)],
         exclude=settings.exclude,
         per_model=settings.per_model,
         variants=settings.variants,
@@ -99,7 +99,7 @@ def sweep(
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
             timed = to_do if here else []
-            for note in (*at_work(to_do, folder), *other_sweeps(timed, folder)):
+            for note in (*at_work(to_do, folder), *other_sweeps(timed, folder), *full_disk(to_do, folder)):
                 console.print(f"note: {note}", soft_wrap=True)
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())

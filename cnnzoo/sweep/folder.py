@@ -204,7 +204,7 @@ def is_completed(run_dir: Path) -> bool:
 
 
 def _timed_on(record: Mapping[str, Any]) -> str:
-    return str([[part.get(key) for key in TIMED_ON] for part in parts_of(record)])
+    return str(list(dict.fromkeys(tuple(part.get(key) for key in TIMED_ON) for part in parts_of(record))))
 
 
 def _is_whole(record: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -53,6 +53,7 @@ class Cell:
 def make_cells(
     overrides: Sequence[str],
     *,
+    usual: Sequence[str] = (),
     exclude: Sequence[Mapping[str, Any]] = (),
     per_model: Mapping[str, Any] | None = None,
     variants: Sequence[Mapping[str, Any]] = (),
@@ -61,20 +62,24 @@ def make_cells(
     """Return the cells of a grid, and notes on those that were dropped.
 
     Args:
-        overrides: as for `train.py`, but with several values where the grid has several; the last of two with the same
-            key counts. Those about the grid itself and Hydra's own are left out.
+        overrides: what is typed, as for `train.py`, but with several values where the grid has several; the last of two
+            with the same key counts. Those about the grid itself and Hydra's own are left out.
+        usual: the same, of an experiment and its budget.
         exclude: cells with all of these values are left out, such as {"model": "vgg11", "data.resize": 28}; of a list
             any value counts.
         per_model: further overrides for the cells of a model.
         variants: further overrides; each cell has those of one of them.
         here: whether the cells are to run on this machine.
 
-    Where several say something about the same key, `overrides` count first, then `variants`.
+    Where several say something about the same key, `overrides` count first, then `variants`, `per_model` and `usual`.
 
     Raises:
         UserError: an override is wrong; all that are wrong are named, up to a few.
     """
-    last = {key_of(override): override for override in overrides if is_of_runs(override)}
+    typed = {key_of(override) for override in overrides if is_of_runs(override)}
+    replaced = set.intersection(*map(set, variants)) - typed if variants else set()  # by every variant
+    last = {key_of(override): override for override in (*usual, *overrides) if is_of_runs(override)}
+    last = {key: override for key, override in last.items() if key not in replaced}
     named = [str(name) for values in (*variants, *exclude) for name in _as_list(values.get("model", []))]
     _check_models(_values(last, "model"), [*(per_model or {}), *named])
     _check_experiments(_values(last, "experiment"))
@@ -86,7 +91,7 @@ def make_cells(
     composer = Composer()
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
-            config, cell_overrides = _compose(composer, combination, per_model or {}, variant)
+            config, cell_overrides = _compose(composer, combination, typed, per_model or {}, variant)
             unknown -= {*flatten(config.values), *config.choices}
             if matching := [values for values in exclude if _matches(config, values)]:
                 unmatched = [values for values in unmatched if values not in matching]
@@ -94,7 +99,7 @@ def make_cells(
                 continue
             check_config(config, size=False)
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            faults[explain(error, [*combination, *_missing(variant, combination)])] = None
+            faults[explain(error, _over(combination, variant, typed))] = None
             failed += 1
             if failed == ENOUGH:  # the rest is as wrong
                 break
@@ -136,18 +141,23 @@ def _check_experiments(names: list[str]) -> None:
 
 
 def _compose(
-    composer: Composer, combination: list[str], per_model: Mapping[str, Any], others: Mapping[str, Any]
+    composer: Composer,
+    combination: Sequence[str],
+    typed: Set[str],
+    per_model: Mapping[str, Any],
+    variant: Mapping[str, Any],
 ) -> tuple[RunConfig, list[str]]:
-    overrides = [*combination, *_missing(others, combination)]
+    overrides = _over(combination, variant, typed)
     config = composer.compose(overrides)
-    more = _missing(per_model.get(config.choices["model"]) or {}, overrides)
-    return (composer.compose([*overrides, *more]) if more else config), [*overrides, *more]
+    own = per_model.get(config.choices["model"]) or {}
+    changed = _over(overrides, own, typed | variant.keys())
+    return (config if changed == overrides else composer.compose(changed)), changed
 
 
-def _missing(values: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
-    """Return as overrides the values whose keys `overrides` do not have."""
-    given = {*map(key_of, overrides)}
-    return as_overrides({key: value for key, value in values.items() if key not in given})
+def _over(overrides: Sequence[str], values: Mapping[str, Any], first: Set[str]) -> list[str]:
+    """Return overrides with `values` in place of those with the same keys, but for the keys that count `first`."""
+    counted = {key: value for key, value in values.items() if key not in first}
+    return [*(each for each in overrides if key_of(each) not in counted), *as_overrides(counted)]
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:

@@ -161,7 +161,8 @@ class Launcher:
     def _start(self, cell: Cell, slot: int) -> Running:
         gpu, devices = self._gpu(slot), max(1, len(self.gpus))
         sharing = len(range(slot % devices, self.slots, devices))  # slots of the same device
-        arguments = (cell.config, (self.folder.path / cell.name).absolute(), sharing, gpu)
+        changed = self.folder.cells[cell.name]["changed"]
+        arguments = (cell.config, changed, (self.folder.path / cell.name).absolute(), sharing, gpu)
         recorded_at = self.folder.recorded_at(cell.name)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
         with _without_program():

@@ -10,6 +10,7 @@ from cnnzoo.record import FILE_NAME, flatten
 from cnnzoo.report.pool import is_setting, short_value
 from cnnzoo.sweep.folder import OWNER, SweepFolder, is_completed, is_locked
 from cnnzoo.sweep.grid import Cell
+from cnnzoo.sweep.plan import checkpoint_space
 
 
 def changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
@@ -33,8 +34,8 @@ def edited_values(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         cell = asked.get(_words(before["overrides"], before.get("choices")))
         if cell and cell.name != name and not is_completed(folder.path / cell.name):
             now, then = flatten(cell.config.values), flatten(before.get("config") or {})
-            edited = [key for key in then if is_setting(key) and then[key] != now.get(key)]
-            words = [f"{key}={short_value(then[key])}, now {short_value(now.get(key))}" for key in edited]
+            edited = [key for key in {**then, **now} if is_setting(key) and then.get(key) != now.get(key)]
+            words = [f"{_value(key, then)}, now {_value(key, now)}" for key in edited]
             found["; ".join(words)] += is_completed(folder.path / name)
     for edit, count in found.items():
         if count and edit:
@@ -58,6 +59,10 @@ def strays(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         yield f"{what} of grids that its sweep.json does not have: no table here shows them until their grid is typed"
 
 
+def _value(key: str, values: Mapping[str, Any]) -> str:
+    return f"{key}={short_value(values[key])}" if key in values else f"no {key}"
+
+
 def _words(overrides: Sequence[str], choices: Any) -> str:
     return json.dumps([list(overrides), choices], sort_keys=True)
 
@@ -70,6 +75,16 @@ def at_work(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
     """Yield which cells another process trains, such as one that has outlived its sweep."""
     if names := [cell.name for cell in to_do if is_locked(folder.path / cell.name)]:
         yield f"another process trains {', '.join(names)}; what is timed beside it takes longer"
+
+
+def full_disk(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
+    """Yield how much is missing on the disk, where the checkpoints of all cells may not fit."""
+    needed, free = checkpoint_space(to_do, folder)
+    if needed > free:
+        yield (
+            f"the checkpoints of these cells may take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free; "
+            "make room meanwhile, or cells will fail"
+        )
 
 
 def other_sweeps(to_do: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:

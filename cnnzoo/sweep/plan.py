@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.commands import as_typed
+from cnnzoo.disk import CHECKPOINT, free_space
 from cnnzoo.record import parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
@@ -62,6 +63,13 @@ def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
     return told if count else ""
 
 
+def checkpoint_space(to_do: Sequence[Cell], folder: SweepFolder) -> tuple[int, int]:
+    """Return how many bytes the checkpoints of cells may yet take, of which each keeps two, and how many are free."""
+    files = [file for cell in to_do for file in (folder.path / cell.name).glob("checkpoints/*.ckpt")]
+    there = sum(file.stat().st_size for file in files)
+    return sum(2 * CHECKPOINT * cell.facts["params"] for cell in to_do) - there, free_space(folder.path)
+
+
 def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", *, retry: bool) -> None:
     """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
     from cnnzoo.training.device import describe_device
@@ -84,6 +92,11 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
             print(f"no estimate for the other {left}: no run of similar size has been completed on this device")
     elif minutes and device:
         print("no estimate: no run of similar size has been completed on this device")
+    needed, free = checkpoint_space(
+        [cell for cell, is_trained in zip(cells, trained, strict=True) if is_trained], folder
+    )
+    if needed > 0:
+        print(f"up to {needed / 2**30:,.1f} GiB of checkpoints; {free / 2**30:,.1f} GiB are free")
 
 
 def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:

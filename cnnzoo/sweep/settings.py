@@ -29,9 +29,9 @@ class Settings:
         timeout: seconds for one cell, or None.
         strict: whether one impossible cell refuses the grid.
         exclude: values of the cells to leave out.
-        per_model: further overrides for the cells of a model.
+        per_model: further overrides for the cells of a model, those of the budget among them.
         variants: lists of overrides of which each cell has one; empty: the grid is a product.
-        reduced: overrides for all cells by the chosen budget; those of the command line count before them.
+        reduced: overrides for all cells by the chosen budget, which all of these and the command line count before.
     """
 
     plan: bool
@@ -98,9 +98,8 @@ def read_settings(config: DictConfig) -> Settings:
     must("budget", "full or laptop", keys["budget"] in ("full", "laptop"), "laptop")
     if keys["budget"] == "laptop" and config.hydra.runtime.choices.get("trainer") == "smoke":
         raise UserError("budget=laptop and trainer=smoke both say how much is trained\nleave one of them out")
-    reduced = LAPTOP if keys["laptop"] is None else keys["laptop"]
-    must("sweep.laptop", "overrides", isinstance(reduced, dict), "'{trainer.max_epochs: 1}'")
-    reduced = dict(reduced) if keys["budget"] == "laptop" else {}
+    must("sweep.laptop", "overrides", isinstance(keys["laptop"] or {}, dict), "'{trainer.max_epochs: 1}'")
+    reduced = dict(keys["laptop"] or {}) if keys["budget"] == "laptop" else {}
     excluded = [keys["exclude"], reduced.pop("exclude", [])]
     for key, lists in {"exclude": excluded, "variants": [keys["variants"]]}.items():
         listed = all(isinstance(each, list) and all(isinstance(one, dict) and one for one in each) for each in lists)
@@ -111,10 +110,17 @@ def read_settings(config: DictConfig) -> Settings:
             "'[{model: vgg11, data.resize: 28}]'",
         )
     by_model: list[Any] = [keys["per_model"] or {}, reduced.pop("per_model", {})]
+    if keys["budget"] == "laptop" and not reduced:
+        reduced = dict(LAPTOP)
     mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
     must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
     if unknown := config.sweep.keys() - {*SWEEP_SETTINGS}:
         raise UserError(f"unknown key 'sweep.{min(map(str, unknown))}'\nall keys: python sweep.py --help")
+    reduced = flatten(reduced)
+    own = {
+        model: {key: value for key, value in flatten(values).items() if key not in reduced}
+        for model, values in by_model[0].items()
+    }
     return Settings(
         plan=keys["plan"],
         emit=None if emit is None else Path(emit),
@@ -123,12 +129,9 @@ def read_settings(config: DictConfig) -> Settings:
         timeout=None if timeout is None else 60 * timeout,
         strict=keys["invalid"] == "error",
         exclude=[flatten(each) for each in (*excluded[0], *excluded[1])],
-        per_model={
-            model: flatten(by_model[0].get(model, {})) | flatten(by_model[1].get(model, {}))
-            for model in {**by_model[0], **by_model[1]}
-        },
+        per_model={model: own.get(model, {}) | flatten(by_model[1].get(model, {})) for model in {**own, **by_model[1]}},
         variants=[flatten(each) for each in keys["variants"]],
-        reduced=flatten(reduced),
+        reduced=reduced,
     )
 
 

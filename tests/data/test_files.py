@@ -111,6 +111,17 @@ def test_another_data_set_with_the_same_names_and_sizes_is_left_alone(mirror, tm
     assert mirror.requests == []
 
 
+def test_a_part_of_another_data_set_is_left_alone(mirror, tmp_path):
+    more = (*SMALL, File("t10k", 9, "0" * 64))
+    other = {name: bytes(len(data)) for name, data in CONTENT.items()}
+    for name, data in other.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match="another data set, such as MNIST"):
+        load_files(tmp_path, more)
+    assert {name: (tmp_path / name).read_bytes() for name in CONTENT} == other
+    assert mirror.requests == []
+
+
 def test_setting_aside_never_overwrites(mirror, tmp_path):
     for damaged in (b"first", b"second"):
         (tmp_path / "images").write_bytes(damaged)

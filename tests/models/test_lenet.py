@@ -4,7 +4,15 @@ from torch import nn
 
 from cnnzoo.models import MLP, LeNet
 
-COURSE = {"activation": "sigmoid", "pooling": "avg", "norm": "none", "padding": 2}
+COURSE = {
+    "channels": [6, 16],
+    "kernel_size": 5,
+    "hidden": [120, 84],
+    "activation": "sigmoid",
+    "pooling": "avg",
+    "norm": "none",
+    "padding": 2,
+}
 
 
 def lenet(**options):
@@ -75,6 +83,25 @@ def test_lenet_bn_is_lenet_with_batch_norm_and_without_padding_the_course_net(pa
         nn.Linear(84, 10),
     )
     assert_same(lenet(norm="batch", padding=padding), reference)
+
+
+def test_lenet_has_the_channels_windows_and_units_that_are_asked_for():
+    reference = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2, 2),
+        nn.Conv2d(8, 16, 3),
+        nn.ReLU(),
+        nn.AvgPool2d(2, 2),
+        nn.Conv2d(16, 32, 3),
+        nn.ReLU(),
+        nn.AvgPool2d(2, 2),
+        nn.Flatten(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+    assert_same(lenet(channels=[8, 16, 32], kernel_size=3, hidden=[64], padding=1, activation="relu"), reference)
 
 
 def test_mlp_hidden_layers_are_as_given():

@@ -416,6 +416,18 @@ def test_runs_before_and_after_an_edit_of_a_yaml_file_are_rows_of_their_own(tmp_
     assert "in all rows: optimizer.lr=0.3" in notes_of(tmp_path)
 
 
+def test_a_run_of_before_there_was_a_key_has_what_is_usual(tmp_path):
+    """Such as of a net that has got a new argument: the same seed is a repeat, and a value that was typed is told."""
+    write_run(tmp_path / "old", seed=0)
+    record = read_record(tmp_path / "old")
+    del record["config"]["model"]["hidden"]
+    write_record(tmp_path / "old", record)
+    write_run(tmp_path / "new", seed=0)
+    write_run(tmp_path / "typed", seed=0, **{"model.hidden": 512})
+    assert [(row["settings"], row["seeds"]) for row in table_of(tmp_path)] == [("", "1/1"), ("hidden=512", "1/1")]
+    assert "runs left out because they repeat another: 1" in notes_of(tmp_path)
+
+
 def test_a_threshold_is_reached_by_what_the_table_shows(tmp_path):
     write_run(tmp_path / "a", acc=0.84997)
     (row,) = table_of(tmp_path, at_least=0.85)

@@ -143,6 +143,18 @@ def test_variants_are_cells_and_the_command_line_counts_before_them():
     assert ([cell.config.name for cell in cells], notes) == (["mlp-28-adamw-s0"], ["1 cell is identical to another"])
 
 
+def test_what_an_experiment_has_as_usual_counts_last():
+    usual = ["seed=0,1", "data.batch_size=64", "data.resize=32"]
+    variants = [{"model": "mlp", "data.batch_size": 16}, {"model": "lenet"}]
+    cells, notes = make_cells(
+        [*SMALL, "data.resize=36"], usual=usual, variants=variants, per_model={"lenet": {"seed": 7}}
+    )
+    assert [(cell.config.name, cell.config.values["data"]["batch_size"]) for cell in cells] == [
+        *(("mlp-36-adamw-s0", 16), ("lenet-36-adamw-s7", 64), ("mlp-36-adamw-s1", 16)),
+    ]
+    assert notes == ["1 cell is identical to another"]
+
+
 @pytest.mark.parametrize("sign", ["+", "++"])
 def test_the_command_line_counts_first_also_where_it_adds(sign):
     typed = [*SMALL, f"{sign}trainer.gradient_clip_val=1.0", "data.resize=32"]

@@ -42,7 +42,7 @@ from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.notes import at_work, edited_values, other_sweeps, strays
+from cnnzoo.sweep.notes import at_work, edited_values, full_disk, other_sweeps, strays
 from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do, done_elsewhere
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
@@ -187,8 +187,11 @@ def test_a_plan_says_what_is_to_do_and_leaves_nothing(finished, monkeypatch, cap
     text = capsys.readouterr().out
     assert "4 cells in outputs/small: 2 completed, 2 to do" in text
     assert "for 2 of 2 to do" in text
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 2**30))
     assert run("model=resnet18", "sweep.name=another", "plan=true") == 0
-    assert "no run of similar size" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "no run of similar size" in text
+    assert "up to 0.2 GiB of checkpoints; 3.0 GiB are free" in text  # two of 12 bytes for each of 11.2 M parameters
     assert run(*SMALL, "plan=true") == 0
     assert [path.name for path in finished.parent.iterdir()] == ["small"]
 
@@ -337,6 +340,26 @@ def test_a_sweep_says_which_folder_it_has_chosen(in_tmp, capsys):
     assert "cells in outputs/small_grid-" in capsys.readouterr().out
 
 
+def budget_of(*overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return read_settings(compose("sweep", ["budget=laptop", *overrides], return_hydra_config=True))
+
+
+def test_what_is_said_of_a_net_counts_before_the_budget_for_all_unless_the_grid_says_it():
+    of_all = "sweep.laptop={trainer.max_epochs: 3, per_model: {mlp: {trainer.max_epochs: 9}}}"
+    settings = budget_of("sweep.per_model={lenet: {trainer.max_epochs: 50, seed: 4}}", of_all)
+    assert settings.per_model == {"lenet": {"seed": 4}, "mlp": {"trainer.max_epochs": 9}}
+
+
+def test_typed_variants_count_before_an_experiment_and_its_budget(in_tmp, capsys):
+    grid = ["experiment=inception_ladder", "budget=laptop", "plan=true"]
+    assert type_in(sweep_module, *grid, "sweep.variants=[{model: resnet18, data.batch_size: 32}]") == 0
+    text = capsys.readouterr().out
+    assert re.search("in all cells: .*trainer.limit_train_batches=100 .*data.batch_size=32", text)
+    assert "2 cells in outputs/inception_ladder-laptop: 2 to do" in text
+    assert "identical" not in text
+
+
 def test_a_budget_has_its_own_overrides_and_its_own_folder(in_tmp, capsys):
     grid = ["data=synthetic", "model=mlp,lenet", "seed=0,1"]
     more = "{seed: 3, exclude: [{model: mlp, seed: 1}], per_model: {lenet: {model.norm: batch}}}"
@@ -353,6 +376,8 @@ def test_a_budget_has_its_own_overrides_and_its_own_folder(in_tmp, capsys):
     assert (chosen.exclude, full.exclude) == ([{"model": "mlp", "seed": 1}], [])
     assert (chosen.per_model, full.per_model) == ({"lenet": {"model.norm": "batch"}}, {})
     assert default.reduced == {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}
+    assert budget_of("sweep.laptop={per_model: {mlp: {seed: 7}}}").reduced == default.reduced
+    assert budget_of("sweep.laptop={exclude: []}").reduced == default.reduced
     run(*grid, "budget=laptop", "plan=true")
     assert re.search(r"4 cells in outputs/sweep-\w{8}-laptop:", capsys.readouterr().out)
 
@@ -640,6 +665,8 @@ def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
     record = {"device": "cpu", "threads": 2, "slots": 1}
     assert _timed_on(record) == _timed_on(record | {"seed": 1})
     assert all(_timed_on(record) != _timed_on(record | {key: 3}) for key in record)
+    assert _timed_on(record) == _timed_on(record | {"earlier": [record | {"git": "another commit"}]})
+    assert _timed_on(record) != _timed_on(record | {"earlier": [record | {"threads": 1}]})
 
 
 def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path, monkeypatch):
@@ -729,6 +756,17 @@ def complete(cell, folder):
     write_record(folder.path / cell.name, record)
 
 
+def test_a_disk_that_is_too_small_for_all_checkpoints_is_told_before(tmp_path, monkeypatch):
+    cells, folder = planned(["model=mlp", "seed=0,1"], tmp_path)  # 24 bytes for each of 203,530 parameters, twice
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9_000_000))
+    (note,) = full_disk(cells, folder)
+    assert note.startswith("the checkpoints of these cells may take 0.0 GiB, and 0.0 GiB are free; ")
+    kept = folder.path / cells[0].name / "checkpoints" / "last.ckpt"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(800_000))
+    assert not list(full_disk(cells, folder))
+
+
 def test_an_edit_of_a_yaml_file_is_told_with_both_values(tmp_path):
     """Of completed cells, until the edited ones are completed, too."""
     before, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1"], tmp_path)
@@ -737,11 +775,21 @@ def test_an_edit_of_a_yaml_file_is_told_with_both_values(tmp_path):
     lr = {"optimizer": values["optimizer"] | {"lr": 0.5}}
     edited = [replace(cell, config=replace(cell.config, values=cell.config.values | lr)) for cell in before]
     assert edited[0].name != before[0].name
-    said = f"1 completed here with optimizer.lr={values['optimizer']['lr']}, now 0.5; conf/ was edited, "
+    said = f"1 completed here with optimizer.lr={values['optimizer']['lr']}, now optimizer.lr=0.5; conf/ was edited, "
     assert list(edited_values(edited, folder)) == [f"{said}and what it says now is trained beside them"]
     assert list(edited_values(before, folder)) == []
     complete(edited[0], folder)
     assert list(edited_values(edited, folder)) == []
+
+
+def test_a_key_that_is_new_in_a_yaml_file_is_told(tmp_path):
+    before, folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    complete(before[0], folder)
+    model = {"model": before[0].config.values["model"] | {"shiny": True}}
+    (cell,) = before
+    new = replace(cell, config=replace(cell.config, values=cell.config.values | model))
+    (note,) = edited_values([new], folder)
+    assert note.startswith("1 completed here with no model.shiny, now model.shiny=true; conf/ was edited")
 
 
 def test_completed_runs_that_no_grid_asked_for_are_counted(tmp_path):

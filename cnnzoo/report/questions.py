@@ -1,0 +1,212 @@
+"""The course's three open questions: what is compared in each, and the draft of an answer."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cnnzoo.report.columns import as_shown, percent
+from cnnzoo.report.runs import Row, limit_of
+from cnnzoo.report.texts import Language, join, listed, named, say
+
+NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
+ENOUGH_SEEDS = 5
+MADE_WITH = ("data.batch_size", "precision")  # said of rows that differ in it
+BEFORE = ("alexnet", "vgg11", "nin")
+LADDER = (
+    "googlenet",
+    "googlenet_bn",
+    "inception_fact",
+    "inception_res",
+    "inception_v3",
+    "inception_v4",
+    "inception_resnet_v1",
+    "inception_resnet_v2",
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the course.
+
+    Attributes:
+        title: key of its title in `texts.py`.
+        model: of the baseline, which is the one with the fewest settings of its own, and the largest images of these.
+        at_least: test accuracy that is asked for, or None.
+        answer: completed rows, the baseline among them, threshold and language to paragraphs.
+    """
+
+    title: str
+    model: str
+    at_least: float | None
+    answer: Callable[[Sequence[Row], Row, float | None, Language], list[str]]
+
+    def baseline(self, rows: Sequence[Row]) -> str | None:
+        """Return the label of the row that the others are compared with, or None if there is none."""
+        candidates = [row for row in rows if row["model"] == self.model]
+
+        def rank(row: Row) -> tuple[int, int, bool]:
+            return len((row.get("settings") or "").split()), -row["data.resize"], row["test_acc"] is None
+
+        plain = min(candidates, key=rank, default=None)
+        return plain["label"] if plain else None
+
+    def paragraphs(
+        self, rows: Sequence[Row], baseline: Row | None, at_least: float | None, language: Language
+    ) -> list[str]:
+        """Return the draft of an answer, or what it waits for: the baseline and another row that are completed."""
+        if baseline is None:
+            return [say(language, "no_baseline", model=self.model)]
+        if baseline["test_acc"] is None:
+            return [say(language, "no_answer", label=baseline["label"])]
+        done = [row for row in rows if all(row.get(key) is not None for key in NEEDED)]
+        others = [row["label"] for row in rows if row["test_acc"] and not any(row is each for each in done)]
+        left_out = [say(language, "not_alike", labels=named(language, others))] if others else []
+        compared = len(done) > 1 and any(row is baseline for row in done)
+        paragraphs = self.answer(done, baseline, at_least, language) if compared else []
+        if not paragraphs:
+            return [say(language, "no_other", label=baseline["label"]), *left_out]
+        if (images := baseline["runs"][0]["data"]) != "fashion_mnist":
+            paragraphs.insert(0, say(language, "other_images", data=images))
+        paragraphs += [_trained(done, language), *left_out]
+        statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
+        absent = [row["label"] for row in rows if row["test_acc"] is None]
+        if waiting := [label for label in absent if statuses[label] != {"n/a"}]:
+            paragraphs.append(say(language, "without", labels=named(language, waiting)))
+        if partly := [row["label"] for row in done if statuses[row["label"]] != {"completed"}]:
+            paragraphs.append(say(language, "partly", labels=named(language, partly)))
+        if alone := [row["label"] for row in done if row["test_acc"].deviation is None]:
+            key = "one_seed" if len(alone) == len(done) else "one_seed_of"
+            paragraphs.append(say(language, key, labels=named(language, alone)))
+        if len(alone) < len(done) and any(len(_completed(row)) < ENOUGH_SEEDS for row in done):
+            paragraphs.append(say(language, "few_seeds"))
+        return paragraphs
+
+
+def find_question(rows: Sequence[Row]) -> Question | None:
+    """Return the question that all rows belong to, or None."""
+    names = {row.get("experiment") for row in rows if "protocol" in row}
+    return QUESTIONS.get(names.pop() or "") if len(names) == 1 else None
+
+
+def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
+    """Return the one question that some of the rows belong to, and how many do not; None if there is no such."""
+    names = [row.get("experiment") for row in rows]
+    asked = {name for name in names if name in QUESTIONS}
+    others = [name for name in names if name not in asked]
+    return (asked.pop(), len(others)) if len(asked) == 1 and others else None
+
+
+def _completed(row: Row) -> list[Row]:
+    """Return the completed runs of a row."""
+    return [run for run in row["runs"] if run["status"] == "completed"]
+
+
+def _trained(rows: Sequence[Row], language: Language) -> str:
+    """Return for how long the rows were trained, and on how many of the images."""
+    differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in _completed(row)}) > 1]
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(_budget(_completed(row)[0], differing, language), []).append(row["label"])
+    *some, (most, labels) = sorted(groups.items(), key=lambda group: len(group[1]))
+    last = labels if len(labels) == 1 else [say(language, "the_others")]
+    told = [
+        say(language, "trained_for", labels=named(language, which), budget=budget)
+        for budget, which in (*some, (most, last))
+    ]
+    words = (
+        say(language, "trained", told=listed(language, told)) if some else say(language, "trained_alike", budget=most)
+    )
+    limits = [limit_of(run, "train") for row in rows for run in row["runs"]]
+    whole = all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
+    return join(language, [words, "" if whole else say(language, "not_in_full")])
+
+
+def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
+    limit, size = limit_of(run, "train"), run.get("data.batch_size")
+    if isinstance(limit, int):
+        images = say(language, "some_batches", batches=limit, size=size, s="" if limit == 1 else "es")
+    elif limit not in (None, 1.0):
+        images = say(language, "some_images", percent=percent(limit).replace(".0%", "%"))
+    else:
+        images = say(language, "all_images")
+    if "data.batch_size" in differing and not isinstance(limit, int):
+        images = say(language, "in_batches", images=images, size=size)
+    if "precision" in differing:
+        images = say(language, "in_precision", images=images, precision=run.get("precision"))
+    epochs = run["trainer.max_epochs"]
+    return say(language, "budget", epochs=epochs, s="" if epochs == 1 else "s", images=images)
+
+
+def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
+    others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
+    first = [say(language, "q1_baseline", **as_shown(baseline, language))]
+    for key, reached in (("q1_enough", True), ("q1_missed", False)):
+        labels = [_beside(row, at_least, language) for row in rows if row.get("enough") is reached]
+        if labels and at_least is not None:
+            first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
+        if reached and (enough := [row for row in others if row.get("enough") and row["params"] < baseline["params"]]):
+            smallest = min(enough, key=lambda row: row["params"])
+            first.append(say(language, "q1_smallest", **as_shown(smallest, language)))
+    paragraphs = [join(language, first)]
+    if same_size := [row for row in others if row["data.resize"] == baseline["data.resize"]]:
+        saver = min(same_size, key=lambda row: row["params"])
+        faster = min(same_size, key=lambda row: row["macs"])
+        if saver is not faster and saver["params"] < baseline["params"] and faster["macs"] < baseline["macs"]:
+            shown_rows = {"saver": as_shown(saver, language), "faster": as_shown(faster, language)}
+            paragraphs.append(say(language, "q1_why", **shown_rows))
+    return paragraphs
+
+
+def _beside(row: Row, at_least: float | None, language: Language) -> str:
+    """Return the label of a row with its accuracy, and whether that is too near to the threshold to tell.
+
+    That is so within the deviation over the seeds, and with a single seed within two standard errors of a share of its
+    test images: 0.7 points for 85 % of 10,000.
+    """
+    accuracy = row["test_acc"]
+    alone = accuracy.deviation is None
+    margin = 2 * (accuracy.mean * (1 - accuracy.mean) / _num_tested(row)) ** 0.5 if alone else accuracy.deviation
+    near = at_least is not None and margin and abs(accuracy.mean - at_least) <= margin
+    key = "q1_at" if not near else "q1_unsure" if alone else "q1_near"
+    return say(language, key, label=row["label"], test_acc=as_shown(row, language)["test_acc"])
+
+
+def _num_tested(row: Row) -> float:
+    """Return how many images the accuracy of a single run is of; infinitely many if that is not known."""
+    run = _completed(row)[0]
+    images, limit = run["images"].get("test") or math.inf, limit_of(run, "test")
+    return limit * run["data.batch_size"] if isinstance(limit, int) else images * (1.0 if limit is None else limit)
+
+
+def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
+    same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
+    alike = [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
+    smaller = [row for row in alike if row["data.resize"] < baseline["data.resize"]]
+    smaller.sort(key=lambda row: -row["data.resize"])
+    base = as_shown(baseline, language)
+    sentences = [say(language, "q2_smaller", base=base, row=as_shown(row, language)) for row in smaller]
+    padded = [row["label"] for row in smaller if row["stem"] == "small" != baseline["stem"]]
+    stem = say(language, "q2_stem", labels=named(language, padded)) if padded else ""
+    return [join(language, sentences), join(language, [say(language, "q2_why"), stem])] if sentences else []
+
+
+def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
+    others = [row for row in rows if row["model"] in BEFORE]
+    steps = [row for row in rows if row["model"] in LADDER and row is not baseline]
+    steps.sort(key=lambda row: LADDER.index(row["model"]))
+    shares = [say(language, "q3_share", **as_shown(row, language)) for row in (*others, baseline)]
+    why = {*BEFORE} <= {row["model"] for row in others}
+    ladder = [say(language, "q3_baseline", **as_shown(baseline, language))]
+    ladder += [say(language, "q3_step", base=baseline["label"], **as_shown(row, language)) for row in steps]
+    rates = {row["label"]: row.get("optimizer.lr") for row in (baseline, *steps)}
+    if len({*rates.values()}) > 1:
+        told = [say(language, "q3_rate", label=label, rate=rate) for label, rate in rates.items()]
+        ladder.append(say(language, "q3_rates", rates=named(language, told)))
+    return [join(language, [*shares, say(language, "q3_why") if why else ""]), join(language, ladder)]
+
+
+QUESTIONS = {
+    "alexnet_simplified": Question("q1", "alexnet", 0.85, _simplified),
+    "vgg_resolution": Question("q2", "vgg11", None, _resolution),
+    "inception_ladder": Question("q3", "googlenet", None, _ladder),
+}

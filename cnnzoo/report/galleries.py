@@ -21,9 +21,10 @@ ALIKE = 0.9  # correlation, or its opposite, from which on a map says little bes
 # Shares of the image's height that are seen.
 BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 3.2  # of a cell; a figure is at least as wide as its title
+LABEL = 8.5  # points, to be read on a wall
 DOTS = 96  # at least so many of a map's height, so that what lies between maps is narrow
 LONG = 8  # stages in one line
-WIDE = 48  # characters above a sheet of filters
+WIDE = 40  # characters above a sheet of filters
 FIELD = COLORS[1]
 GROUND = "#dbe4ee"  # between maps, none of which is blue
 
@@ -82,14 +83,14 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     columns = max(len(line) for _, line, _ in lines)
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(
-            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.45) * len(lines) + 0.7), layout="constrained"
+            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.6) * len(lines) + 0.7), layout="constrained"
         )
         grid = figure.subplots(len(lines), columns + 1, squeeze=False)
         for (net, line, start), (first, *others) in zip(lines, grid, strict=True):
             if start:
                 _leave_blank(first)
             else:
-                _show(first, net.image, f"{_wrapped(net.label)}\npredicts {net.said}")
+                _show(first, net.image, f"{_wrapped(net.label)}\n{_wrapped(f'predicts {net.said}')}")
             for axes, stage in zip(others, [*line, *[None] * (columns - len(line))], strict=True):
                 if stage is None:
                     _leave_blank(axes)
@@ -99,9 +100,9 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 _show(axes, _mosaic(stage.maps), f"{stage.name}  {channels}x{height}x{width}\n{seen}")
         if align == "field":
             for axes, high in zip(grid[-1][1:], ends, strict=True):
-                share = f"{Fraction(high)} of the image" if high < 1 else "the whole image"
-                words = "more than the image" if high == float("inf") else f"up to {share}"
-                axes.set_xlabel(words, fontsize=7)
+                share = f"{Fraction(high)}\nof the image" if high < 1 else "the whole\nimage"
+                words = "more than\nthe image" if high == float("inf") else f"up to {share}"
+                axes.set_xlabel(words, fontsize=LABEL)
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 
@@ -129,7 +130,7 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
     shown = [[*net.stages[: 1 + sum(stage.field[0] <= len(net.image) for stage in net.stages)]] for net in nets]
     columns = max(map(len, shown))
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(TITLED, INCHES * columns), (INCHES + 0.4) * len(nets)), layout="constrained")
+        figure = Figure(figsize=(max(TITLED, INCHES * columns), (INCHES + 0.5) * len(nets)), layout="constrained")
         figure.suptitle(title, fontsize=10, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
         for net, stages, row in zip(nets, shown, grid, strict=True):
@@ -169,7 +170,7 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
     return figure
 
 
-def _wrapped(label: str, width: int = 24) -> str:
+def _wrapped(label: str, width: int = 20) -> str:
     """Return a label in lines that are no wider than a cell."""
     return "\n".join(wrap(label, width))
 
@@ -211,7 +212,7 @@ def _most_telling(maps: np.ndarray) -> list[int]:
 
 def _show(axes: Axes, image: np.ndarray, title: str, *, low: float | None = None, high: float | None = None) -> None:
     axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-    axes.set_title(title, fontsize=7, loc="left", linespacing=1.15)
+    axes.set_title(title, fontsize=LABEL, loc="left", linespacing=1.15)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set(visible=True, color=GROUND, lw=1.0)

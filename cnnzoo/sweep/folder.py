@@ -130,7 +130,7 @@ class SweepFolder:
                 "name": cell.config.name,
                 "choices": cell.config.choices,
                 "config": cell.config.values,
-                "changed": changes(cell.config),
+                "changed": self.cells[cell.name]["changed"],
                 **cell.facts,
             }
             record |= {"seed": cell.config.values["seed"], "epochs": 0, "metrics": {}}

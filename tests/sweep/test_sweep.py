@@ -845,8 +845,7 @@ def test_a_launcher_is_given_the_folder_of_each_cell(in_tmp, capsys):
 
 
 def test_of_a_traceback_the_screen_has_the_last_line(tmp_path):
-    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
-    folder = SweepFolder(tmp_path)
+    (cell,), folder = planned(["data=synthetic", "trainer=smoke", "model=mlp"], tmp_path)
     folder.fail(cell, f"{screen.TRACEBACK}\n  File x\nValueError: broken")
     assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: ValueError: broken\n")
     folder.fail(cell, "no room\nmake some")
@@ -854,8 +853,8 @@ def test_of_a_traceback_the_screen_has_the_last_line(tmp_path):
 
 
 def test_a_cell_that_dies_before_its_first_record_is_pooled_with_the_seeds_that_are_completed(tmp_path):
-    (cell,), _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp"])
-    SweepFolder(tmp_path).fail(cell, "killed")
+    (cell,), folder = planned(["data=synthetic", "trainer=smoke", "model=mlp"], tmp_path)
+    folder.fail(cell, "killed")
     (row,) = read_runs([tmp_path])
     assert (row["status"], row["protocol"]) == ("failed", "holdout")
 

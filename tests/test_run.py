@@ -40,7 +40,8 @@ KEYS = (
     "schema status started name choices config changed seed protocol precision stem params conv_params dense_params "
     "num_convs "
     "num_dense macs input_shape "
-    "micro_batch_size metrics epochs seconds images_per_second peak_bytes device threads slots versions git data error"
+    "micro_batch_size metrics epochs seconds images_per_second peak_bytes device threads slots versions git data error "
+    "from_step"
 )  # fmt: skip
 
 

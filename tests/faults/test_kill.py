@@ -53,7 +53,7 @@ def epochs_in(folder):
 
 
 def figures(record):
-    return {key: value for key, value in record.items() if key not in (*TIMING, "started", "git")}
+    return {key: value for key, value in record.items() if key not in (*TIMING, "started", "git", "from_step")}
 
 
 @pytest.mark.timeout(1800)

@@ -17,7 +17,7 @@ os.fsync = lambda descriptor: None  # a slow disk would count as a slow cell
 FAULTY = 1  # the seed of the cell that misbehaves
 
 
-def main(config, folder: Path, slots, gpu) -> None:
+def main(config, changed, folder: Path, slots, gpu) -> None:
     """Stand in for `cnnzoo.sweep.cell.main`: do what the file `fault` beside the cells says."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     folder.mkdir(parents=True, exist_ok=True)

@@ -244,15 +244,17 @@ def test_a_cell_sees_its_gpu_or_takes_its_share_of_the_cores(grid, tmp_path, mon
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: seen.append(threads))
-    monkeypatch.setattr(
-        "cnnzoo.run.train", lambda *_, resume, slots: seen.append((slots, os.environ["CUDA_VISIBLE_DEVICES"]))
-    )
+
+    def train(*_, resume, slots, changed):
+        seen.append((slots, changed, os.environ["CUDA_VISIBLE_DEVICES"]))
+
+    monkeypatch.setattr("cnnzoo.run.train", train)
     monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr(torch, "zeros", lambda *_, device: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    cell_process.main(grid[0][0].config, tmp_path / "cpu", 3, None)
-    cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
-    assert seen == [2, (3, ""), (1, "7")]
+    cell_process.main(grid[0][0].config, {}, tmp_path / "cpu", 3, None)
+    cell_process.main(grid[0][0].config, {"data.augment": "flip"}, tmp_path / "gpu", 1, "7")
+    assert seen == [2, (3, {}, ""), (1, {"data.augment": "flip"}, "7")]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +272,7 @@ def test_a_cell_whose_gpu_is_lost_does_not_train_on_the_cpu(device, words, grid,
     monkeypatch.setattr("cnnzoo.training.device.choose_device", lambda _: torch.device(device))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(SystemExit) as exited:
-        cell_process.main(grid[0][0].config, tmp_path / "gpu", 1, "7")
+        cell_process.main(grid[0][0].config, {}, tmp_path / "gpu", 1, "7")
     assert exited.value.code == UNAVAILABLE
     assert words in capsys.readouterr().err
     assert not (tmp_path / "gpu" / "run.json").exists()

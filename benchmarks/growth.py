@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator
 
 from benchmarks.cases import Case, Scope
@@ -48,8 +49,7 @@ def measure(scope: Scope) -> str:
 
 def _draw(rows: list[dict[str, Any]]) -> Figure:
     """Draw one panel a key: what was measured, and what it would be if time went with the multiply-adds alone."""
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
+    figure = Figure(figsize=(10, 3.4), layout=ConstrainedLayoutEngine(wspace=0.06))
     panels = figure.subplots(1, len(GRIDS), sharey=True)
     for panel, key in zip(panels, GRIDS, strict=True):
         of_key = [row for row in rows if row["key"] == key]

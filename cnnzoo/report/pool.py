@@ -53,10 +53,7 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 def fill_in(rows: Sequence[Row]) -> None:
     """Give runs of before a yaml file had a key the value that is usual there, as when they are read back."""
-    alike: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        alike.setdefault(_chosen(row), []).append(row)
-    for group in alike.values():
+    for group in _chosen_alike(rows).values():
         usual: dict[str, Any] = {}
         for row in sorted(group, key=lambda row: row.get("started") or ""):
             usual |= {key: row[key] for key in row if is_setting(key) and key not in row["changed"]}
@@ -85,11 +82,8 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
 
 def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
     """Return by what rows chose the keys whose usual value is not the same for all: a yaml file was edited."""
-    alike: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        alike.setdefault(_chosen(row), []).append(row)
     edited: dict[tuple[Any, ...], set[str]] = {}
-    for chosen, group in alike.items():
+    for chosen, group in _chosen_alike(rows).items():
         edited[chosen] = set()
         for key in {key for row in group for key in row if is_setting(key)}:
             usual = {short_value(row[key]) for row in group if key in row and key not in row["changed"]}
@@ -97,6 +91,13 @@ def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
             if len(usual) > 1 or usual & typed:  # what is usual is not told of a run that it was typed for
                 edited[chosen].add(key)
     return edited
+
+
+def _chosen_alike(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    alike: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(_chosen(row), []).append(row)
+    return alike
 
 
 def _chosen(row: Row) -> tuple[Any, ...]:

@@ -68,7 +68,7 @@ def _write_summary(folder: SweepFolder) -> None:
 def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, gpu: str | None) -> None:
     """Be the process of a cell: on its GPU or with its share of the cores, with what it prints in its log.
 
-    Nothing is read from `conf/`, which may be edited meanwhile.
+    Nothing but an export reads `conf/`, which may be edited meanwhile.
     """
     gc.freeze()  # what was loaded before it was forked stays, and is not to be searched for garbage
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then asks its cells to stop

@@ -1,12 +1,18 @@
 """What `--help` prints."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from string import Template
+from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cnnzoo.choices import CONF, groups, is_grid, options
+
+KEY = re.compile(r"( *)(\w+):")
+COMMENT = re.compile(r" # (.*)$")
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
@@ -27,6 +33,46 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     if name == "train":
         chosen["experiment"] = [each for each in chosen["experiment"] if not is_grid(each)]
     listed = "".join(f"{group}: {', '.join(names)}\n" for group, names in chosen.items())
+    explained = _comments("run") | _comments(name)
+    for group, option in composed.hydra.runtime.choices.items():
+        if group in chosen and option:
+            explained |= _comments(f"{group}/{option}")
     keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    template = Template(composed.hydra.help.template)
-    return template.substitute(APP_CONFIG_GROUPS=listed, CONFIG=OmegaConf.to_yaml(keys))
+    lines = [
+        f"{line}  # {explained[key]}" if key in explained else line
+        for line, key in _lines(yaml.dump(OmegaConf.to_container(keys), Dumper=_Dumper, sort_keys=False, width=1000))
+    ]
+    return Template(composed.hydra.help.template).substitute(APP_CONFIG_GROUPS=listed, CONFIG="\n".join(lines))
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes lists as they are typed, such as [6, 16]."""
+
+    def represent_list(self, values: list[Any]) -> yaml.Node:
+        return self.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)
+
+
+def _comments(file: str) -> dict[str, str]:
+    """Return what a file in `conf/`, and before it those under its `defaults`, say behind the values of keys."""
+    path = CONF / f"{file}.yaml"
+    text = path.read_text(encoding="utf-8")
+    group, _, _ = file.rpartition("/")
+    inherited = re.search(r"^defaults: \[(\w+)[\],@]", text, re.MULTILINE)
+    found = _comments(f"{group}/{inherited[1]}") if inherited else {}
+    prefix = f"{group}." if group and "@package _global_" not in text else ""
+    return found | {f"{prefix}{key}": note[1] for line, key in _lines(text) if key and (note := COMMENT.search(line))}
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each line of yaml, with the full name of its key, such as watch.patience, or nothing."""
+    above: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        if not (found := KEY.match(line)):
+            yield line, ""
+            continue
+        indent = len(found[1])
+        above = [each for each in above if each[0] < indent] + [(indent, found[2])]
+        yield line, ".".join(key for _, key in above)

@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "choices": (set(), {"omegaconf"}),
     "overrides": ({"choices", "errors"}, {"hydra"}),
     "config": ({"choices", "errors", "overrides"}, {"hydra", "omegaconf", "yaml"}),
-    "help": ({"choices"}, {"hydra", "omegaconf"}),
+    "help": ({"choices"}, {"hydra", "omegaconf", "yaml"}),
     "composer": ({"choices", "config", "overrides"}, {"hydra", "omegaconf"}),
     "rules": (set(), set()),
     "checks": ({"choices", "commands", "config", "errors", "overrides", "record", "rules"}, set()),

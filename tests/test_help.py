@@ -1,0 +1,40 @@
+"""What `--help` says of keys comes from the comments in `conf/`, which name what can be chosen."""
+
+import re
+
+import pytest
+
+from cnnzoo.blocks import ACTIVATIONS, INITS, NORMS, POOLINGS
+from cnnzoo.choices import CONF, options
+from cnnzoo.data.augment import AUGMENTATIONS
+from cnnzoo.help import help_text
+
+CHOICES = {
+    "activation": ACTIVATIONS,
+    "augment": AUGMENTATIONS,
+    "init": INITS,
+    "norm": NORMS,
+    "pooling": POOLINGS,
+    "stem": ("auto", "paper", "small"),
+}
+
+
+@pytest.mark.parametrize("file", sorted(path.relative_to(CONF).as_posix() for path in CONF.glob("[dm]*/*.yaml")))
+def test_comments_name_every_choice(file):
+    found = re.findall(r"^(\w+): (\w+)(?:  # (.*))?$", (CONF / file).read_text(encoding="utf-8"), re.MULTILINE)
+    for key, value, comment in found:
+        if key in CHOICES:
+            assert sorted([value, *comment.split(", ")]) == sorted(CHOICES[key]), key
+
+
+@pytest.mark.parametrize("net", options("model"))
+def test_what_a_net_inherits_is_explained(net):
+    text = help_text("train", [f"model={net}", "scheduler=onecycle", "trainer=smoke"])
+    assert re.search(r"\n  min_size: \d+  # smallest data.resize\n", text)
+    assert "\n  warmup: 0.2  # share of the run\n" in text  # scheduler/onecycle, not trainer
+    assert "\n  limit_train_batches: 4  # a share of the batches, or a whole number of them\n" in text
+    assert "\nwatch:\n  patience: 3  # epochs at chance" in text
+
+
+def test_a_net_says_its_own_words_before_those_it_inherits():
+    assert "  norm: batch  # none, scratch\n" in help_text("train", ["model=googlenet_bn"])

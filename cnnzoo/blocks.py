@@ -21,11 +21,18 @@ NORMS: dict[str, dict[int, Callable[[int], nn.Module]] | None] = {
     "scratch": {1: partial(BatchNorm, dims=1), 2: partial(BatchNorm, dims=2)},
 }
 BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, BatchNorm)
+
+
+def _kaiming(weight: Tensor) -> object:
+    return nn.init.kaiming_normal_(weight, nonlinearity="relu")
+
+
 INITS: dict[str, Callable[[Tensor], object] | None] = {
     "default": None,  # what torch.nn's own layers do: uniform, bounded by 1 / sqrt(fan_in)
     "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010, eq. 16
-    "kaiming": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),  # He et al. 2015, eq. 10
+    "kaiming": _kaiming,  # He et al. 2015, eq. 10
     "normal": lambda weight: nn.init.normal_(weight, std=0.01),  # Krizhevsky et al. 2012, section 5
+    "zero_gamma": _kaiming,  # and residual blocks add nothing at first: Goyal et al. 2017, section 5.1
 }
 
 
@@ -222,12 +229,21 @@ def norm_layer(norm: str, num_features: int, *, dims: int) -> nn.Module | None:
 def initialize(net: nn.Module, init: str) -> None:
     """Draw the weights of all convolutions and dense layers anew by the scheme `init` and zero their biases.
 
-    `default` leaves both as torch has drawn them.
+    `default` leaves both as torch has drawn them. `zero_gamma` also zeroes the factor (gamma) of the batch norm that a
+    residual block ends with.
 
     Raises:
-        ValueError: `init` is not one of `INITS`.
+        ValueError: `init` is not one of `INITS`, or is `zero_gamma` and no residual block ends in batch norm.
     """
     draw = choose(INITS, init, "init")
+    if init == "zero_gamma":
+        last = [[*module.body.modules()][-1] for module in net.modules() if isinstance(module, Residual)]
+        norms = [each for each in last if isinstance(each, nn.BatchNorm2d)]
+        if not norms:
+            others = "model.init=zero_gamma is for residual blocks that end in batch norm, as those of ResNet"
+            raise ValueError(f"{others}\ntype model.init=kaiming")
+        for norm in norms:
+            nn.init.zeros_(norm.weight)
     if draw is None or all(weight.is_meta for weight in net.parameters()):  # where there is nothing to draw
         return
     for module in net.modules():

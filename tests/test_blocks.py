@@ -1,7 +1,12 @@
 import pytest
+import torch
+import torchvision
 from torch import nn
 
-from cnnzoo.blocks import INITS, activation_layer, initialize
+from cnnzoo.blocks import activation_layer, initialize
+from cnnzoo.models import ResNet
+
+ARGUMENTS = {"in_channels": 1, "num_classes": 10, "image_size": 28, "stem": "auto", "width": 1.0, "course": False}
 
 
 @pytest.mark.parametrize(
@@ -27,5 +32,30 @@ def test_an_unknown_name_is_answered_with_all_names(call):
         call()
 
 
-def test_inits_are_the_four_that_the_configuration_names():
-    assert set(INITS) == {"default", "xavier", "kaiming", "normal"}
+def test_zero_gamma_makes_residual_blocks_add_nothing_at_first():
+    net = ResNet(**ARGUMENTS, blocks=[2, 1, 1, 1], bottleneck=True)
+    initialize(net, "zero_gamma")
+    inputs = torch.randn(2, 64, 8, 8)
+    first, second = net.features.stage1
+    assert torch.equal(first(inputs), first.shortcut(inputs).relu())
+    assert torch.equal(second(first(inputs)), first(inputs))
+    norms = [each.weight for each in net.modules() if isinstance(each, nn.BatchNorm2d)]
+    theirs = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [2, 1, 1, 1], zero_init_residual=True)
+    expected = [each.weight for each in theirs.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert sum(not weight.any() for weight in norms) == sum(not weight.any() for weight in expected) == 5
+    assert all(weight.all() for weight in norms if weight.any())
+
+
+def test_zero_gamma_draws_the_weights_of_kaiming():
+    nets = [ResNet(**ARGUMENTS, blocks=[1, 1, 1, 1], bottleneck=False) for _ in range(2)]
+    for net, init in zip(nets, ("kaiming", "zero_gamma"), strict=True):
+        torch.manual_seed(0)
+        initialize(net, init)
+    assert torch.equal(
+        nets[0].features.stage4.block1.body.conv2.conv.weight, nets[1].features.stage4.block1.body.conv2.conv.weight
+    )
+
+
+def test_zero_gamma_is_refused_where_it_would_do_nothing():
+    with pytest.raises(ValueError, match=r"type model\.init=kaiming"):
+        initialize(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)), "zero_gamma")

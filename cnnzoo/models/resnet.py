@@ -34,6 +34,8 @@ class ResNet(ConvNet):
         * small stem: paper's networks for CIFAR (section 4.2) have three stages of 16, 32 and 64 channels; here the
           four of table 1.
         * bottleneck: paper halves the image in the first 1x1; here in the 3x3, as torchvision and later practice.
+        * weights: from 50 layers on, the yaml files have model.init=zero_gamma (Goyal et al. 2017, arXiv:1706.02677,
+          section 5.1), because gradients grow with depth otherwise; paper has those of He et al. 2015: kaiming.
 
     Raises:
         ValueError: an option is unknown, or there are not four numbers of blocks.

@@ -238,7 +238,7 @@ def initialize(net: nn.Module, init: str) -> None:
     draw = choose(INITS, init, "init")
     if init == "zero_gamma":
         last = [[*module.body.modules()][-1] for module in net.modules() if isinstance(module, Residual)]
-        norms = [each for each in last if isinstance(each, nn.BatchNorm2d)]
+        norms = [each for each in last if isinstance(each, BATCH_NORMS)]
         if not norms:
             others = "model.init=zero_gamma is for residual blocks that end in batch norm, as those of ResNet"
             raise ValueError(f"{others}\ntype model.init=kaiming")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from string import Template
 from typing import Any
 
@@ -12,7 +13,7 @@ from omegaconf import OmegaConf
 from cnnzoo.choices import CONF, groups, is_grid, options
 
 KEY = re.compile(r"( *)(\w+):")
-COMMENT = re.compile(r" # (.*)$")
+COMMENT = re.compile(r": *(.*?)  # (.*)$")
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
@@ -38,11 +39,24 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
         if group in chosen and option:
             explained |= _comments(f"{group}/{option}")
     keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    lines = [
-        f"{line}  # {explained[key]}" if key in explained else line
-        for line, key in _lines(yaml.dump(OmegaConf.to_container(keys), Dumper=_Dumper, sort_keys=False, width=1000))
-    ]
+    values = OmegaConf.to_container(keys)
+    text = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    lines = [f"{line}{explained[key].behind(line)}" if key in explained else line for line, key in _lines(text)]
     return Template(composed.hydra.help.template).substitute(APP_CONFIG_GROUPS=listed, CONFIG="\n".join(lines))
+
+
+@dataclass(frozen=True)
+class _Comment:
+    """What stands behind a key in a file of `conf/`, beside the value that it has there."""
+
+    value: str
+    words: str
+
+    def behind(self, line: str) -> str:
+        """Return what to write behind a line with this key; of several choices the others, whichever is chosen."""
+        shown = line.partition(": ")[2]
+        choices = [self.value if each == shown else each for each in self.words.split(", ")]
+        return f"  # {', '.join(choices)}"
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
@@ -55,15 +69,21 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
 _Dumper.add_representer(list, _Dumper.represent_list)
 
 
-def _comments(file: str) -> dict[str, str]:
+def _comments(file: str) -> dict[str, _Comment]:
     """Return what a file in `conf/`, and before it those under its `defaults`, say behind the values of keys."""
     path = CONF / f"{file}.yaml"
+    if not path.exists():  # of another package, or named with .yaml, which Hydra allows
+        return {}
     text = path.read_text(encoding="utf-8")
     group, _, _ = file.rpartition("/")
-    inherited = re.search(r"^defaults: \[(\w+)[\],@]", text, re.MULTILINE)
-    found = _comments(f"{group}/{inherited[1]}") if inherited else {}
+    found: dict[str, _Comment] = {}
+    for each in (yaml.safe_load(text) or {}).get("defaults", []) if group else []:
+        found |= _comments(f"{group}/{str(each).partition('@')[0]}")
     prefix = f"{group}." if group and "@package _global_" not in text else ""
-    return found | {f"{prefix}{key}": note[1] for line, key in _lines(text) if key and (note := COMMENT.search(line))}
+    for line, key in _lines(text):
+        if key and (comment := COMMENT.search(line)):
+            found[f"{prefix}{key}"] = _Comment(*comment.groups())
+    return found
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -276,7 +276,7 @@ def test_help_has_the_keys_of_what_is_chosen(in_tmp, capsys):
     assert type_in(sweep, "model=vgg11", "-h") == 0
     out = capsys.readouterr().out
     assert out.startswith("Train a grid of nets")
-    assert "  width: 1.0  # share of the channels\n" in out
+    assert "  width: 1.0  # share of the convolutions' channels\n" in out
     assert "  blocks: [1, 1, 2, 2, 2]  # convolutions in each\n" in out
     assert "  slots: auto  # cells at a time: one per GPU, or one on a CPU\n" in out
     assert "hydra:" not in out

@@ -24,8 +24,8 @@ def test_comments_name_every_choice(file):
     found = re.findall(r"^(\w+): (\w+)(?:  # (.*))?$", (CONF / file).read_text(encoding="utf-8"), re.MULTILINE)
     for key, value, comment in found:
         if key in CHOICES:
-            named = {value, *comment.split(", ")}
-            assert named | {"zero_gamma"} == {*CHOICES[key], "zero_gamma"}, key  # which is for ResNets alone
+            of_others = {"zero_gamma"} if key == "init" and "resnet" not in file.partition("_")[0] else set()
+            assert {value, *comment.split(", ")} == {*CHOICES[key]} - of_others, key
 
 
 @pytest.mark.parametrize("net", options("model"))
@@ -39,3 +39,14 @@ def test_what_a_net_inherits_is_explained(net):
 
 def test_a_net_says_its_own_words_before_those_it_inherits():
     assert "  norm: batch  # none, scratch\n" in help_text("train", ["model=googlenet_bn"])
+
+
+def test_of_several_choices_the_others_are_named_whichever_is_chosen():
+    text = help_text("train", ["experiment=course/vgg11", "data.augment=strong", "trainer.precision=32-true"])
+    assert "  init: xavier  # kaiming, normal, default\n" in text
+    assert "  augment: strong  # flip, crop_flip, none\n" in text
+    assert "  precision: 32-true  # auto, bf16-mixed, 16-mixed\n" in text
+
+
+def test_what_hydra_accepts_is_shown_as_it_is():
+    assert "  root: 数据  # folder of" in help_text("train", ["model=lenet.yaml", "data.root='数据'"])

@@ -101,6 +101,8 @@ def csv(document: Document) -> str:
         merged[column.key] = column
         if any(isinstance(row.get(column.key), Spread) for row in rows):
             merged[f"{column.key}_std"] = Column(f"{column.key}_std", "")
+    if any(row.get("pooled") for row in rows):  # which others say in a note
+        merged["pooled"] = Column("pooled", "")
     return to_csv(list(merged.values()), [_plain(row) for row in rows])
 
 

@@ -80,7 +80,7 @@ def make_report(
     common = add_settings(runs, without=pivot)
     question = questions.find_question(runs)
     keys = _row_keys(runs, rows, pivot)
-    pooled, mixed = pool(runs, [*keys, *([pivot] if pivot else [])])
+    pooled = pool(runs, [*keys, *([pivot] if pivot else [])])
     answer = question if question and not pivot and not rows else None
     if answer:
         baseline, at_least = baseline or answer.baseline(pooled), at_least or answer.at_least
@@ -93,7 +93,7 @@ def make_report(
         if "model" not in keys:
             raise UserError("--course is about nets\ntype model among the keys of --rows")
         course.add_figures(pooled)
-    notes = _notes(runs, common, repeats, mixed, pooled, first, at_least, language)
+    notes = _notes(runs, common, repeats, pooled, first, at_least, language)
     if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot:
@@ -154,7 +154,6 @@ def _notes(
     runs: Sequence[Row],
     common: Mapping[str, str],
     repeats: int,
-    mixed: list[str],
     pooled: Sequence[Row],
     first: Row | None,
     at_least: float | None,
@@ -209,7 +208,7 @@ def _notes(
         notes.append(say(language, "other_times"))
     if repeats:
         notes.append(say(language, "repeats", count=repeats))
-    if mixed:
+    if mixed := [f"{row['label']} ({row['pooled']})" for row in pooled if row["pooled"]]:
         notes.append(say(language, "mixed", labels=", ".join(mixed)))
     return [note.strip() for note in notes]
 

@@ -109,16 +109,17 @@ def short_key(key: str) -> str:
     return key.removeprefix("model.").removeprefix("trainer.")
 
 
-def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Return one row for all runs with the same values of `keys`, and which rows pool more than seeds, and what.
+def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
+    """Return one row for all runs with the same values of `keys`.
 
-    A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed), the
-    facts that all of them share, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
+    A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed),
+    `pooled` (in what its runs differ beside the seed, such as `optimizer, batch_size`), the facts that all of them
+    share, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
     """
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
-    pooled, mixed = [], []
+    pooled = []
     labels = labels_of([group[0] for group in groups.values()], keys)
     for label, group in zip(labels, groups.values(), strict=True):
         done = [row for row in group if row["status"] == "completed"]
@@ -130,16 +131,18 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[Row], list[str]
             {key: one.get(key) for key in keys}
             | {key: _common(group, key) for key in (*FACTS, "optimizer.lr") if key not in keys}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
-            | {"status": ", ".join(words) or "completed"}
+            | {"status": ", ".join(words) or "completed", "pooled": ", ".join(map(short_key, _differing(group)))}
             | {key: mean(row.get(key) for row in done) for key in AVERAGED}
             | {key: spread(_but_for_seeds(done, key)) for key in ("val_acc", "test_acc")}
         )
-        ran = [row for row in group if row.get("device")]
-        differing = [key for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]
-        differing = differing or [key for key in SIZES if len({row.get(key) for row in ran}) > 1]
-        if differing:
-            mixed.append(f"{label} ({', '.join(map(short_key, differing))})")
-    return pooled, mixed
+    return pooled
+
+
+def _differing(group: Sequence[Row]) -> list[str]:
+    """Return the keys, beside the seed, in which runs of one row differ."""
+    ran = [row for row in group if row.get("device")]
+    differing = [key for key in _told_apart_by(ran) if len({str(row.get(key)) for row in ran}) > 1]
+    return differing or [key for key in SIZES if len({row.get(key) for row in ran}) > 1]
 
 
 def _common(rows: Sequence[Row], key: str) -> Any:

@@ -7,6 +7,7 @@ import pytest
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
+from cnnzoo.report import document
 from cnnzoo.report.columns import percent
 from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
@@ -46,6 +47,9 @@ def test_the_spread_of_a_row_with_several_nets_is_that_over_their_seeds(tmp_path
     adamw, sgd = table_of(tmp_path, rows=["optimizer"], baseline="adamw")
     assert (adamw["test acc"], sgd["test acc"], sgd["change (points)"]) == ("86.00% ± 0.01", "85.80% ± 0.01", "−0.20")
     assert "pooled over more than seeds: adamw (model), sgd (model)" in notes_of(tmp_path, rows=["optimizer"])
+    header, *lines = document.csv(make_report([tmp_path], rows=["optimizer"])).splitlines()
+    assert (header.split(",")[-1], [line.split(",")[-1] for line in lines]) == ("pooled", ["model", "model"])
+    assert "pooled" not in document.csv(make_report([tmp_path], rows=["optimizer", "model"]))
 
 
 def test_a_run_that_repeats_another_counts_once(tmp_path):

@@ -113,7 +113,8 @@ def _what_cannot_be_written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_unwritable(error):
+        has_no_place = isinstance(error, FileNotFoundError) and error.filename == str(path)  # below /proc, say
+        if not (is_unwritable(error) or has_no_place):
             raise
         raise UserError(
             f"cannot write to {error.filename or path}: {error.strerror}\n"

@@ -994,6 +994,7 @@ def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
     [
         (["hydra.sweep.dir=/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
         (["hydra.sweep.dir=a_file"], "cannot write to a_file: File exists"),
+        (["hydra.sweep.dir=/proc/x"], "cannot write to /proc/x: No such file"),
         (["emit=no/such/folder/jobs.txt"], "no/such/folder/jobs.txt cannot be written"),
         (["emit=jobs.txt", "trainer.accelerator=cpu", "trainer.precision=16-mixed"], "16-mixed needs a GPU"),
         (["emit=jobs.txt", "sweep.slots=2"], "for cells that this command runs itself"),

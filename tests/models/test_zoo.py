@@ -146,7 +146,8 @@ NARROW = {
     "alexnet": ["model.width=0.125", "model.hidden=64"],
     "alexnet_2012": ["model.width=0.125", "model.hidden=64"],
     **{f"vgg{depth}": ["model.width=0.125", "model.hidden=64"] for depth in (11, 13, 16, 19)},
-    **{f"resnet{depth}": ["model.width=0.125"] for depth in (18, 34, 50, 101, 152)},
+    # With zero_gamma the convolutions of a block have no gradient at first.
+    **{f"resnet{depth}": ["model.width=0.125", "model.init=kaiming"] for depth in (18, 34, 50, 101, 152)},
     **{f"densenet{depth}": ["model.growth_rate=4", "model.stem_channels=8"] for depth in (121, 161, 169, 201)},
 }
 

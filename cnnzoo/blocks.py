@@ -240,8 +240,8 @@ def initialize(net: nn.Module, init: str) -> None:
         last = [[*module.body.modules()][-1] for module in net.modules() if isinstance(module, Residual)]
         norms = [each for each in last if isinstance(each, BATCH_NORMS)]
         if not norms:
-            others = "model.init=zero_gamma is for residual blocks that end in batch norm, as those of ResNet"
-            raise ValueError(f"{others}\ntype model.init=kaiming")
+            usable = "model.init=zero_gamma is for residual blocks that end in batch norm, as those of ResNet"
+            raise ValueError(f"{usable}\ntype model.init=kaiming")
         for norm in norms:
             nn.init.zeros_(norm.weight)
     if draw is None or all(weight.is_meta for weight in net.parameters()):  # where there is nothing to draw

@@ -88,7 +88,7 @@ def _parser() -> Parser:
 
     report = add_verb("report", show_report, "tables, figures and the draft of an answer, from finished runs")
     folders = "of sweeps, or of any runs, such as outputs"
-    report.add_argument("words", nargs="+", metavar="FOLDER", type=_folder, help=folders)
+    report.add_argument("words", nargs="+", metavar="FOLDER", help=folders)
     keys = "config keys that make a row; by default those that differ"
     report.add_argument("--rows", metavar="KEY,...", type=_listed, default=(), help=keys)
     report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
@@ -171,7 +171,10 @@ def show_report(options: argparse.Namespace) -> None:
     from cnnzoo.report.make import make_report
     from cnnzoo.report.save import render, save
 
-    folders = [Path(folder) for folder in options.words]
+    if "" in options.words:
+        options.error("argument FOLDER: the name of a folder is missing")
+    every = [Path(word) for word in options.words]
+    folders = [each for each in every if not each.is_file()] or every  # a shell makes files, too, of outputs/*
     saved = options.save or (folders[0] / "report" if options.format == "html" else None)
     document = make_report(
         folders,

@@ -101,7 +101,7 @@ def _differ(value: Any, usual: Any) -> bool:
 
 
 def _is_told(key: str) -> bool:
-    left_out = (*DERIVED, "data.resize", "seed", "protocol", "trainer.accelerator")
+    left_out = (*DERIVED, "data.resize", "model.min_size", "seed", "protocol", "trainer.accelerator")
     return decides_figures(key) and key not in left_out and not key.startswith("model.lr.")
 
 

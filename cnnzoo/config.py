@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
@@ -98,6 +99,10 @@ def compose_unresolved(overrides: Sequence[str]) -> DictConfig:
         return _compose(overrides)
     except (YAMLError, UnicodeDecodeError) as error:  # of a file of one's own
         raise UserError(f"a file in conf/ cannot be read\n{error}") from error
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except ValueError as error:  # Hydra's, such as of a group that is given a number
+        raise ConfigCompositionException(str(error)) from error
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:

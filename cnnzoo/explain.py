@@ -72,6 +72,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         return f"conf/{file[1]}.yaml: {file[2]} is no group there\nwrite - override /{file[2]}: ..., with a slash"
     if text.startswith("Config group override"):
         return "a group is chosen by the name of one of its options, such as model=lenet\nall: python train.py --help"
+    if added := re.match(r"(?:Multiple values for (\w+)\.|(\w+) appears more than once)", text):
+        return f"{added[1] or added[2]} has an option already\ntype {added[1] or added[2]}=OPTION, without a +"
     if file := re.match(r"In '(experiment/.*?)': .*\nCannot merge \w+ with \w+", text):
         what = f"conf/{file[1]}.yaml: a list stands where a group of keys is to be, or the other way round"
         return f"{what}\nsweep.exclude and sweep.variants are lists, whose entries begin with a dash"
@@ -86,6 +88,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         return f"'{ambiguous[1]}' has several values, and this is one run\ntype python sweep.py for several"
     if unknown := re.match(r"Could not override '(.*?)'", text):
         return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)
+    if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+        text = f"{type(error).__name__}: {text}\n{DEBUG}=1 before the command shows where"
     return "\n".join(text.splitlines()[:5])
 
 

@@ -28,6 +28,7 @@ from cnnzoo.report.tables import FORMATS, Column
 
 SIZES = (28, 96, 224)  # px, of several nets
 LARGEST = 1024  # px
+OF_IMAGES = ("data.channels", "data.num_classes")  # keys that make another net, beside those of `model`
 
 
 def _pair(pair: tuple[int, int]) -> str:
@@ -96,12 +97,11 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         config = _composed(composer, combination, size=False)
         told = {key_of(each): each.partition("=")[2] for each in combination}
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
-        arguments = [f"{key[6:]}={value}" for key, value in told.items() if key.startswith("model.")]
+        of_net = [key for key in told if key.startswith("model.") or key in OF_IMAGES]
+        arguments = [f"{key.partition('.')[2]}={told[key]}" for key in of_net]
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
         if key not in rows:  # one row for what differs in nothing of the net, such as in its seed
             rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)
-    if not rows:
-        raise UserError("no net is called so\nall of them: python train.py --help")
     problems = [problem for row in rows.values() if (problem := row.pop("problem", None))]
     if len(problems) == len(rows):
         raise UserError("\n".join(dict.fromkeys(problems[:MAX_FAULTS])))

@@ -22,7 +22,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
     Raises:
         HydraException: an override cannot be parsed.
-        UserError: an override has values that cannot be counted.
+        UserError: an override has values that cannot be counted, or none.
     """
     choices = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
@@ -30,6 +30,9 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
             key, value = override.get_key_element(), override.value()
             values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
             choices.append([f"{key}={each}" for each in values])
+            if not choices[-1]:
+                known = f"all of them: {', '.join(options(key))}" if options(key) else "type them, such as seed=0,1,2"
+                raise UserError(f"'{override.input_line}' has no values\n{known}")
         elif override.is_sweep_override():
             raise UserError(f"'{override.input_line}' has no list of values\ntype them, such as seed=0,1,2")
         else:

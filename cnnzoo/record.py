@@ -24,6 +24,7 @@ CONFUSION = "confusion.csv"
 ONNX = "model.onnx"
 CONFIG = "config.yaml"
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "lr", "seconds", "images_per_second")  # of the history
+PROGRAM = ("cnnzoo", "conf", "hydra_plugins", "train.py", "sweep.py")  # files that figures depend on
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 
@@ -120,13 +121,16 @@ def package_versions() -> dict[str, str]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Return the commit checked out in `folder` and whether files differ from it, or None outside a git checkout."""
+    """Return the commit checked out in `folder` and whether the program differs from it, or None outside of git.
+
+    Other files, such as a list of jobs or the logs of a scheduler, change no figure.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--", *PROGRAM))}
     except (OSError, subprocess.SubprocessError):
         return None

@@ -21,7 +21,7 @@ from cnnzoo.choices import CONF
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
-from cnnzoo.disk import LOCK_WAIT, check_space, is_unwritable, left_behind
+from cnnzoo.disk import LOCK_WAIT, check_space, is_unwritable, left_behind, write_text
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.facts import Facts, check
 from cnnzoo.fit import Job
@@ -61,8 +61,19 @@ def train(
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         with StopRequest() as stop, FileLock(run_dir / ".lock", timeout=LOCK_WAIT):
-            changed = changes(config) if changed is None else changed
-            return _recorded_run(config, facts, run_dir, start, resume, slots, changed, stop)
+            before = _before(run_dir, resume=resume)
+            accuracy = (before.get("metrics") or {}).get("test/acc")
+            if before.get("status") == "completed" and accuracy is not None:
+                record = before
+                print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
+            else:
+                job, record = _begin(config, facts, run_dir, before, stop, resume=resume, slots=slots)
+                record["changed"] = changes(config) if changed is None else changed
+                _carry_out(job, record, start)
+            remove_previous(run_dir / FOLDER)
+            if config.values["export"]:
+                print(f"exported: {os.path.relpath(export_onnx(run_dir))}")
+            return record
     except Stopped as stopped:
         begun = (run_dir / FILE_NAME).exists()
         leave_closed_terminal()
@@ -91,45 +102,65 @@ def is_completed(run_dir: Path) -> bool:
     return holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
 
 
-def _recorded_run(
+def _before(run_dir: Path, *, resume: bool) -> dict[str, Any]:
+    """Return the record of the run that goes on, or nothing.
+
+    Raises:
+        UserError: there is a run, which is not to go on, or its record is damaged.
+    """
+    if not holds_run(run_dir):
+        return {}
+    if not resume:
+        raise UserError(
+            f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(run_dir)}"
+        )
+    return _record_before(run_dir)
+
+
+def _begin(
     config: RunConfig,
     facts: Facts,
     run_dir: Path,
-    start: float,
+    before: dict[str, Any],
+    stop: StopRequest,
+    *,
     resume: bool,
     slots: int,
-    changed: Mapping[str, Any],
-    stop: StopRequest,
-) -> dict[str, Any]:
-    before: dict[str, Any] = {}
-    if holds_run(run_dir):
-        if not resume:
-            raise UserError(
-                f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(run_dir)}"
-            )
-        before = _record_before(run_dir)
-    accuracy = (before.get("metrics") or {}).get("test/acc")
-    if before.get("status") == "completed" and accuracy is not None:
-        print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
-        remove_previous(run_dir / FOLDER)
-        _export(config, run_dir)
-        return before
+) -> tuple[Job, dict[str, Any]]:
+    """Return what is to do, from the beginning or from a checkpoint on, and its record."""
     accelerator, console = config.values["trainer"]["accelerator"], RunConsole()
     device = choose_device(accelerator)
     if accelerator == "auto" and (why := useless_gpu()):
         console.print(f"note: on the CPU and not the GPU; {why}", soft_wrap=True)
     keep_freed_memory()
     checkpoint, progress = find_checkpoint(config, run_dir) if resume else (None, START)
-    history = History(run_dir, epochs=progress.epochs)
-    seconds_before = sum(row["seconds"] for row in history.rows)
-    record = _first_record(config, facts, before, device, slots) | {"changed": changed, "from_step": progress.step}
+    record = _first_record(config, facts, before, device, slots) | {"from_step": progress.step}
     if checkpoint and (earlier := earlier_parts(before, record)):
         record["earlier"] = earlier
+    job = Job(
+        config=config,
+        run_dir=run_dir,
+        device=device,
+        precision=facts.precision,
+        data=build_data(config),
+        history=History(run_dir, epochs=progress.epochs),
+        checkpoint=checkpoint,
+        step=progress.step,
+        stop=stop,
+        console=console,
+        pieces=config.values["data"]["batch_size"] // record["micro_batch_size"],
+    )
+    return job, record
+
+
+def _carry_out(job: Job, record: dict[str, Any], start: float) -> None:
+    """Train and test, and put on record what comes of it; `start` is when the command began, by `perf_counter`."""
+    run_dir, history = job.run_dir, job.history
+    seconds_before = sum(row["seconds"] for row in history.rows)
     is_same_device = all(part["device"] == record["device"] for part in record.get("earlier", []))
-    check_space(run_dir, facts.params)
+    check_space(run_dir, record["params"])
     write_record(run_dir, record)
-    (run_dir / CONFIG).write_text(OmegaConf.to_yaml(config.values), encoding="utf-8")
-    data = build_data(config)
+    write_text(run_dir / CONFIG, OmegaConf.to_yaml(job.config.values))
 
     def finish(status: str, error: str | None = None) -> None:
         setup = round(history.started - start, 3) if history.started else None
@@ -140,29 +171,23 @@ def _recorded_run(
             epochs=len(history.rows),
             seconds={"setup": setup, "per_epoch": history.median("seconds"), "total": total},
             images_per_second=history.median("images_per_second"),
-            peak_bytes=max(peak_bytes(device), history.peak_before if is_same_device else 0),
-            data=data.facts,
+            peak_bytes=max(peak_bytes(job.device), history.peak_before if is_same_device else 0),
+            data=job.data.facts,
         )
         write_record(run_dir, record)
 
     try:
-        precision, step = facts.precision, progress.step
-        pieces = config.values["data"]["batch_size"] // record["micro_batch_size"]
-        job = Job(config, run_dir, device, precision, data, history, checkpoint, step, stop, console, pieces)
         record["metrics"] = fit_within_memory(job, record)
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt | SystemExit)
         status = error.status if isinstance(error, RunEnded) else "preempted" if stopped else "failed"
         known = isinstance(error, UserError | RunEnded | Stopped) or is_unwritable(error)
-        with stop.ignored(), suppress(OSError):  # where the disk is full, the record stays as it is
+        with job.stop.ignored(), suppress(OSError):  # where the disk is full, the record stays as it is
             finish(status, str(error) if known else traceback.format_exc())
         raise
-    with stop.ignored():
+    with job.stop.ignored():
         finish("completed")
-    remove_previous(run_dir / FOLDER)
-    print_summary(record, os.path.relpath(run_dir), console)
-    _export(config, run_dir)
-    return record
+    print_summary(record, os.path.relpath(run_dir), job.console)
 
 
 def _first_record(
@@ -202,8 +227,3 @@ def _record_before(run_dir: Path) -> dict[str, Any]:
         raise UserError(
             f"{run_dir}/run.json is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder"
         ) from None
-
-
-def _export(config: RunConfig, run_dir: Path) -> None:
-    if config.values["export"]:
-        print(f"exported: {os.path.relpath(export_onnx(run_dir))}")

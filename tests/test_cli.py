@@ -67,6 +67,7 @@ REFUSED = [
     (["data.root=~/data"], ["cannot read 'data.root=~/data'", f"type data.root={Path.home()}/data"], True),
     (["data=28"], ["a group is chosen by the name of one of its options"], True),
     (["model=null"], ["a group is chosen by the name of one of its options"], True),
+    (["+experiment=course/lenet"], ["experiment has an option already", "type experiment=OPTION, without a +"], True),
     (["-m", "seed=0,1"], ["train.py trains one net"], True),
     (["seed=${data.nothing}"], ["data.nothing"], True),
     (["hydra.run.dir=${nothing}"], ["nothing"], True),

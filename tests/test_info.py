@@ -86,6 +86,15 @@ def test_arguments_of_nets_are_swept_and_the_smallest_size_follows_them(capsys):
     ]
 
 
+def test_nets_for_other_images_have_rows_of_their_own(capsys):
+    rows = table(capsys, "model=lenet", "data.channels=1,3", "data.num_classes=10,1000", "data.resize=28")
+    assert [(row["model"], int(row["params"])) for row in rows] == [
+        (f"lenet channels={channels} num_classes={classes}", 60_706 + 150 * channels + 85 * (classes - 10) + 850)
+        for channels in (1, 3)
+        for classes in (10, 1000)
+    ]
+
+
 def test_auxiliary_heads_keep_the_small_stem_until_the_papers_leaves_them_enough(capsys):
     rows = table(capsys, "model=googlenet", "model.aux_heads=true", "data.resize=64,65")
     assert [(row["stem"], row["min_size"]) for row in rows] == [("small", "17"), ("paper", "17")]
@@ -111,6 +120,10 @@ def test_the_smallest_size_is_that_of_the_stem_that_is_chosen_for_it(capsys):
         ),
         (["model=alexnet,nin", "model.stem=large"], "model.stem must be one of auto, paper, small"),
         (["--all", "model=lenet"], "--all means all nets"),
+        (["model=null"], "a group is chosen by the name of one of its options"),
+        (["+model=mlp"], "model has an option already\ntype model=OPTION, without a +"),
+        (["model=lenet,50"], "a group is chosen by the name of one of its options"),
+        (["model=lenet", "optimizer=sgd,3"], "a group is chosen by the name of one of its options"),
         (["resume=outputs/x"], "info is of nets, and not of runs"),
         (["model=lenet,mlp", "seed=interval(0,1)"], "'seed=interval(0,1)' has no list of values"),
         (["model=alexnet", "model.hidden=99999999999999"], "alexnet: "),
@@ -176,7 +189,7 @@ def test_the_net_that_lacks_an_argument_is_named(models, argument, answer, capsy
 def test_a_pattern_that_no_net_has_is_answered(capsys):
     with pytest.raises(SystemExit):
         main(["info", "model=glob(vgx*)"])
-    assert capsys.readouterr().err.startswith("error: no net is called so\nall of them: ")
+    assert capsys.readouterr().err.startswith("error: 'model=glob(vgx*)' has no values\nall of them: ")
 
 
 def test_the_smallest_size_follows_arguments_however_they_are_given(capsys):

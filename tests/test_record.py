@@ -53,5 +53,8 @@ def test_git_state_tells_commit_and_changes(tmp_path):
     assert clean is not None
     assert len(clean["commit"]) == 40
     assert clean["dirty"] is False
-    (tmp_path / "new").touch()
+    (tmp_path / "jobs.txt").touch()
+    assert git_state(tmp_path) == clean
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "mine.yaml").touch()
     assert git_state(tmp_path) == {**clean, "dirty": True}

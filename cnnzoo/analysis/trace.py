@@ -231,7 +231,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _part(module: nn.Module, otherwise: Part) -> Part:
     weight = getattr(module, "weight", None)
-    if isinstance(module, nn.modules.conv._ConvNd) or (isinstance(weight, Tensor) and weight.dim() > 2):
+    if isinstance(module, nn.modules.conv._ConvNd) or (isinstance(weight, Tensor) and weight.dim() > 3):
         return "convolution"
     return "dense" if isinstance(module, nn.Linear) else otherwise
 

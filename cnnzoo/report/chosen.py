@@ -1,5 +1,6 @@
 """Which figures a report has, and which of its rows are in them."""
 
+import statistics
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -31,13 +32,15 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
         if len(known) > 1 and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
             drawn = _most_telling(known, cost, first)
             caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known)
-            found.append(Figure(name, caption, partial(figures.draw_trade_off, drawn, cost, language, at_least)))
+            told = _with_epochs(drawn)
+            found.append(Figure(name, caption, partial(figures.draw_trade_off, told, cost, language, at_least)))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
         telling = _with(first, curves, CURVES)
         shown = [row for row in tested if any(row is each for each in telling)]
         caption = say(language, "curves") + some_of(shown, curves)
-        found.append(Figure("curves", caption, partial(figures.draw_curves, shown, language)))
+        told = _with_epochs(shown)
+        found.append(Figure("curves", caption, partial(figures.draw_curves, told, language)))
     counted = _nets([row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)], first)
     if len(counted) > 1:
         drawn = _most_telling(counted, "params", first)
@@ -49,6 +52,18 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
         caption = say(language, "confusion") + some_of(shown, confused)
         found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
     return found
+
+
+def _with_epochs(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows; the labels of those with other epochs than most say how many."""
+    key = "trainer.max_epochs"
+    usual = statistics.mode(row.get(key) for row in rows)
+
+    def label(row: Row) -> str:
+        told = f"{short_key(key)}={row.get(key)}"
+        return row["label"] if row.get(key) == usual or told in row["label"].split() else f"{row['label']} {told}"
+
+    return [row | {"label": label(row)} for row in rows]
 
 
 def _are_apart(rows: Sequence[Row], cost: str) -> bool:

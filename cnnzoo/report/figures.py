@@ -62,14 +62,19 @@ def draw_trade_off(rows: Sequence[Row], cost: str, language: Language, at_least:
 
 
 def draw_along(
-    lines: Mapping[str, Mapping[str, Spread]], titles: Mapping[str, str], key: str, language: Language, *, joined: bool
+    lines: Mapping[str, Mapping[str, Spread]],
+    titles: Mapping[str, str],
+    names: tuple[str, str],
+    language: Language,
+    *,
+    joined: bool,
 ) -> Figure:
     """Return test accuracy against the values of a key, at equal distances, with error bars.
 
     Args:
         lines: by its label, the accuracy of each at some of the values.
         titles: what is written below each value, in order.
-        key: what the axis is called.
+        names: what the axis is called, in English and in Chinese.
         language: en or zh.
         joined: whether a line joins the points, as suits numbers.
     """
@@ -79,7 +84,7 @@ def draw_along(
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for index, (label, points) in enumerate(lines.items()):
-            aside = ASIDE * (index / max(1, len(lines) - 1) - 0.5)  # so that no error bar hides another
+            aside = ASIDE * (index / (len(lines) - 1) - 0.5) if len(lines) > 1 else 0  # so that no bar hides another
             shown = sorted((places[value] + aside, each.mean, each.deviation or 0.0) for value, each in points.items())
             x, y, deviations = zip(*shown, strict=True)
             look = marker_of({}, index) | {"ls": line_of({}, index) if joined else "", "lw": 1.4, "ms": 6, "capsize": 3}
@@ -90,7 +95,7 @@ def draw_along(
                 tick.set(rotation=30, ha="right")
         axes.margins(x=0.1)
         _percent_axis(axes)
-        axes.set_xlabel(key)
+        axes.set_xlabel(names[language == "zh"])
         axes.set_ylabel(say(language, "test_acc"))
         if any(lines):
             figure.legend(loc="outside right upper", fontsize=8, handlelength=4)

@@ -52,10 +52,9 @@ def pivot_figure(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
         for label, rows in zip(labels, lines, strict=True)
         if any(rows is each for each in best)
     }
-    name = _name(pivot, language)
-    caption = say(language, "along" if len(drawn) == len(lines) else "best_along", name=name)
+    caption = say(language, "along" if len(drawn) == len(lines) else "best_along", name=_name(pivot, language))
     joined = all(isinstance(row.get(pivot), int | float) for row in tested)
-    return Figure("accuracy-along", caption, partial(draw_along, drawn, titles, name, language, joined=joined))
+    return Figure("accuracy-along", caption, partial(draw_along, drawn, titles, _names(pivot), language, joined=joined))
 
 
 def _titles(rows: Sequence[Row], pivot: str) -> dict[str, str]:
@@ -78,7 +77,11 @@ def _lines(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
 
 
 def _name(key: str, language: Language) -> str:
-    return KEYS.get(key, (key, key))[language == "zh"]
+    return _names(key)[language == "zh"]
+
+
+def _names(key: str) -> tuple[str, str]:
+    return KEYS.get(key, (key, key))
 
 
 def _show_or_say(column: Column) -> Callable[[Any], str]:

@@ -14,10 +14,8 @@ CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "
 GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
 CHOICES = ("model", "optimizer", "scheduler", "data")  # whose yaml files say what is usual
 # Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
-NOT_SETTINGS = (
-    *("image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size"),
-    "accelerator",  # the device is told, whether it was chosen or found
-)
+NOT_SETTINGS = ("image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
+FOUND = ("trainer.accelerator", "trainer.precision")  # of runs `device` and `precision` are told, chosen or found
 NOT_ABOUT_FIGURES = ("watch", "checkpoint")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and `compare.EPOCH` are equal
@@ -39,11 +37,16 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
     """Return the rows without those that repeat another with the same seed, and their number.
 
     Of runs that repeat each other the last completed one stays, or the last if none is. One that was not begun, which
-    says nothing of its device, repeats one that is completed on any.
+    says nothing of its device, repeats one that is completed on any, and in any precision if it asks for none.
     """
     found, anywhere = len(rows), dict.fromkeys((*MEASURED_WITH, *SIZES))
-    completed = {_identity(row | anywhere) for row in rows if row["status"] == "completed"}
-    rows = [row for row in rows if row["status"] not in NOT_BEGUN or _identity(row | anywhere) not in completed]
+
+    def asked(row: Row, precision: str | None) -> tuple[Any, ...]:
+        return _identity(row | anywhere | {"precision": precision})
+
+    done = [row for row in rows if row["status"] == "completed"]
+    completed = {asked(row, precision) for row in done for precision in (None, row.get("precision"))}
+    rows = [row for row in rows if row["status"] not in NOT_BEGUN or asked(row, row.get("precision")) not in completed]
     newest: dict[Any, Row] = {}
     for row in sorted(rows, key=lambda row: (row["status"] == "completed", row.get("started") or "")):
         newest[_identity(row)] = row
@@ -114,7 +117,8 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
 
     A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed),
     `pooled` (in what its runs differ beside the seed, such as `optimizer, batch_size`), the facts that all of them
-    share, means of what was measured, and `val_acc` and `test_acc` as `Spread`.
+    share, means of what was measured, and `val_acc` and `test_acc` as `Spread`. It has no times and no memory where its
+    runs were on several devices, with other threads, or shared theirs with different numbers of others.
     """
     groups: dict[Any, list[Row]] = {}
     for row in rows:
@@ -124,6 +128,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     for label, group in zip(labels, groups.values(), strict=True):
         done = [row for row in group if row["status"] == "completed"]
         one = (done or group)[0]
+        timed = done if len({tuple(row.get(key) for key in TIMED_ON) for row in done}) == 1 else []
         others = Counter(row["status"] for row in group if row["status"] != "completed")
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
@@ -132,7 +137,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
             | {key: _common(group, key) for key in (*FACTS, "optimizer.lr") if key not in keys}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed", "pooled": ", ".join(map(short_key, _differing(group)))}
-            | {key: mean(row.get(key) for row in done) for key in AVERAGED}
+            | {key: mean(row.get(key) for row in timed) for key in AVERAGED}
             | {key: spread(_but_for_seeds(done, key)) for key in ("val_acc", "test_acc")}
         )
     return pooled
@@ -191,10 +196,10 @@ def spread(kinds: Iterable[Sequence[float]]) -> Spread | None:
 
 
 def _but_for_seeds(rows: Sequence[Row], key: str) -> list[list[float]]:
-    """Return the known values of a key, together those of rows that differ in nothing but their seed."""
+    """Return the known values of a key, together those of rows that differ in their seed, or what they ran on."""
     kinds: dict[Any, list[Any]] = {}
     for row in rows:
-        kinds.setdefault(_identity(row | {"seed": None}), []).append(row.get(key))
+        kinds.setdefault(_identity(row | {"seed": None} | dict.fromkeys(MEASURED_WITH)), []).append(row.get(key))
     return [[value for value in values if value is not None] for values in kinds.values()]
 
 
@@ -219,9 +224,8 @@ def is_setting(key: str) -> bool:
     first, _, last = key.rpartition(".")
     if not first:
         return key in ("label_smoothing", "compile")
-    return (
-        last not in NOT_SETTINGS and key.partition(".")[0] not in NOT_ABOUT_FIGURES and not first.endswith("model.lr")
-    )
+    left_out = last in NOT_SETTINGS or key in FOUND or key.partition(".")[0] in NOT_ABOUT_FIGURES
+    return not left_out and not first.endswith("model.lr")
 
 
 def short_value(value: Any) -> str:

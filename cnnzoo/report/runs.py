@@ -24,9 +24,9 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
     Keys: of config groups, such as `model`; of the configuration, such as `data.resize`; of what is known of the run,
     such as `params`, `val_acc` or `seconds_per_epoch`; `folder`; `status`: that of the record, or `to do` and `n/a` for
     the cells of a sweep that were not run; `error`; `changed`: the values that are not those of the chosen yaml files;
-    `images` that there were to train on and to validate with; `pieces` of a batch, where it did not fit into memory;
-    `versions` and `git` of each part of a run that was stopped and moved; `files` as in the record. Keys without a
-    value are None or missing.
+    `images` that there were to train on, to validate with and to test on; `pieces` of a batch, where it did not fit
+    into memory; `versions` and `git` of each part of a run that was stopped and moved; `files` as in the record. Keys
+    without a value are None or missing.
 
     Raises:
         UserError: there is no run.
@@ -100,11 +100,17 @@ def _planned(cell: Mapping[str, Any]) -> Row:
         "data.resize": cell.get("px"),
         "optimizer": cell.get("optimizer"),
         "seed": cell.get("seed"),
+        "precision": _asked_precision(cell),
         **{key: cell.get(key) for key in FACTS},
         "changed": cell.get("changed") or {},
         "status": "n/a" if cell.get("problem") else "to do",
         "error": cell.get("problem"),
     }
+
+
+def _asked_precision(cell: Mapping[str, Any]) -> str | None:
+    precision = ((cell.get("config") or {}).get("trainer") or {}).get("precision")
+    return None if precision == "auto" else precision
 
 
 def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:

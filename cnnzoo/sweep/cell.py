@@ -32,6 +32,7 @@ def run_planned(run_dir: Path) -> None:
 
     Raises:
         UserError: no sweep has planned it, or another process is running it.
+        RunEnded, SystemExit: as `cnnzoo.run.train`.
     """
     folder = SweepFolder(run_dir.parent)
     planned = folder.cells.get(run_dir.name)

@@ -173,7 +173,8 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
 def _hand_over(to_do: Sequence[Cell], folder: SweepFolder, launcher: HydraLauncher) -> None:
     """Have one of Hydra's launchers run the cells; what becomes of them is on record in their folders."""
     # Its jobs start anywhere, and have to find the plugin that they were made in.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(CONF.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{CONF.parent}{os.pathsep}{before}" if before else str(CONF.parent)
     where = f"hydra.sweep.dir={quoted(str(folder.path.absolute()))}"
     try:
         launcher.launch([[*cell.overrides, where, f"hydra.sweep.subdir={cell.name}"] for cell in to_do], 0)

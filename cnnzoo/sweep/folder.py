@@ -55,7 +55,12 @@ class SweepFolder:
     def add(self, cells: Sequence[Cell]) -> None:
         """Note down the cells of a grid, while the folder is locked."""
         self.cells = self._read()  # another sweep may have added some
+        self.know(cells)
         self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
+
+    def know(self, cells: Sequence[Cell]) -> None:
+        """Put the cells of a grid among `cells`, with what is known of them now."""
         for cell in cells:
             if cell.problem and cell.name in self.cells and is_completed(self.path / cell.name):
                 continue  # it is impossible here, but was completed on another machine
@@ -73,7 +78,6 @@ class SweepFolder:
                 "changed": changes(cell.config),
                 **{key: cell.facts.get(key) for key in FACTS},
             }
-        write_text(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -145,12 +149,12 @@ class SweepFolder:
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each cell, in the order in which they were asked for.
 
-        Keys: `COLUMNS`; `group`, the same for cells that differ in nothing but their seed; `settings`; `timed_on`, the
-        same for cells whose times can be compared.
+        Keys: `COLUMNS`; `group`, the same for cells that differ in nothing but their seed; `timed_on`, the same for
+        cells whose times can be compared.
         """
         rows = []
-        settings = settings_of({name: cell["overrides"] for name, cell in self.cells.items()})
-        changed = edited(self.cells)
+        settings = settings_of(self.cells)
+        changed = edited(self.cells, settings)
         for name, cell in self.cells.items():
             record = self.record(name) or {}
             metrics = record.get("metrics") or {}

@@ -161,14 +161,18 @@ def _over(overrides: Sequence[str], values: Mapping[str, Any], first: Set[str]) 
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Return values as they are typed; a string may be a list for a grid, such as "0,1", and of options a list too."""
+    """Return values as they are typed; several are a string, such as "0,1", or a list where that is no value itself."""
 
     def words(key: str, value: Any) -> Any:
-        if isinstance(value, Sequence) and not isinstance(value, str) and key in groups():
-            return ",".join(map(str, value))
+        if isinstance(value, Sequence) and not isinstance(value, str) and _takes_no_list(key):
+            return ",".join(str(words(key, each)) for each in value)
         return json.dumps(value) if isinstance(value, list | bool) or value is None else value
 
     return [f"{key}={words(key, value)}" for key, value in values.items()]
+
+
+def _takes_no_list(key: str) -> bool:
+    return key in groups() or not isinstance(flatten(schema(()).values).get(key, []), list)
 
 
 def _unknown(exclude: Sequence[Mapping[str, Any]]) -> set[str]:

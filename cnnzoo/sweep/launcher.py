@@ -203,8 +203,16 @@ class Launcher:
         self.on_end(ended.cell)
 
     def _interrupt(self, number: int, running: Sequence[Running]) -> None:
-        again, self.stopped_by = self.stopped_by is not None, number
+        # Others may come twice: SIGHUP from a shell and from the system, SIGUSR1 and then SIGTERM from a scheduler.
+        first, again = self.stopped_by is None, number == self.stopped_by == signal.SIGINT
+        if first or number == signal.SIGINT:
+            self.stopped_by = number
         leave_closed_terminal()
+        if first and running:
+            once_more = "; Ctrl-C again: without saving" if number == signal.SIGINT else ""
+            with suppress(OSError, RuntimeError):  # nobody reads it, or something was just being printed
+                what = "the cells that run finish their batch, save and stop"
+                print(f"{signal.Signals(number).name}: {what}{once_more}", file=sys.stderr)
         for each in running:
             if again:
                 each.process.kill()

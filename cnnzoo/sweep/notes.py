@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from cnnzoo.overrides import decides_figures, key_of
 from cnnzoo.record import FILE_NAME, flatten
-from cnnzoo.report.pool import is_setting, short_value
+from cnnzoo.report.pool import FOUND, is_setting, short_value
 from cnnzoo.sweep.folder import OWNER, SweepFolder, is_completed, is_locked
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import checkpoint_space
@@ -34,7 +35,8 @@ def edited_values(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         cell = asked.get(_words(before["overrides"], before.get("choices")))
         if cell and cell.name != name and not is_completed(folder.path / cell.name):
             now, then = flatten(cell.config.values), flatten(before.get("config") or {})
-            edited = [key for key in {**then, **now} if is_setting(key) and then.get(key) != now.get(key)]
+            known = [key for key in {**then, **now} if is_setting(key) or key in FOUND]
+            edited = [key for key in known if then.get(key) != now.get(key)]
             words = [f"{_value(key, then)}, now {_value(key, now)}" for key in edited]
             found["; ".join(words)] += is_completed(folder.path / name)
     for edit, count in found.items():
@@ -64,7 +66,9 @@ def _value(key: str, values: Mapping[str, Any]) -> str:
 
 
 def _words(overrides: Sequence[str], choices: Any) -> str:
-    return json.dumps([list(overrides), choices], sort_keys=True)
+    """Return what figures can hang on, the same however it was typed."""
+    words = sorted(each.lstrip("+") for each in overrides if decides_figures(key_of(each)))
+    return json.dumps([words, choices], sort_keys=True)
 
 
 def _has_changed(record: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

@@ -74,6 +74,7 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
     """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
     from cnnzoo.training.device import describe_device
 
+    folder.know(cells)  # what was impossible before may not be so now
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     print(to_markdown(shown, rows))
@@ -102,7 +103,7 @@ def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device
 def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:
     """Return one row a cell; `minutes` is None where no finished run on this device is like it."""
     finished = list(_finished(folder.path.parent, device))
-    settings = settings_of({cell.name: cell.overrides for cell in cells})
+    settings = settings_of({cell.name: folder.cells[cell.name] for cell in cells})
     rows = []
     for cell in cells:
         values = cell.config.values

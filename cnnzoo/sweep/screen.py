@@ -103,8 +103,7 @@ def _progress(cell: Cell, folder: SweepFolder) -> str:
 
 def _named(cell: Cell, folder: SweepFolder) -> str:
     """Return the name of a cell's folder, and what tells it from others of the same net, size, optimizer and seed."""
-    settings = settings_of({name: planned["overrides"] for name, planned in folder.cells.items()})
-    return f"{cell.name}  {settings.get(cell.name, '')}".rstrip()
+    return f"{cell.name}  {settings_of(folder.cells).get(cell.name, '')}".rstrip()
 
 
 def _outcome(cell: Cell, folder: SweepFolder) -> str:

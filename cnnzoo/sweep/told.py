@@ -5,16 +5,28 @@ from typing import Any
 
 from cnnzoo.overrides import decides_figures, key_of
 from cnnzoo.record import flatten
-from cnnzoo.report.pool import is_setting, short_value
+from cnnzoo.report.pool import FOUND, is_setting, short_value
 
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
 
 
-def settings_of(cells: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return of each cell's overrides those that are not the same for all cells and have no column of their own."""
-    own = {name: _without_column(cell) for name, cell in cells.items()}
-    common = _common(own.values())
-    return {name: " ".join(each for each in cell if each not in common) for name, cell in own.items()}
+def settings_of(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return of each cell's overrides those that tell it from others and have no column of their own.
+
+    Not those that all cells have, nor those with a value that the others have without it being typed.
+    """
+    own = {name: _without_column(cell["overrides"]) for name, cell in cells.items()}
+    common, same = _common(own.values()), _same_for_all(cells.values())
+    return {
+        name: " ".join(each for each in words if each not in common and key_of(each) not in same)
+        for name, words in own.items()
+    }
+
+
+def _same_for_all(cells: Collection[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that have the same value in all cells."""
+    first, *others = [flatten(cell.get("config") or {}) | (cell.get("choices") or {}) for cell in cells] or [{}]
+    return [key for key, value in first.items() if all(key in each and each[key] == value for each in others)]
 
 
 def in_all(cells: Iterable[Sequence[str]]) -> str:
@@ -23,17 +35,16 @@ def in_all(cells: Iterable[Sequence[str]]) -> str:
     return f"in all cells: {' '.join(common)}" if common else ""
 
 
-def edited(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return, of cells that were asked for in the same words, but seeds, what differs: files in conf/ were edited."""
+def edited(cells: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return, of cells that differ in no choice, size or setting, the values in which they do: conf/ was edited."""
     alike: dict[str, dict[str, dict[str, Any]]] = {}
     for name, cell in cells.items():
-        asked = [each for each in cell["overrides"] if key_of(each) != "seed"]
         values = {
             key: value
             for key, value in flatten(cell.get("config") or {}).items()
-            if is_setting(key) and key not in IN_COLUMNS
+            if (is_setting(key) or key in FOUND) and key not in IN_COLUMNS
         }
-        alike.setdefault(str([asked, cell.get("choices")]), {})[name] = values
+        alike.setdefault(str([cell.get("choices"), cell["px"], settings[name]]), {})[name] = values
     return {
         name: " ".join(
             f"{key}={short_value(value)}"

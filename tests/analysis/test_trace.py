@@ -331,3 +331,8 @@ def test_products_with_a_vector_are_counted():
 def test_the_projects_own_convolution_is_one():
     (layer,) = trace_layers(Conv2d(1, 4, 3), (1, 8, 8))
     assert (layer.part, layer.params, layer.macs) == ("convolution", 40, 4 * 9 * 36)
+
+
+def test_a_norm_with_a_weight_for_each_pixel_is_no_convolution():
+    (layer,) = trace_layers(nn.LayerNorm((1, 8, 8)), (1, 8, 8))
+    assert (layer.part, layer.params) == ("other", 128)

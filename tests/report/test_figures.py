@@ -54,7 +54,7 @@ def test_curves_are_means_over_seeds_by_epoch_and_bands_reach_from_the_lowest_to
 
 def test_accuracy_along_a_key_is_where_its_values_are():
     lines = {"a": {"96": Spread(0.9, 0.01), "28": Spread(0.8, None)}, "b": {"28": Spread(0.7, 0.02)}}
-    (axes,) = draw_along(lines, {"28": "28", "96": "96", "None": "-"}, "px", "en", joined=True).axes
+    (axes,) = draw_along(lines, {"28": "28", "96": "96", "None": "-"}, ("px", "像素"), "en", joined=True).axes
     first, second = axes.containers
     assert first.lines[0].get_xydata().tolist() == [[-0.15, 0.8], [0.85, 0.9]]  # beside each other at a value
     assert second.lines[0].get_xydata().tolist() == [[0.15, 0.7]]
@@ -62,8 +62,20 @@ def test_accuracy_along_a_key_is_where_its_values_are():
     assert bars == [pytest.approx([0.8, 0.8]), pytest.approx([0.89, 0.91])]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96", "-"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("px", "test accuracy")
-    (axes,) = draw_along(lines, {"28": "28", "96": "96"}, "px", "en", joined=False).axes
+    (axes,) = draw_along(lines, {"28": "28", "96": "96"}, ("px", "像素"), "en", joined=False).axes
     assert {container.lines[0].get_linestyle() for container in axes.containers} == {"None"}
+    (axes,) = draw_along({"a": lines["a"]}, {"28": "28", "96": "96"}, ("px", "像素"), "en", joined=True).axes
+    assert axes.containers[0].lines[0].get_xydata().tolist() == [[0, 0.8], [1, 0.9]]
+
+
+def test_where_no_font_has_chinese_letters_an_axis_is_in_english(monkeypatch, tmp_path):
+    monkeypatch.setattr("cnnzoo.report.style.get_font_names", list)
+    for px in (28, 96):
+        write_run(tmp_path / f"{px}", px=px)
+    report = make_report([tmp_path], pivot="data.resize", language="zh")
+    figure = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "accuracy-along")
+    (axes,) = figure.draw().axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("px", "test accuracy")
 
 
 @pytest.mark.parametrize(("long", "short"), [(3, 0), (6, 18), (24, 0)])
@@ -150,6 +162,15 @@ def test_curves_of_short_and_long_runs_are_drawn_by_the_share_of_their_epochs(tm
     axes, _ = draw_curves(tables(make_report([tmp_path]))[0].rows, "en").axes
     assert axes.get_xlabel() == "share of the epochs"
     assert [line.get_xdata()[-1] for line in axes.lines] == [1, 1]
+
+
+def test_a_figure_says_which_row_had_other_epochs_than_most(tmp_path):
+    for name, epochs in (("alexnet", 4), ("nin", 4), ("lenet", 30)):
+        write_run(tmp_path / name, model=name, seconds=epochs, **{"trainer.max_epochs": epochs})
+    figures = {block.name: block for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
+    for name in ("accuracy-time", "curves"):
+        labels = {label for axes in figures[name].draw().axes for label in axes.get_legend_handles_labels()[1]}
+        assert labels - {"Pareto front"} == {"alexnet", "nin", "lenet max_epochs=30"}
 
 
 def test_the_baseline_is_among_the_curves(tmp_path):

@@ -91,6 +91,23 @@ def test_runs_of_another_number_format_or_with_smoothed_labels_repeat_none(tmp_p
     ]
 
 
+def test_a_precision_that_was_chosen_and_one_that_was_found_are_the_same(tmp_path):
+    write_run(tmp_path / "found", **{"trainer.precision": "auto"})
+    write_run(tmp_path / "chosen", seed=1, **{"trainer.precision": "bf16-mixed"})
+    (row,) = table_of(tmp_path)
+    assert row["seeds"] == "2/2"
+
+
+def test_seeds_on_several_devices_are_one_kind_and_have_no_times(tmp_path):
+    for seed, (acc, device) in enumerate(((0.90, "cpu"), (0.92, "cuda"))):
+        folder = write_run(tmp_path / f"{seed}", seed=seed, acc=acc)
+        write_record(folder, read_record(folder) | {"device": device})
+    write_run(tmp_path / "other", model="nin", acc=0.95)
+    first, other = table_of(tmp_path, rows=["model"], baseline="nin")
+    assert (first["test acc"], first["s/epoch"], first["peak MiB"]) == ("91.00% ± 1.41", "", "")
+    assert (other["s/epoch"], other["peak MiB"]) == ("10.0", "1,024")
+
+
 def test_measurements_are_of_completed_runs_alone_and_each_stands_in_its_own_column(tmp_path):
     for seed, (seconds, status, size) in enumerate(
         ((10.0, "completed", 64), (90.0, "failed", 64), (10.0, "completed", 16))
@@ -386,6 +403,9 @@ def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
     (tmp_path / "b" / "sweep.json").write_text(json.dumps({"cells": {"y": cell}}))
     (row,) = table_of(tmp_path)
     assert row["seeds"] == "1/1"
+    cell["config"]["trainer"]["precision"] = "32-true"  # which is another one
+    (tmp_path / "b" / "sweep.json").write_text(json.dumps({"cells": {"y": cell}}))
+    assert [row["status"] for row in table_of(tmp_path)] == ["", "to do"]
 
 
 def test_a_baseline_that_is_not_there_is_answered_with_those_that_are(tmp_path):

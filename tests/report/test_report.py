@@ -115,11 +115,14 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
         (["runs", "--columns", "model", "--baseline", "lenet"], "--columns cannot be combined with"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
         (["runs", "--save", "report.html"], "argument --save: report.html is to be a folder; leave .html out"),
+        (["runs", ""], "argument FOLDER: the name of a folder is missing"),
+        (["a_file"], "no folder a_file"),
         (["runs", "--columns", "px"], "unknown key 'px'; did you mean data.resize?"),
     ],
 )
 def test_mistakes_are_answered_in_words(arguments, words, in_tmp, capsys):
     (in_tmp / "empty").mkdir()
+    (in_tmp / "a_file").touch()
     if arguments[0] == "runs":
         write_run(in_tmp / "runs" / "a")
     with pytest.raises(SystemExit) as exited:

@@ -39,9 +39,15 @@ def test_what_excludes_nothing_is_said_and_what_excludes_everything_is_refused()
     assert isinstance(cell.config.values["trainer"]["limit_train_batches"], float)
 
 
+def test_a_pattern_that_nothing_has_is_answered():
+    with pytest.raises(UserError, match=r"^'model=glob\(vgx\*\)' has no values\nall of them: alexnet, "):
+        make_cells([*SMALL, "model=glob(vgx*)"])
+
+
 def test_options_may_be_a_list_in_a_file():
     params = OmegaConf.create({"model": ["lenet", "mlp"], "seed": "0,1", "model.blocks": [1, 2]})
     assert as_overrides(params) == ["model=lenet,mlp", "seed=0,1", "model.blocks=[1, 2]"]
+    assert as_overrides({"seed": [0, 1], "compile": [True, False]}) == ["seed=0,1", "compile=true,false"]
 
 
 def test_a_cell_is_what_train_py_runs():

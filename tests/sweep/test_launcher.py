@@ -295,7 +295,7 @@ def test_a_cell_that_another_process_runs_is_waited_for_and_not_run_twice(grid):
     assert cells[0].name not in starts(folder)
 
 
-def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid):
+def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid, capfd):
     cells, folder = grid
     (folder.path / "fault").write_text("sleep 30")
 
@@ -307,6 +307,8 @@ def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid):
     threading.Thread(target=interrupt).start()
     run(cells, folder)
     assert [folder.status(cell.name) for cell in cells] == ["completed", "running", "to do"]
+    told = "SIGINT: the cells that run finish their batch, save and stop; Ctrl-C again: without saving"
+    assert capfd.readouterr().err.count(told) == 1
     (folder.path / "fault").unlink()
     assert run(cells, folder) == [cells[1].name, cells[2].name]
 
@@ -397,6 +399,26 @@ def test_a_second_interrupt_kills_and_a_first_one_lets_a_cell_save_whose_time_is
     assert asked == ["terminate"]
     runner._interrupt(signal.SIGINT, running)
     assert asked == ["terminate", "kill"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "killed"),
+    [
+        ((signal.SIGHUP, signal.SIGHUP), False),
+        ((signal.SIGUSR1, signal.SIGTERM), False),
+        ((signal.SIGTERM, signal.SIGINT), False),
+        ((signal.SIGTERM, signal.SIGINT, signal.SIGINT), True),
+    ],
+)
+def test_only_a_second_ctrl_c_ends_cells_that_save(numbers, killed, grid):
+    cells, folder = grid
+    asked = []
+    process = SimpleNamespace(terminate=lambda: asked.append("terminate"), kill=lambda: asked.append("kill"))
+    runner = Launcher(folder, slots=1, gpus=[], timeout=60.0, on_end=lambda cell: None)
+    running = [Running(cells[0], process, slot=0, deadline=0.0)]
+    for number in numbers:
+        runner._interrupt(number, running)
+    assert asked == ["terminate", *(["kill"] if killed else [])]
 
 
 def test_a_cell_that_saves_itself_when_its_time_is_up_has_failed(grid):

@@ -656,9 +656,23 @@ def test_the_command_line_counts_before_a_budget(in_tmp, capsys):
 
 
 def test_settings_are_what_is_not_the_same_for_all_cells():
-    cells = {"a": ["model=lenet", "label_smoothing=0.1", "protocol=course"], "b": ["label_smoothing=0.1", "seed=3"]}
-    assert settings_of(cells) == {"a": "protocol=course", "b": ""}
-    assert settings_of({"a": ["pictures=false"], "b": ["checkpoint.every_minutes=5"]}) == {"a": "", "b": ""}
+    def told(*cells):
+        return [*settings_of({str(number): {"overrides": cell} for number, cell in enumerate(cells)}).values()]
+
+    assert told(["model=lenet", "label_smoothing=0.1", "protocol=course"], ["label_smoothing=0.1", "seed=3"]) == [
+        "protocol=course",
+        "",
+    ]
+    assert told(["pictures=false"], ["checkpoint.every_minutes=5"]) == ["", ""]
+
+
+def test_a_value_that_others_have_untyped_tells_no_cell_apart():
+    usual = [*SMALL, "model=mlp"]
+    typed = [*SMALL, "model=lenet", "scheduler=onecycle", "label_smoothing=0", "protocol=course"]
+    folder = SweepFolder(Path("grid"))
+    for cells, _ in map(make_cells, (usual, typed)):
+        folder.know(cells)
+    assert {*settings_of(folder.cells).values()} == {"", "protocol=course"}
 
 
 def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
@@ -774,12 +788,18 @@ def test_an_edit_of_a_yaml_file_is_told_with_both_values(tmp_path):
     values = before[0].config.values
     lr = {"optimizer": values["optimizer"] | {"lr": 0.5}}
     edited = [replace(cell, config=replace(cell.config, values=cell.config.values | lr)) for cell in before]
+    edited = [replace(cell, overrides=(*reversed(cell.overrides), "pictures=true")) for cell in edited]  # the same
     assert edited[0].name != before[0].name
     said = f"1 completed here with optimizer.lr={values['optimizer']['lr']}, now optimizer.lr=0.5; conf/ was edited, "
     assert list(edited_values(edited, folder)) == [f"{said}and what it says now is trained beside them"]
     assert list(edited_values(before, folder)) == []
     complete(edited[0], folder)
     assert list(edited_values(edited, folder)) == []
+    folder.know(edited)
+    assert [row["settings"] for row in folder.rows()] == [
+        *2 * [f"optimizer.lr={values['optimizer']['lr']}"],
+        *2 * ["optimizer.lr=0.5"],
+    ]
 
 
 def test_a_key_that_is_new_in_a_yaml_file_is_told(tmp_path):

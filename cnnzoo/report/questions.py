@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cnnzoo.report.columns import as_shown, percent
 from cnnzoo.report.runs import Row, limit_of
@@ -104,21 +105,30 @@ def _completed(row: Row) -> list[Row]:
 def _trained(rows: Sequence[Row], language: Language) -> str:
     """Return for how long the rows were trained, and on how many of the images."""
     differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in _completed(row)}) > 1]
-    groups: dict[str, list[str]] = {}
-    for row in rows:
-        groups.setdefault(_budget(_completed(row)[0], differing, language), []).append(row["label"])
-    *some, (most, labels) = sorted(groups.items(), key=lambda group: len(group[1]))
-    last = labels if len(labels) == 1 else [say(language, "the_others")]
-    told = [
-        say(language, "trained_for", labels=named(language, which), budget=budget)
-        for budget, which in (*some, (most, last))
-    ]
-    words = (
-        say(language, "trained", told=listed(language, told)) if some else say(language, "trained_alike", budget=most)
-    )
+    groups = _grouped(rows, lambda row: _budget(_completed(row)[0], differing, language), language)
+    told = [say(language, "trained_for", labels=labels, budget=budget) for budget, labels in groups]
+    alike = say(language, "trained_alike", budget=groups[0][0])
+    words = say(language, "trained", told=listed(language, told)) if len(groups) > 1 else alike
     limits = [limit_of(run, "train") for row in rows for run in row["runs"]]
     whole = all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
     return join(language, [words, "" if whole else say(language, "not_in_full")])
+
+
+def _rates(rows: Sequence[Row], language: Language) -> str:
+    """Return the learning rates of the rows, or nothing if all had the same."""
+    groups = _grouped([row for row in rows if row.get("optimizer.lr")], lambda row: row["optimizer.lr"], language)
+    told = [say(language, "rate", labels=labels, rate=rate) for rate, labels in groups]
+    return say(language, "rates", told=listed(language, told)) if len(groups) > 1 else ""
+
+
+def _grouped(rows: Sequence[Row], value: Callable[[Row], Any], language: Language) -> list[tuple[Any, str]]:
+    """Return each value with the labels of the rows that have it; last the most frequent, with `the others`."""
+    groups: dict[Any, list[str]] = {}
+    for row in rows:
+        groups.setdefault(value(row), []).append(row["label"])
+    *some, last = sorted(groups.items(), key=lambda group: len(group[1])) or [(None, [])]
+    others = [say(language, "the_others")] if len(last[1]) > 1 else last[1]
+    return [(each, named(language, labels)) for each, labels in (*some, (last[0], others))]
 
 
 def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
@@ -139,15 +149,19 @@ def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
+    fewer = [row for row in others if row["params"] < baseline["params"]]
+    enough = [row for row in fewer if row.get("enough")]
     first = [say(language, "q1_baseline", **as_shown(baseline, language))]
     for key, reached in (("q1_enough", True), ("q1_missed", False)):
         labels = [_beside(row, at_least, language) for row in rows if row.get("enough") is reached]
         if labels and at_least is not None:
             first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
-        if reached and (enough := [row for row in others if row.get("enough") and row["params"] < baseline["params"]]):
-            smallest = min(enough, key=lambda row: row["params"])
+        if reached and enough:
+            smallest = min(enough, key=lambda row: (row["params"], -row["test_acc"].mean))
             first.append(say(language, "q1_smallest", **as_shown(smallest, language)))
-    paragraphs = [join(language, first)]
+        elif reached and labels and fewer:
+            first.append(say(language, "q1_none"))
+    paragraphs = [join(language, [*first, _rates([baseline, *others], language)])]
     if same_size := [row for row in others if row["data.resize"] == baseline["data.resize"]]:
         saver = min(same_size, key=lambda row: row["params"])
         faster = min(same_size, key=lambda row: row["macs"])
@@ -179,29 +193,33 @@ def _num_tested(row: Row) -> float:
 
 
 def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
-    same = ("model", "settings", "optimizer", "scheduler", "data", "protocol")  # other times and epochs are told
-    alike = [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
+    alike = _alike(rows, baseline, ("model", "settings"))
     smaller = [row for row in alike if row["data.resize"] < baseline["data.resize"]]
     smaller.sort(key=lambda row: -row["data.resize"])
     base = as_shown(baseline, language)
     sentences = [say(language, "q2_smaller", base=base, row=as_shown(row, language)) for row in smaller]
     padded = [row["label"] for row in smaller if row["stem"] == "small" != baseline["stem"]]
     stem = say(language, "q2_stem", labels=named(language, padded)) if padded else ""
-    return [join(language, sentences), join(language, [say(language, "q2_why"), stem])] if sentences else []
+    rates = _rates([baseline, *smaller], language)
+    return [join(language, [*sentences, rates]), join(language, [say(language, "q2_why"), stem])] if sentences else []
+
+
+def _alike(rows: Sequence[Row], baseline: Row, keys: Sequence[str]) -> list[Row]:
+    """Return the rows that have the baseline's values of `keys` and of a recipe; other times and epochs are told."""
+    same = (*keys, "optimizer", "scheduler", "data", "protocol")
+    return [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
 
 
 def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     others = [row for row in rows if row["model"] in BEFORE]
-    steps = [row for row in rows if row["model"] in LADDER and row is not baseline]
+    alike = _alike(rows, baseline, ("data.resize",))
+    steps = [row for row in alike if row["model"] in LADDER and row is not baseline]
     steps.sort(key=lambda row: LADDER.index(row["model"]))
     shares = [say(language, "q3_share", **as_shown(row, language)) for row in (*others, baseline)]
     why = {*BEFORE} <= {row["model"] for row in others}
     ladder = [say(language, "q3_baseline", **as_shown(baseline, language))]
     ladder += [say(language, "q3_step", base=baseline["label"], **as_shown(row, language)) for row in steps]
-    rates = {row["label"]: row.get("optimizer.lr") for row in (baseline, *steps)}
-    if len({*rates.values()}) > 1:
-        told = [say(language, "q3_rate", label=label, rate=rate) for label, rate in rates.items()]
-        ladder.append(say(language, "q3_rates", rates=named(language, told)))
+    ladder.append(_rates([baseline, *steps], language))
     return [join(language, [*shares, say(language, "q3_why") if why else ""]), join(language, ladder)]
 
 

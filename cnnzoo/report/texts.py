@@ -20,7 +20,7 @@ TEXTS = {
     ),
     "best_along": (
         "Test accuracy by {name}, of the rows with the highest. Bars: standard deviation over seeds.",
-        "测试准确率最高的各行与{name}。误差线为不同随机种子间的标准差。",
+        "测试准确率与{name}，只画准确率最高的各行。误差线为不同随机种子间的标准差。",
     ),
     "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
     "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
@@ -105,7 +105,7 @@ TEXTS = {
         "There is a single seed of {labels}: small differences of their accuracy may be chance.",
         "{labels} 只有一个随机种子：其准确率的微小差别可能只是偶然。",
     ),
-    "without": ("Without a result so far, and not counted: {labels}.", "尚无结果、未计入：{labels}。"),
+    "without": ("Without a result, and not counted: {labels}.", "没有结果、未计入：{labels}。"),
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
     "best_of": ("{some} of {all} rows, the best", "共 {all} 行，只画最好的 {some} 行"),
     "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
@@ -140,6 +140,11 @@ TEXTS = {
     "some_batches": ("{batches} batch{s} of {size} images", " {batches} 批、每批 {size} 张图像"),
     "in_batches": ("{images} in batches of {size}", "{images}（批量 {size}）"),
     "in_precision": ("{images}, {precision}", "{images}，{precision}"),
+    "rates": (
+        "Their learning rates differ ({told}): a change of accuracy comes from the net and the rate together.",
+        "学习率不同（{told}）：准确率的变化同时来自网络与学习率。",
+    ),
+    "rate": ("{labels}: {rate}", "{labels}：{rate}"),
     "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),
     "other_runs": (
         "no draft of an answer, because of runs that are not of experiment={name}: {count}",
@@ -169,6 +174,7 @@ TEXTS = {
         "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），{took}（{time_saved}），"
         "测试准确率 {test_acc}（{acc_change}）。",
     ),
+    "q1_none": ("No simplification with fewer parameters reaches it.", "参数更少的简化版本都没有达到。"),
     "q1_why": (
         "Saving parameters is not the same as saving multiply-adds. With images of the baseline's size, {saver[label]} has the "
         "fewest parameters ({saver[params_saved]}; multiply-adds: {saver[macs_saved]}; time: {saver[time_saved]}), and "
@@ -213,11 +219,12 @@ TEXTS = {
     ),
     "q3_why": (
         "AlexNet and VGG read their last feature maps with wide dense layers, which have weights for every place of every "
-        "map, and so more of them for larger images; NiN and GoogLeNet average each map instead, and have as many for images "
-        "of any size. Within their blocks pointwise convolutions mix the channels of one place, and in Inception they narrow "
-        "what the wider kernels read, whose weights are as many as their input has channels.",
+        "map, and so more of them for larger images; NiN and GoogLeNet average each map instead, so that their parameters do "
+        "not grow with the image. Within their blocks pointwise convolutions mix the channels of one place, and in Inception "
+        "they reduce the channels that the wider kernels read, whose weights are proportional to the channels of their "
+        "input.",
         "AlexNet 与 VGG 用宽的全连接层读取最后的特征图，每个特征图的每个位置都有权重，图像越大权重越多；"
-        "NiN 与 GoogLeNet 则对每个特征图求全局平均，参数量与图像大小无关。"
+        "NiN 与 GoogLeNet 则对每个特征图求全局平均，参数量不随图像变大而增加。"
         "它们的模块内部用逐点卷积混合同一位置的各通道；在 Inception 中，逐点卷积先减少通道数，再交给较大的卷积核，"
         "而后者的权重数与输入通道数成正比。",
     ),
@@ -229,11 +236,6 @@ TEXTS = {
         "{label} takes {took} ({time_saved}) and reaches {test_acc} (against {base}: {acc_change}).",
         "{label} {took}（{time_saved}），测试准确率 {test_acc}（相对 {base}：{acc_change}）。",
     ),
-    "q3_rates": (
-        "Each was trained with the learning rate of its own net ({rates}): a change is of both.",
-        "各网络用各自的学习率训练（{rates}）：准确率的变化同时来自网络与学习率。",
-    ),
-    "q3_rate": ("{label} {rate}", "{label} {rate}"),
     # figures
     "seconds_per_epoch": ("seconds per epoch", "每轮秒数"),
     "training_seconds": ("seconds of training", "训练秒数"),

@@ -258,7 +258,17 @@ def test_the_draft_names_rates_that_differ(question):
     for folder in question.glob("1-*"):
         record = read_record(folder)
         write_record(folder, record | {"config": record["config"] | {"optimizer": {"lr": 0.003}}})
-    assert "the learning rate of its own net (googlenet 0.1, googlenet_bn 0.003): a" in " ".join(paragraphs(question))
+    assert "learning rates differ (googlenet: 0.1; googlenet_bn: 0.003): a change" in " ".join(paragraphs(question))
+
+
+@pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
+def test_a_successor_is_held_against_googlenet_at_its_own_size(question):
+    assert "googlenet_bn takes" in " ".join(paragraphs(question))
+    for folder in question.glob("1-*"):
+        record = read_record(folder)
+        record["config"]["data"]["resize"] = 28
+        write_record(folder, record)
+    assert "googlenet_bn 28 takes" not in " ".join(paragraphs(question))
 
 
 @pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
@@ -273,6 +283,22 @@ def test_the_draft_follows_another_baseline_of_that_net(question):
     first = paragraphs(question, baseline="alexnet 224 hidden=512")[0]
     assert first.startswith("The baseline, alexnet 224 hidden=512, has 9,000 parameters")
     assert "The smallest simplification" not in first  # nothing else is smaller
+
+
+def test_the_draft_says_that_no_simplification_is_good_enough_and_of_equals_names_the_best(tmp_path):
+    def first():
+        return paragraphs(tmp_path)[0]
+
+    of_all = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified"}
+    write_run(tmp_path / "a", acc=0.86, params=9_000, **of_all)
+    write_run(tmp_path / "b", acc=0.80, params=5_000, **{**of_all, "model.hidden": 8})
+    assert "No simplification with fewer parameters reaches it." in first()
+    for name, acc, rate in (("c", 0.87, 0.3), ("d", 0.88, 0.2)):
+        more = {"model.width": 0.5, "optimizer.lr": rate}
+        write_run(tmp_path / name, acc=acc, params=4_000, **of_all, **more)
+    assert "No simplification" not in first()
+    assert "The smallest simplification that reaches it is alexnet width=0.5 optimizer.lr=0.2: " in first()
+    assert "learning rates differ (alexnet width=0.5 optimizer.lr=0.3: 0.3; " in first()
 
 
 def test_the_baseline_has_the_fewest_settings_and_the_largest_images(tmp_path):
@@ -300,7 +326,7 @@ def test_an_answer_says_what_is_still_missing(question):
     write_record(question / "1-1", read_record(question / "1-1") | {"status": "stuck"})
     write_run(question / "3-0", model="alexnet_slim", px=224, experiment="alexnet_simplified", status="failed")
     said = " ".join(paragraphs(question))
-    assert "Without a result so far, and not counted: alexnet_slim 224." in said
+    assert "Without a result, and not counted: alexnet_slim 224." in said
     assert "Not all seeds are completed of alexnet 224 hidden=512." in said
 
 

@@ -20,6 +20,7 @@ OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Appl
     *("CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_...
     "MPS backend out of memory",
 )
+NO_KERNEL, FULL = "unable to find an engine", 1 / 16  # what is free of a GPU that is full
 
 
 def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
@@ -31,7 +32,10 @@ def fit_within_memory(job: Job, record: dict[str, Any]) -> dict[str, float]:
             return fit_and_test(job)
         except RuntimeError as error:
             job = in_smaller_pieces(job, error, shared=record["slots"] > 1)
-        gc.collect()  # the error held what the failed attempt had taken
+        job.data.trainer = None  # which holds the net and the batch, as do functions that Lightning gives to callbacks
+        for function in ("log", "log_dict"):
+            vars(job.history).pop(function, None)
+        gc.collect()  # the error held what else the failed attempt had taken
         if job.device.type != "cpu":
             getattr(torch, job.device.type).empty_cache()
         record["micro_batch_size"] = job.micro_batch_size
@@ -51,7 +55,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
         UserError: smaller pieces are not possible, or would train another net.
         RuntimeError: `error`, if it is about something else.
     """
-    if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+    if not _has_run_out(error, job.device):
         raise error
     fewer = ", or a lower sweep.slots" if shared else ""
     size, said = job.config.values["data"]["batch_size"], str(error).splitlines()[0]
@@ -72,3 +76,13 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
         raise UserError(f"out of memory with one image at a time: {said}\ntype a smaller data.resize{fewer}") from error
     smallest = next(factor for factor in count(2) if job.micro_batch_size % factor == 0)
     return replace(job, pieces=smallest * job.pieces)
+
+
+def _has_run_out(error: RuntimeError, device: torch.device) -> bool:
+    """Say whether an error is of memory; cuDNN, where no kernel's workspace fits, says that it has no kernel."""
+    if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
+        return True
+    if device.type != "cuda" or NO_KERNEL not in str(error):
+        return False
+    free, total = torch.cuda.mem_get_info(device)
+    return free < FULL * total

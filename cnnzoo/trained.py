@@ -69,7 +69,8 @@ def load(folder: str | Path) -> TrainedNet:
         net = build_net(config).eval().requires_grad_(requires_grad=False)
     net.load_state_dict(load_weights(checkpoint))
     data = build_data(config)
-    return TrainedNet(net, _make_transform(data.transform, data.image_size), data.class_names)
+    transform = _make_transform(data.transform, data.image_size, config.values["data"]["channels"])
+    return TrainedNet(net, transform, data.class_names)
 
 
 def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[str, Any]]:
@@ -96,13 +97,12 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
 
 def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
-    net, transform, _ = load(folder)
-    image = transform(torch.zeros(28, 28, dtype=torch.uint8))
+    net, data = load(folder).net, read_run(str(folder))[0].values["data"]
     remove_unfinished(folder)
     temporary = unfinished(folder / ONNX)
     torch.onnx.export(
         net,
-        (image.repeat(2, 1, 1, 1),),
+        (torch.zeros(2, data["channels"], data["resize"], data["resize"]),),
         temporary,
         input_names=["images"],
         output_names=["logits"],
@@ -113,8 +113,10 @@ def export_onnx(folder: Path) -> Path:
     return temporary.replace(folder / ONNX)
 
 
-def _make_transform(transform: BatchTransform, size: int) -> Callable[..., Tensor]:
+def _make_transform(transform: BatchTransform, size: int, channels: int) -> Callable[..., Tensor]:
     def prepare(picture: Image | Tensor, *, invert: bool = False) -> Tensor:
+        if channels != 1:
+            raise UserError(f"pictures are read in grey, and this net was trained on images of {channels} channels")
         if isinstance(picture, Tensor):
             if picture.dtype != torch.uint8 or picture.dim() < 2 or picture.numel() != picture.shape[-2:].numel():
                 told = f"{str(picture.dtype).removeprefix('torch.')} of shape {tuple(picture.shape)}"

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import weakref
 from itertools import chain
 
 import pytest
@@ -12,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from cnnzoo.data.datamodule import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import DeviceUnavailableError, UserError
+from cnnzoo.memory import _has_run_out
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
 from cnnzoo.training.checkpoint_files import LAST, load
@@ -46,6 +48,30 @@ def test_batches_are_computed_in_pieces_that_fit(tmp_path, little_memory, count)
     assert little_memory == [16, 8] + [4] * (4 * 4 * 3)  # four pieces a step, four steps an epoch
     assert (record["config"]["data"]["batch_size"], record["micro_batch_size"]) == (16, 4)
     count("T10")
+
+
+def test_an_attempt_begins_without_the_net_of_the_one_before(tmp_path, monkeypatch):
+    step, before = ImageClassifier.training_step, []
+
+    def limited(module, batch, index):
+        assert not [net for net in before if net() is not None and net() is not module]
+        before.append(weakref.ref(module))
+        if len(batch[1]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return step(module, batch, index)
+
+    monkeypatch.setattr(ImageClassifier, "training_step", limited)
+    assert train(compose_config(PLAIN), tmp_path / "little")["micro_batch_size"] == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "has_run_out"),
+    [("GET was unable to find an engine", 1, True), ("GET was unable to find an engine", 9, False), ("no", 1, False)],
+)
+def test_a_gpu_without_room_for_any_kernel_has_run_out_of_memory(said, free, has_run_out, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80))
+    assert _has_run_out(RuntimeError(said), torch.device("cuda")) == has_run_out
+    assert not _has_run_out(RuntimeError(said), torch.device("cpu"))
 
 
 def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):

@@ -11,12 +11,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 import cnnzoo
 from cnnzoo.__main__ import main
-from cnnzoo.build import build_data
+from cnnzoo.build import build_data, build_net
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.errors import RunEnded, UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.run import train
-from cnnzoo.trained import TrainedNet, export_onnx, predict
+from cnnzoo.trained import TrainedNet, _make_transform, export_onnx, predict
 from cnnzoo.training.saved_state import load_weights
 from tests.composed import compose_config
 
@@ -294,3 +294,17 @@ def test_an_exported_net_gives_what_torch_gives(run):
         images = torch.randn(count, 1, 32, 32)
         (logits,) = session.run(None, {"images": images.numpy()})
         np.testing.assert_allclose(logits, net(images).numpy(), atol=1e-5)
+
+
+def test_nets_for_colour_are_exported_and_take_no_grey_pictures(tmp_path, monkeypatch):
+    config = compose_config([*RUN, "model=mlp", "data.channels=3"])
+    net = TrainedNet(build_net(config).eval(), _make_transform(build_data(config).transform, 32, 3), ())
+    monkeypatch.setattr("cnnzoo.trained.load", lambda folder: net)
+    monkeypatch.setattr("cnnzoo.trained.read_run", lambda folder: (config, {}))
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(export_onnx(tmp_path)))
+    images = torch.randn(5, 3, 32, 32)
+    (logits,) = session.run(None, {"images": images.numpy()})
+    np.testing.assert_allclose(logits, net.net(images).detach().numpy(), atol=1e-5)
+    with pytest.raises(UserError, match="this net was trained on images of 3 channels"):
+        net.transform(Image.new("L", (28, 28)))

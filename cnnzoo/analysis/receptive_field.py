@@ -137,6 +137,13 @@ def _works_place_by_place(op: Any, args: Sequence[Any], dims: int) -> bool:
         return dim % dims < dims - 2  # along images or channels
     if op is aten.transpose:
         return all(dim % dims < dims - 2 for dim in args[1:3])
+    if op is aten.permute:
+        return [dim % dims for dim in args[1]][-2:] == [dims - 2, dims - 1]
+    if op is aten.repeat:
+        return list(args[1][-2:]) == [1, 1]
+    if op in REDUCTIONS and len(args) > 1 and isinstance(args[1], int | Sequence):
+        reduced = [args[1]] if isinstance(args[1], int) else args[1]
+        return bool(reduced) and all(dim % dims < dims - 2 for dim in reduced)
     if op in (aten.index, aten.index_put_):
         return all(index is None for index in args[1][dims - 2 :])
     return op in PLACE_BY_PLACE or torch.Tag.pointwise in getattr(op, op.overloads()[0]).tags
@@ -194,7 +201,8 @@ WINDOWS: dict[Any, Callable[..., Axes]] = {
     aten.avg_pool2d: _average_pool,
     aten._adaptive_avg_pool2d: _adaptive_pool,
     aten.adaptive_max_pool2d: _adaptive_pool,
-    aten.constant_pad_nd: _pad,
+    # Units whose window reaches beyond an edge see the mirrored pixels, too, which are within it or near.
+    **dict.fromkeys((aten.constant_pad_nd, aten.reflection_pad2d, aten.replication_pad2d), _pad),
     aten.slice: _slice,
 }
 # Where the dimension stands among the arguments of what works along one.
@@ -203,7 +211,9 @@ ALONG = {
     aten.index_select: 1,
     **dict.fromkeys((aten.split, aten.split_with_sizes), 2),
 }
+REDUCTIONS = (aten.mean, aten.sum, aten.amax, aten.amin, aten.max, aten.min)
 PLACE_BY_PLACE = (
+    aten.expand,
     *(aten.view, aten._unsafe_view, aten.alias, aten.clone, aten._to_copy, aten.detach, aten.channel_shuffle),
     *(aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.log_sigmoid_forward, aten.rrelu_with_noise),
 )

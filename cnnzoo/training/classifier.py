@@ -7,7 +7,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -157,8 +157,22 @@ class ImageClassifier(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimizer with its scheduler, which is stepped once per optimizer step."""
         optimizer = self.make_optimizer(self.net.parameters())
+        if isinstance(optimizer, SGD):
+            _begin_momentum(optimizer)
         # A fused one would undo the scale of 16-mixed within its step, after gradients are looked at and clipped;
         # Lightning 2.6 refuses to clip with it at any precision.
         optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         scheduler = self.make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _begin_momentum(optimizer: SGD) -> None:
+    """Have momentum begin at zero, from which the first step is what it is otherwise.
+
+    torch 2.14's fused SGD fails where some weights have their first gradient later than others, as in a net that skips
+    layers at random.
+    """
+    for group in optimizer.param_groups:
+        if group["fused"] and group["momentum"] and not group["dampening"]:
+            for weight in group["params"]:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)

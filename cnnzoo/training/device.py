@@ -63,17 +63,25 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     GPUs, and 32-true elsewhere.
 
     Raises:
-        ValueError: 16-mixed is asked for on a CPU, where Lightning would silently run bf16-mixed instead.
+        ValueError: 16-mixed is asked for on a CPU, where Lightning would silently run bf16-mixed instead, or bf16-mixed
+            on a GPU that does not compute in bfloat16, for which torch has not all kernels.
     """
     if precision == "16-mixed" and device.type == "cpu":
         raise ValueError(
             "trainer.precision=16-mixed needs a GPU: CPUs do not compute in float16\n"
             "type trainer.precision=auto, 32-true or bf16-mixed; a run begun with it goes on where there is a GPU"
         )
+    if device.type == "cuda" and precision in ("auto", "bf16-mixed"):
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bf16-mixed"
+        if precision == "auto":
+            return "16-mixed"
+        raise ValueError(
+            "trainer.precision=bf16-mixed needs a GPU that computes in bfloat16, Ampere or later\n"
+            "type trainer.precision=auto, 16-mixed or 32-true"
+        )
     if precision != "auto":
         return precision
-    if device.type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     # torch.cpu.get_capabilities() tells the same in public, but is younger than the oldest torch supported here.
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return "bf16-mixed"

@@ -104,6 +104,19 @@ class Piecewise(nn.Module):
         return y
 
 
+class GreyToColour(nn.Module):
+    def forward(self, x):
+        return torch.cat([x.repeat(1, 3, 1, 1), x.expand(-1, 2, -1, -1)], 1)
+
+
+class ChannelAttention(nn.Module):
+    """A shuffle by permuting, and a gate of each place by the mean and the most of its channels."""
+
+    def forward(self, x):
+        x = x.reshape(len(x), 2, -1, *x.shape[2:]).permute(0, 2, 1, 3, 4).flatten(1, 2)
+        return x * (x.mean(1, keepdim=True) + x.amax(1, keepdim=True) + x.max(1, keepdim=True).values)
+
+
 NETS = {
     "stride and dilation": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3, dilation=3, padding=2)),
     "rows and columns": nn.Sequential(nn.Conv2d(1, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (3, 1), stride=(2, 1))),
@@ -125,6 +138,9 @@ NETS = {
     "a crop": nn.Sequential(nn.AvgPool2d(3, 1, 1), Crop(), nn.Conv2d(1, 1, 3)),
     "a crop that cuts nothing": nn.Sequential(nn.Conv2d(1, 2, 3), CropToSize(), nn.Conv2d(2, 1, 3)),
     "a channel shuffle": nn.Sequential(nn.Conv2d(1, 4, 3), Shuffle(), nn.Conv2d(3, 1, 3)),
+    "grey to colour": nn.Sequential(GreyToColour(), nn.Conv2d(5, 4, 3)),
+    "attention to channels": nn.Sequential(nn.Conv2d(1, 4, 3), ChannelAttention(), nn.Conv2d(4, 1, 3)),
+    "mirrored edges": nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Conv2d(2, 1, 3)),
     "groups and chosen channels": nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 5, groups=2), nn.LocalResponseNorm(2)
     ),

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.classifier import ImageClassifier, _begin_momentum
 from cnnzoo.training.schedules import constant
 
 
@@ -170,3 +170,21 @@ def test_a_fused_step_heeds_how_weights_lie_in_memory():
         nets.append(net)
     for fused, plain in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(fused, plain)
+
+
+def test_a_layer_that_is_skipped_at_first_learns_with_momentum():
+    """As torch's SGD for single tensors has it."""
+
+    def weights(**options):
+        torch.manual_seed(0)
+        first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+        optimizer = torch.optim.SGD([*first.parameters(), *second.parameters()], lr=0.1, momentum=0.9, **options)
+        _begin_momentum(optimizer)
+        for number in range(3):
+            optimizer.zero_grad()
+            hidden = first(torch.ones(2, 4))
+            (second(hidden) if number else hidden).square().sum().backward()
+            optimizer.step()
+        return torch.cat([weight.flatten() for weight in (*first.parameters(), *second.parameters())])
+
+    torch.testing.assert_close(weights(fused=True), weights(foreach=False))

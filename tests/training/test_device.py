@@ -39,6 +39,13 @@ def test_auto_on_a_gpu_is_what_its_generation_does(monkeypatch, ampere, expected
     assert resolve_precision("auto", CUDA) == expected
 
 
+def test_bfloat16_on_an_older_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    with pytest.raises(ValueError, match="bf16-mixed needs a GPU that computes in bfloat16, Ampere or later\ntype "):
+        resolve_precision("bf16-mixed", CUDA)
+    assert resolve_precision("32-true", CUDA) == "32-true"
+
+
 def test_float16_on_a_cpu_is_refused_and_not_replaced():
     with pytest.raises(ValueError, match="needs a GPU"):
         resolve_precision("16-mixed", CPU)

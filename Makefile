@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
+CHECK := $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	{ rm -rf .venv; echo "error: Python 3.11 to 3.13 is needed; type make env PYTHON=python3.12"; exit 2; }
+
 .PHONY: env train test test-slow test-faults test-gpu bench lint format
 
 env: .venv/.installed
@@ -13,9 +16,11 @@ env: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 ifneq ($(UV),)
 	test -x $(BIN)/python || uv venv --python $(PYTHON) .venv
+	@$(CHECK)
 	VIRTUAL_ENV=.venv uv pip install -c constraints.txt -e '.[dev]'
 else
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(CHECK)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 endif
 	@touch $@

@@ -1,5 +1,6 @@
 """The course's own step, and its LeNet as a command that imports nothing that it has no use for."""
 
+import os
 import sys
 
 import torch
@@ -13,7 +14,8 @@ from torchvision.transforms import ToTensor
 from cnnzoo.build import build_net
 from cnnzoo.config import compose_config
 
-BATCH_SIZE, LR, EPOCHS, WORKERS = 256, 0.9, 10, 2  # of the course's LeNet: d2l section 7.6
+BATCH_SIZE, LR, EPOCHS = 256, 0.9, 10  # of the course's LeNet: d2l section 7.6
+WORKERS = min(4, os.cpu_count() or 1)  # the course's four, or as many as there are cores
 
 
 def course_step(net: nn.Module, optimizer: Optimizer, images: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """The same net trained by several loops.
 
 * own: `cnnzoo.run.train`, as `python train.py` calls it, all defaults, logging on.
-* course: the course's loop: torchvision's data set, PIL resize and ToTensor image by image, a DataLoader with 2
-  workers, float32, `.item()` in every step.
+* course: the course's loop: torchvision's data set, PIL resize and ToTensor image by image, a DataLoader with the
+  course's 4 workers, or as many as there are cores, float32, `.item()` in every step.
 * template: Lightning's Trainer with the same DataLoader, metrics updated and logged in every step, as templates for
   Lightning and Hydra have it.
 * limit: a bare loop over one batch that stays on the device, with the precision, memory format, optimizer and

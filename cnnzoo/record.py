@@ -24,7 +24,7 @@ CONFUSION = "confusion.csv"
 ONNX = "model.onnx"
 CONFIG = "config.yaml"
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "lr", "seconds", "images_per_second")  # of the history
-PROGRAM = ("cnnzoo", "conf", "hydra_plugins", "train.py", "sweep.py")  # files that figures depend on
+PROGRAM = ("cnnzoo", "conf", "hydra_plugins", "benchmarks", "train.py", "sweep.py")  # on which figures depend
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 

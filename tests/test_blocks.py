@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnzoo.blocks import activation_layer, initialize
+from cnnzoo.blocks import Residual, activation_layer, initialize
 from cnnzoo.models import ResNet
 
 ARGUMENTS = {"in_channels": 1, "num_classes": 10, "image_size": 28, "stem": "auto", "width": 1.0, "course": False}
@@ -30,6 +30,12 @@ def test_init_schemes_draw_with_the_published_deviation(init, std):
 def test_an_unknown_name_is_answered_with_all_names(call):
     with pytest.raises(ValueError, match=r"must be one of .*, .* \(got"):
         call()
+
+
+def test_a_residual_is_scaled_before_it_is_added():
+    inputs = torch.randn(2, 3, 4, 4)
+    block = Residual(body=nn.Conv2d(3, 3, 1), scale=0.2)
+    torch.testing.assert_close(block(inputs), inputs + 0.2 * block.body(inputs))
 
 
 def test_zero_gamma_makes_residual_blocks_add_nothing_at_first():

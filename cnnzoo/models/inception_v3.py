@@ -38,6 +38,7 @@ class InceptionV3(ConvNet):
           not that of figure 10: a 1x1, a 1x7, a 7x1 and a 3x3 with stride 2 stand for its two 3x3 convolutions.
         * stem: paper's table 1 three 3x3 convolutions behind the pooling, of 80, 192 and 288 channels, the second with
           stride 2; here a 1x1 of 80 and a 3x3 of 192 channels, and pooling.
+        * auxiliary head: paper's figure 8 has 1,024 features; here 768, as in the authors' code.
         * auxiliary loss: paper no weight given; here 0.4.
         * first three blocks: paper's figure 5 two 3x3 convolutions in place of every 5x5; here one branch has a 5x5.
         * average pooling: counts the padding, as torchvision's; TensorFlow's, of the authors' code, does not.

@@ -26,6 +26,8 @@ class InceptionV4(ConvNet):
         dropout: probability of dropping a feature before the output layer; 0.2 in the paper.
 
     Deviations:
+        * figures: paper's figure 5 has two 1x7 convolutions in its second branch, and figure 3 no stride at the stem's
+          last 3x3; here a 1x7 and a 7x1, and stride 2, as in the authors' code.
         * average pooling: counts the padding, as torchvision's Inception v3 does; TensorFlow's, of the authors' code,
           does not.
         * batch norm: has a scale and torch's momentum, 0.1; that of the authors' code has no scale, and 0.0003.

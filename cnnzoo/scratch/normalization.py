@@ -26,6 +26,7 @@ class BatchNorm(nn.Module):
     Deviations:
         * running estimates: paper averages over many batches after training; here, as in torch, an exponential average
           during training. torch also counts the batches.
+        * running variance: the book keeps that of the batch; here the unbiased one, as the paper and torch.
 
     Raises:
         ValueError: the input has other dimensions or channels, or a training batch has only one value per channel.
@@ -63,7 +64,7 @@ class BatchNorm(nn.Module):
         mean = values.mean(dim=others)
         var = ((values - mean.view(self.shape)) ** 2).mean(dim=others)
         with torch.no_grad():
-            unbiased = var * count / (count - 1)
+            unbiased = var * count / (count - 1)  # a batch varies less than all images do (algorithm 2)
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         return mean, var

@@ -24,6 +24,9 @@ def pool2d(
         stride: how far the window moves, down and right; by default its own height and width, so that none overlap.
         padding: rows and columns on every side: of minus infinity for max, of zeros (which count in the mean) for avg.
 
+    Deviations:
+        * stride: the book's pool2d moves by one pixel (here `stride=1`); without one, here as in torch by the window.
+
     Raises:
         ValueError: `mode` is unknown, the window larger than the padded image, or the padding than half the window.
     """

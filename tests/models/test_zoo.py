@@ -13,6 +13,7 @@ from cnnzoo.build import build, build_net
 from cnnzoo.choices import options
 from cnnzoo.models.googlenet import TABLE_1
 from cnnzoo.models.lenet5 import ScaledTanh
+from cnnzoo.report.course import FIGURES
 from cnnzoo.shapes import ShapesOnly
 from tests.composed import compose_config
 from tests.reference_cost import count_macs, count_parameters
@@ -90,10 +91,11 @@ PAPER_FROM = {
     "inception_resnet_v1": 75,
     "inception_resnet_v2": 75,
 }
-# What has no weights, or none that say what it is, at 224 px, of nets that are not compared with torchvision's: layers
-# with kernel and stride, probability, eps of batch norm, the factor on a residual. LeCun 1998, d2l 7.6 and 8.5;
-# Krizhevsky 2012, section 3 (torch divides alpha by the five channels), d2l 8.1 without its normalisation; d2l 8.3
-# and 8.7; Szegedy 2015, table 1; the Inceptions: figures and text of Szegedy 2017, and its authors' code.
+# What has no weights, or none that say what it is, at 224 px, of nets that are not compared with torchvision's, or have
+# dropout, which does nothing there: layers with kernel and stride, probability, eps of batch norm, the factor on a
+# residual. LeCun 1998, d2l 7.6 and 8.5; Krizhevsky 2012, section 3 (torch divides alpha by the five channels), d2l 8.1
+# without its normalisation; Simonyan 2015, section 3.1; d2l 8.3 and 8.7; Szegedy 2015, table 1; the Inceptions: figures
+# and text of Szegedy 2016 and 2017, and their authors' code.
 _GOOGLENET = {"MaxPool2d 3/2": 4, "MaxPool2d 3/1": 9, "AdaptiveAvgPool2d": 1, "Dropout 0.4": 1}
 PARTS = {
     "lenet": {"Sigmoid": 4, "AvgPool2d 2/2": 2},
@@ -106,12 +108,21 @@ PARTS = {
         "Dropout 0.5": 2,
         "LocalResponseNorm 5, alpha=0.0005, beta=0.75, k=2": 2,
     },
+    "vgg11": {"ReLU": 10, "MaxPool2d 2/2": 5, "Dropout 0.5": 2},
     "nin": {"ReLU": 11, "MaxPool2d 3/2": 3, "Dropout 0.5": 1, "AdaptiveAvgPool2d": 1},
     "densenet": {"ReLU": 21, "BatchNorm2d 1e-05": 21, "MaxPool2d 3/2": 1, "AvgPool2d 2/2": 3, "AdaptiveAvgPool2d": 1},
     "googlenet": {"ReLU": 57, **_GOOGLENET},
     "googlenet_bn": {"ReLU": 57, "BatchNorm2d 1e-05": 57, **_GOOGLENET},
     "inception_fact": {"ReLU": 66, "BatchNorm2d 1e-05": 66, **_GOOGLENET},
     "inception_res": {"ReLU": 75, "BatchNorm2d 1e-05": 81, "Residual 0.2": 9, **_GOOGLENET},
+    "inception_v3": {
+        "ReLU": 94,
+        "BatchNorm2d 0.001": 94,
+        "MaxPool2d 3/2": 4,
+        "AvgPool2d 3/1": 9,
+        "AdaptiveAvgPool2d": 1,
+        "Dropout 0.5": 1,
+    },
     "inception_v4": {
         "ReLU": 149,
         "BatchNorm2d 0.001": 149,
@@ -140,6 +151,13 @@ PARTS = {
         "AdaptiveAvgPool2d": 1,
         "Dropout 0.2": 1,
     },
+}
+# The smallest images for which `stem=auto` takes the paper's.
+STEM_FROM = {
+    "vgg11": 32,
+    **dict.fromkeys(("resnet18", "densenet", "googlenet"), 64),
+    **dict.fromkeys(("alexnet", "nin"), 67),
+    **dict.fromkeys(("inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"), 75),
 }
 # What makes a narrow instance of a net whose tests would be slow otherwise.
 NARROW = {
@@ -255,6 +273,11 @@ def test_the_stem_is_chosen_by_the_size_of_the_images(name):
         on_meta(name, 28, stem="large")
 
 
+@pytest.mark.parametrize(("name", "smallest"), STEM_FROM.items())
+def test_the_papers_stem_begins_where_the_documents_say(name, smallest):
+    assert [on_meta(name, size).stem for size in (smallest - 1, smallest)] == ["small", "paper"]
+
+
 @pytest.mark.parametrize(("name", "number"), [("vgg11", 5), ("resnet18", 4)])
 def test_a_wrong_number_of_blocks_is_refused_in_words(name, number):
     with pytest.raises(ValueError, match=rf"model\.blocks must be {number} numbers\ntype model\.blocks="):
@@ -316,13 +339,19 @@ def test_hooks_see_every_operation_once(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "heads"), [("googlenet", 28, 2), ("googlenet_bn", 96, 2), ("inception_v3", 299, 1)]
+    ("name", "size", "heads", "weight"),
+    [  # Szegedy 2015, section 5; 2016, section 4, and its authors' code
+        ("googlenet", 28, ["inception4a", "inception4d"], 0.3),
+        ("googlenet_bn", 96, ["inception4a", "inception4d"], 0.3),
+        ("inception_v3", 299, ["mixed6e"], 0.4),
+    ],
 )
-def test_auxiliary_heads_are_for_training_alone(name, size, heads):
+def test_auxiliary_heads_are_for_training_alone(name, size, heads, weight):
     net = on_meta(name, size, aux_heads=True)
+    assert ([*net.aux], net.aux_weight) == (heads, weight)
     x = torch.empty(2, 1, size, size, device="meta")
     logits, auxiliary = net.training_logits(x)
-    assert [each.shape for each in (logits, *auxiliary)] == [(2, 10)] * (1 + heads)
+    assert [each.shape for each in (logits, *auxiliary)] == [(2, 10)] * (1 + len(heads))
     assert net(x).shape == (2, 10)
     assert count_parameters(net) > count_parameters(on_meta(name, size))
 
@@ -330,6 +359,15 @@ def test_auxiliary_heads_are_for_training_alone(name, size, heads):
 def test_inception_v3_with_its_auxiliary_head_has_the_published_parameters():
     net = on_meta("inception_v3", 299, in_channels=3, num_classes=1000, aux_heads=True)
     assert count_parameters(net) == 27_161_264
+
+
+def test_googlenet_has_the_papers_auxiliary_heads():
+    """Szegedy 2015, section 5: 1x1 convolutions of 128 channels, 4x4 pixels to 1,024 units, and 1,000 classes."""
+    net = on_meta("googlenet", 224, in_channels=3, num_classes=1000, aux_heads=True)
+    heads = [channels * 128 + 128 + 128 * 16 * 1024 + 1024 + 1024 * 1000 + 1000 for channels in (512, 528)]
+    assert count_parameters(net) == EXPECTED["googlenet"][3] + sum(heads)
+    parts = Counter(filter(None, map(part, net.aux.modules())))
+    assert parts == {"AvgPool2d 5/3": 2, "ReLU": 4, "Dropout 0.7": 2}
 
 
 def test_resnet_as_the_course_wires_it():
@@ -347,22 +385,25 @@ def test_a_class_that_nin_never_answers_is_learned_unless_it_is_wired_as_in_the_
 
 
 @pytest.mark.parametrize(
-    ("recipe", "params", "rate"),
+    ("recipe", "params", "rate", "px", "batch_size"),
     [  # d2l, chapters 7 and 8 (its Chinese edition), counted by hand-written shape algebra
-        ("lenet", 61_706, 0.9),
-        ("lenet_bn", 44_878, 1.0),
-        ("alexnet", 46_764_746, 0.01),
-        ("nin", 1_992_166, 0.1),
-        ("googlenet", 5_977_530, 0.1),
-        ("resnet18", 11_178_378, 0.05),
-        ("densenet", 758_226, 0.1),
+        ("lenet", 61_706, 0.9, 28, 256),
+        ("lenet_bn", 44_878, 1.0, 28, 256),
+        ("alexnet", 46_764_746, 0.01, 224, 128),
+        ("vgg11", 43_093_322, 0.05, 224, 128),
+        ("nin", 1_992_166, 0.1, 224, 128),
+        ("googlenet", 5_977_530, 0.1, 96, 128),
+        ("resnet18", 11_178_378, 0.05, 96, 256),
+        ("densenet", 758_226, 0.1, 96, 256),
     ],
 )
-def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params, rate):
+def test_the_recipes_of_the_course_train_the_nets_of_the_course(recipe, params, rate, px, batch_size):
     config = compose_config([f"experiment=course/{recipe}"])
     with torch.device("meta"):
         assert count_parameters(build(config.net_arguments)) == params
     assert (config.values["protocol"], config.values["trainer"]["max_epochs"]) == ("course", 10)
     assert (config.choices["optimizer"], config.values["optimizer"]["momentum"]) == ("sgd", 0)
-    assert config.values["optimizer"]["lr"] == rate
+    assert (config.values["optimizer"]["lr"], config.values["model"]["init"]) == (rate, "xavier")
+    assert (config.values["data"]["resize"], config.values["data"]["batch_size"]) == (px, batch_size)
+    assert FIGURES[recipe][0] == px
     assert (config.choices["scheduler"], config.values["scheduler"]["warmup"]) == ("constant", 0)

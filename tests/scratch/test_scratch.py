@@ -67,6 +67,13 @@ def test_convolution_starts_where_that_of_torch_does():
         assert drawn.std().item() == pytest.approx(weight.std().item(), rel=0.2)
 
 
+def test_the_books_pooling_moves_by_one_pixel():
+    """d2l, section 7.5."""
+    x = torch.arange(9.0).view(3, 3)
+    assert pool2d(x, (2, 2), stride=1).tolist() == [[4, 5], [7, 8]]
+    assert pool2d(x, (2, 2), stride=1, mode="avg").tolist() == [[2, 3], [5, 6]]
+
+
 @pytest.mark.parametrize("window", [(2, 2), (3, 3), (3, 2)])
 @pytest.mark.parametrize(("stride", "padding"), [(None, 0), (2, 1), (1, 0)])
 @pytest.mark.parametrize(("mode", "theirs"), [("max", F.max_pool2d), ("avg", F.avg_pool2d)])

@@ -73,7 +73,7 @@ def starts(folder):
 def test_a_fault_costs_one_cell_and_is_named(fault, trial, grid, count):
     cells, folder = grid
     (folder.path / "fault").write_text(fault)
-    run(cells, folder, timeout=0.6 if fault == "hang" else None)
+    run(cells, folder, timeout=3.0 if fault == "hang" else None)
     assert [folder.status(cell.name) for cell in cells] == ["completed", "failed", "completed"]
     assert FAULTS[fault] in folder.record(cells[1].name)["error"]
     assert run(cells, folder) == []  # a failed cell is not repeated unasked
@@ -137,7 +137,7 @@ def test_a_cell_that_dies_before_it_goes_on_has_the_new_reason(status, grid):
 @pytest.mark.parametrize("slots", [2, 3])
 def test_cells_run_side_by_side(slots, grid):
     cells, folder = grid
-    (folder.path / "fault").write_text("sleep 2")
+    (folder.path / "fault").write_text("sleep 4")
     ended = run(cells, folder, slots=slots)
     assert set(ended) == {cell.name for cell in cells}
     assert ended[-1] == cells[1].name

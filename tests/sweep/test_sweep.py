@@ -599,8 +599,8 @@ def test_a_cell_whose_time_is_up_is_stopped_by_the_command(in_tmp, monkeypatch, 
     folder = in_tmp / "outputs" / "grid"
     folder.mkdir(parents=True)
     (folder / "fault").write_text("hang")
-    assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid", "sweep.timeout=0.02") == 1
-    assert "stopped after 0.02 minutes (sweep.timeout)" in capsys.readouterr().out
+    assert run("data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1", "sweep.name=grid", "sweep.timeout=0.05") == 1
+    assert "stopped after 0.05 minutes (sweep.timeout)" in capsys.readouterr().out
     assert [row["status"] for row in summary(folder)] == ["completed", "failed"]
 
 

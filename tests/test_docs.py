@@ -1,0 +1,58 @@
+"""What the documents say of the code."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnzoo.choices import options
+from tests.composed import compose_config
+from tests.reference_cost import count_parameters
+
+DOCS = Path(__file__).parents[1] / "docs"
+OPTIMIZERS = ("adamw", "sgd", "rmsprop", "adam")  # in the order of the table
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("Tiny", {"width": 16}), ("MobileNet", {"width": 1.0, "stem": "auto"})]
+)
+def test_the_nets_of_the_guide_have_the_parameters_that_it_says(name, arguments, tmp_path):
+    text = (DOCS / "extending.md").read_text()
+    code = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "net.py").write_text(next(each for each in code if f"class {name}(" in each))
+    made = runpy.run_path(str(tmp_path / "net.py"))[name]
+    (said,) = re.findall(rf'"{name.lower()}": \(([\d_, ]+)\)', text)
+    with torch.device("meta"):
+        nets = [made(in_channels=1, num_classes=10, image_size=size, **arguments) for size in (28, 96, 224)]
+        nets.append(made(in_channels=3, num_classes=1000, image_size=224, **arguments))
+    assert [count_parameters(net) for net in nets] == [int(count) for count in said.split(",")]
+
+
+def test_the_rates_of_every_net_are_those_that_were_chosen():
+    chosen = 0
+    for line in (DOCS / "learning-rates.md").read_text().splitlines():
+        if row := re.fullmatch(r"\| `(\w+)` \|(.*)\|", line):
+            rates = compose_config([f"model={row[1]}"]).values["model"]["lr"]
+            for optimizer, cell in zip(OPTIMIZERS, row[2].split("|"), strict=True):
+                bold = {float(rate) for rate in re.findall(r"\*\*([\d.e-]+): ", cell)}
+                assert bold <= {rates[optimizer]}, (row[1], optimizer)
+                chosen += bool(bold)
+    assert chosen >= 3.5 * len(options("model"))
+
+
+def test_optimizers_have_the_values_that_their_files_explain():
+    values = {name: compose_config([f"optimizer={name}"]).values["optimizer"] for name in OPTIMIZERS}
+    assert {name: each.get("momentum") for name, each in values.items()} == {
+        "adamw": None,
+        "sgd": 0.9,
+        "rmsprop": 0.9,
+        "adam": None,
+    }
+    assert {name: each["weight_decay"] for name, each in values.items()} == {
+        "adamw": 0.01,
+        "sgd": 0.0,
+        "rmsprop": 0.0,
+        "adam": 0.0,
+    }

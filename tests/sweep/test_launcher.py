@@ -33,7 +33,7 @@ FAULTS = {
     "term": "was killed by SIGTERM",
     "segfault": "was killed by SIGSEGV",
     "interrupt": "ended with exit code 1",
-    "hang": "stopped after 0.01 minutes (sweep.timeout)",
+    "hang": "stopped after 0.05 minutes (sweep.timeout)",
     "garbage": "ended with exit code 1",
 }
 BARE = {"choices": {}, "config": {}, "metrics": {}, "seconds": {}}  # of a record

@@ -91,7 +91,7 @@ class ImageDataModule(lightning.LightningDataModule):
 
     @property
     def num_held_out(self) -> int:
-        """Training images that are held out for validation, as many of each class; classes are taken to be of one size."""
+        """Training images that are held out for validation, as many of each class, if all classes have as many."""
         classes = len(self.class_names)
         return self.num_train // (HELD_OUT * classes) * classes if self.protocol == "holdout" else 0
 

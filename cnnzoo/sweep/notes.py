@@ -8,10 +8,11 @@ from typing import Any
 
 from cnnzoo.overrides import decides_figures, key_of
 from cnnzoo.record import FILE_NAME, flatten
-from cnnzoo.report.pool import FOUND, is_setting, short_value
+from cnnzoo.report.pool import short_value
 from cnnzoo.sweep.folder import OWNER, SweepFolder, is_completed, is_locked
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import checkpoint_space
+from cnnzoo.sweep.told import tells_apart
 
 
 def changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
@@ -35,8 +36,7 @@ def edited_values(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         cell = asked.get(_words(before["overrides"], before.get("choices")))
         if cell and cell.name != name and not is_completed(folder.path / cell.name):
             now, then = flatten(cell.config.values), flatten(before.get("config") or {})
-            known = [key for key in {**then, **now} if is_setting(key) or key in FOUND]
-            edited = [key for key in known if then.get(key) != now.get(key)]
+            edited = [key for key in {**then, **now} if tells_apart(key) and then.get(key) != now.get(key)]
             words = [f"{_value(key, then)}, now {_value(key, now)}" for key in edited]
             found["; ".join(words)] += is_completed(folder.path / name)
     for edit, count in found.items():

@@ -42,7 +42,7 @@ def edited(cells: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]) 
         values = {
             key: value
             for key, value in flatten(cell.get("config") or {}).items()
-            if (is_setting(key) or key in FOUND) and key not in IN_COLUMNS
+            if tells_apart(key) and key not in IN_COLUMNS
         }
         alike.setdefault(str([cell.get("choices"), cell["px"], settings[name]]), {})[name] = values
     return {
@@ -54,6 +54,11 @@ def edited(cells: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]) 
         for group in alike.values()
         for name, values in group.items()
     }
+
+
+def tells_apart(key: str) -> bool:
+    """Say whether cells with other values of a key are other cells. In reports, what was found stands for `FOUND`."""
+    return is_setting(key) or key in FOUND
 
 
 def _without_column(overrides: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ python -m benchmarks --nets lenet@28 alexnet@224      training of some nets
 import argparse
 import os
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,13 +86,15 @@ def main() -> None:
         show(f"# Benchmarks\n\n{device}, {computed}, {versions}, {commit}, {rounds} rounds, {now:%Y-%m-%d}.\n")
         failed = []
         for part in parts:
+            begin = time.monotonic()
             try:
                 measured = PARTS[part](scope)
             except Exception:
                 traceback.print_exc()
                 failed.append(part)
                 measured = "Not measured: it failed.\n"
-            show(f"## {part}\n\n{measured}")
+            minutes, seconds = divmod(round(time.monotonic() - begin), 60)
+            show(f"## {part}\n\n{measured}\nMeasured in {minutes} min {seconds} s.\n")
     print(f"in {folder}")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

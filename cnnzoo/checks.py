@@ -14,9 +14,8 @@ from cnnzoo.choices import is_grid, options, read_experiment
 from cnnzoo.commands import as_typed
 from cnnzoo.config import RunConfig, own_choices, schema_of
 from cnnzoo.errors import UserError
-from cnnzoo.overrides import decides_figures
 from cnnzoo.record import flatten
-from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, rule_of
+from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, is_setting, rule_of
 
 MAX_FAULTS = 3  # shown at once, two lines each
 NEAR, CLOSE = 0.6, 0.2  # likeness of names that may be meant: at least, and at most so much below that of the best
@@ -101,8 +100,7 @@ def _differ(value: Any, usual: Any) -> bool:
 
 
 def _is_told(key: str) -> bool:
-    left_out = (*DERIVED, "data.resize", "model.min_size", "seed", "protocol", "trainer.accelerator")
-    return decides_figures(key) and key not in left_out and not key.startswith("model.lr.")
+    return is_setting(key) and key not in ("data.resize", "seed", "protocol", "trainer.accelerator")
 
 
 def _choice_faults(choices: Mapping[str, str]) -> Iterator[str]:

@@ -17,7 +17,8 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from cnnzoo.choices import CONF, read_experiment
 from cnnzoo.errors import UserError
-from cnnzoo.overrides import LATER_KEYS, SWEEP_KEYS, key_of
+from cnnzoo.overrides import SWEEP_KEYS, key_of
+from cnnzoo.rules import LATER_KEYS
 
 NOT_NET_ARGUMENTS = ("init", "lr", "min_size")  # in conf/model/*.yaml: said about a net, not to its class
 OF_ONE_OPTION = ("optimizer", "scheduler")  # groups whose values belong to the option for which they are given

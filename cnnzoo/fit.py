@@ -15,11 +15,10 @@ from cnnzoo.build import build, build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
-from cnnzoo.overrides import decides_figures
 from cnnzoo.pictures import Pictures
 from cnnzoo.record import flatten
 from cnnzoo.report.pool import short_value
-from cnnzoo.rules import DERIVED
+from cnnzoo.rules import is_setting
 from cnnzoo.training.checkpoint_files import BEST, FOLDER
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
@@ -32,10 +31,7 @@ from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.tensorboard import HyperParameters, LossCurve, RunLogger
 from cnnzoo.training.watch import Watch
 
-NOT_TOLD = (  # by TensorBoard's table of runs
-    *DERIVED,
-    *("data.channels", "data.num_classes", "model.min_size", "trainer.accelerator"),
-)
+NOT_TOLD = ("data.channels", "data.num_classes", "trainer.accelerator")  # by TensorBoard's table of runs
 
 
 @dataclass(frozen=True)
@@ -171,11 +167,7 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
 def _told_apart(job: Job) -> dict[str, str | float]:
     """Return what TensorBoard's table of runs shows beside their figures: everything, as it finds what differs."""
     told: dict[str, Any] = {key: job.config.choices[key] for key in ("model", "optimizer", "scheduler", "data")}
-    told |= {key: value for key, value in flatten(job.config.values).items() if _is_told(key)}
+    settings = {key: value for key, value in flatten(job.config.values).items() if is_setting(key)}
+    told |= {key: value for key, value in settings.items() if key not in NOT_TOLD}
     told["trainer.precision"] = job.precision
     return {key: value if type(value) in (int, float) else short_value(value) for key, value in told.items()}
-
-
-def _is_told(key: str) -> bool:
-    left_out = key in NOT_TOLD or key.startswith("model.lr.") or key.rpartition(".")[2].startswith("_")
-    return decides_figures(key) and not left_out

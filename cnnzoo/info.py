@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.progress import track
 
 from cnnzoo.analysis.trace import Layer, Totals, total, trace_layers
 from cnnzoo.blocks import ConvNet
@@ -92,8 +94,9 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     if not {"data.resize", "experiment"} & set(last):
         last["data.resize"] = f"data.resize={','.join(map(str, SIZES))}"
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    composer = Composer()
-    for combination in expand(list(last.values())):
+    composer, screen = Composer(), Console(stderr=True)
+    combinations = expand(list(last.values()))
+    for combination in track(combinations, "nets", console=screen, transient=True, disable=not screen.is_terminal):
         config = _composed(composer, combination, size=False)
         told = {key_of(each): each.partition("=")[2] for each in combination}
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}

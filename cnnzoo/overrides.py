@@ -14,7 +14,6 @@ from cnnzoo.errors import UserError
 
 SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
 SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
-LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -59,11 +58,6 @@ def is_of_runs(override: str) -> bool:
 def key_of(override: str) -> str:
     """Return the key of an override such as `++model.width=0.5`."""
     return override.partition("=")[0].lstrip("+~")
-
-
-def decides_figures(key: str) -> bool:
-    """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
-    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
 
 
 def warn_of_repeats(overrides: Sequence[str]) -> None:

@@ -13,8 +13,9 @@ from cnnzoo.checks import check_config
 from cnnzoo.choices import groups, options
 from cnnzoo.config import RunConfig, compose_config, schema_of
 from cnnzoo.errors import UserError
-from cnnzoo.overrides import LATER_KEYS, key_of
+from cnnzoo.overrides import key_of
 from cnnzoo.record import FILE_NAME, SCHEMA, read_record
+from cnnzoo.rules import LATER_KEYS
 
 ELSEWHERE = ("trainer.accelerator", "data.root")  # another machine has others
 

@@ -15,6 +15,7 @@ DERIVED = {  # interpolated once for all nets; not for the command line
     "model.num_classes": "data.num_classes",
     "model.image_size": "data.resize",
 }
+LATER_KEYS = ("checkpoint", "watch", "pictures", "export")  # in conf/run.yaml: may be changed when a run goes on
 NEEDED = (
     *("model._target_", "model.init", "model.min_size", "model.lr"),
     *("optimizer._target_", "optimizer._partial_", "optimizer.lr", "scheduler._target_", "scheduler._partial_"),
@@ -46,6 +47,20 @@ LOOP_KEYS = {  # others that do not fit a run: one process, whose epochs are a p
     "strategy",
     "val_check_interval",
 }
+
+
+def decides_figures(key: str) -> bool:
+    """Say whether a run's figures can hang on a key: not on where the data are, nor on what may be changed later."""
+    return key != "data.root" and key.partition(".")[0] not in LATER_KEYS
+
+
+def is_setting(key: str) -> bool:
+    """Say whether a key of a whole configuration decides figures by itself, and does not follow from others.
+
+    Of a net's rates only the chosen one does, which is `optimizer.lr`; `model.min_size` says what is refused.
+    """
+    follows = key in DERIVED or key == "model.min_size" or key.startswith("model.lr.") or "._" in key
+    return decides_figures(key) and not follows
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "shapes": (set(), {"torch"}),
     "choices": (set(), {"omegaconf"}),
     "overrides": ({"choices", "errors"}, {"hydra"}),
-    "config": ({"choices", "errors", "overrides"}, {"hydra", "omegaconf", "yaml"}),
+    "config": ({"choices", "errors", "overrides", "rules"}, {"hydra", "omegaconf", "yaml"}),
     "help": ({"choices"}, {"hydra", "omegaconf", "yaml"}),
     "composer": ({"choices", "config", "overrides"}, {"hydra", "omegaconf"}),
     "rules": (set(), set()),
@@ -29,7 +29,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "data": ({"disk", "errors"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
     "training": ({"disk", "errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
-    "report": ({"disk", "errors", "record"}, {"matplotlib", "numpy", "PIL"}),
+    "report": ({"disk", "errors", "record", "rules"}, {"matplotlib", "numpy", "PIL"}),
     "build": ({"blocks", "choices", "config", "data", "errors"}, {"torch", "hydra"}),
     "trained": (
         {"build", "commands", "config", "data", "disk", "errors", "record", "reload", "training"},
@@ -81,12 +81,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "overrides",
             "record",
             "report",
+            "rules",
             "run",
             "training",
         },
         {"torch", "hydra", "omegaconf", "filelock", "rich"},
     ),
-    "reload": ({"checks", "choices", "config", "errors", "overrides", "record"}, {"hydra"}),
+    "reload": ({"checks", "choices", "config", "errors", "overrides", "record", "rules"}, {"hydra"}),
     "explain": ({"checks", "choices", "commands", "config", "errors", "overrides", "rules"}, {"hydra", "omegaconf"}),
     "preflight": (
         {
@@ -120,7 +121,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "overrides",
             "report",
         },
-        {"torch", "hydra", "omegaconf"},
+        {"torch", "hydra", "omegaconf", "rich"},
     ),
     "gallery": (
         {"analysis", "build", "checks", "config", "data", "disk", "errors", "reload", "report", "trained"},

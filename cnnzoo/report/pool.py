@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnzoo.report.runs import FACTS, Row
+from cnnzoo.rules import is_setting
 
 # By these keys runs are told apart, where they differ; the last ones are about how fast they were, too.
 CIRCUMSTANCES = ("trainer.max_epochs", "data.batch_size", "device", "threads", "precision", "slots", "pieces")
 GROUPS = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", *CIRCUMSTANCES)
 CHOICES = ("model", "optimizer", "scheduler", "data")  # whose yaml files say what is usual
-# Follow from others, are about how a run is made and not what it is, or are no part of its configuration.
-NOT_SETTINGS = ("image_size", "in_channels", "num_classes", "_target_", "_partial_", "root", "min_size")
 FOUND = ("trainer.accelerator", "trainer.precision")  # of runs `device` and `precision` are told, chosen or found
-NOT_ABOUT_FIGURES = ("watch", "checkpoint")
 PLAIN = ("model", "data.resize", "optimizer", "scheduler", "data", "protocol", "device", "precision", "settings")
 TIMED_ON = ("device", "threads", "slots")  # times are compared only where these and `compare.EPOCH` are equal
 MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is still to do
@@ -59,7 +57,7 @@ def fill_in(rows: Sequence[Row]) -> None:
     for group in _chosen_alike(rows).values():
         usual: dict[str, Any] = {}
         for row in sorted(group, key=lambda row: row.get("started") or ""):
-            usual |= {key: row[key] for key in row if is_setting(key) and key not in row["changed"]}
+            usual |= {key: row[key] for key in row if _tells_apart(key) and key not in row["changed"]}
         for row in group:
             row |= {key: value for key, value in usual.items() if key not in row}
 
@@ -74,7 +72,7 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
     for row in rows:
         values = row["changed"] | {key: row[key] for key in edited[_chosen(row)] if key in row}
         told.append(
-            {key: short_value(value) for key, value in values.items() if key not in left_out and is_setting(key)}
+            {key: short_value(value) for key, value in values.items() if key not in left_out and _tells_apart(key)}
         )
     common = set.intersection(*(set(each.items()) for each in told)) if len(rows) > 1 else set()
     for row, each in zip(rows, told, strict=True):
@@ -88,7 +86,7 @@ def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
     edited: dict[tuple[Any, ...], set[str]] = {}
     for chosen, group in _chosen_alike(rows).items():
         edited[chosen] = set()
-        for key in {key for row in group for key in row if is_setting(key)}:
+        for key in {key for row in group for key in row if _tells_apart(key)}:
             usual = {short_value(row[key]) for row in group if key in row and key not in row["changed"]}
             typed = {short_value(row[key]) for row in group if key in row and key in row["changed"]}
             if len(usual) > 1 or usual & typed:  # what is usual is not told of a run that it was typed for
@@ -211,21 +209,18 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 def _told_apart_by(rows: Sequence[Row]) -> list[str]:
     """Return the keys by which runs are told apart, but their seed."""
-    return list(dict.fromkeys([*GROUPS, *sorted(key for row in rows for key in row if is_setting(key))]))
+    return list(dict.fromkeys([*GROUPS, *sorted(key for row in rows for key in row if _tells_apart(key))]))
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
-    keys = sorted(key for key in row if is_setting(key))
+    keys = sorted(key for key in row if _tells_apart(key))
     return (*(row.get(key) for key in (*GROUPS, *SIZES)), row.get("seed"), *((key, str(row[key])) for key in keys))
 
 
-def is_setting(key: str) -> bool:
-    """Say whether a key is one of the configuration, and not one that follows from others."""
-    first, _, last = key.rpartition(".")
-    if not first:
-        return key in ("label_smoothing", "compile")
-    left_out = last in NOT_SETTINGS or key in FOUND or key.partition(".")[0] in NOT_ABOUT_FIGURES
-    return not left_out and not first.endswith("model.lr")
+def _tells_apart(key: str) -> bool:
+    """Say whether a key of a row is one of its configuration that decides figures, asked for and not found."""
+    of_configuration = "." in key or key in ("label_smoothing", "compile")
+    return of_configuration and key not in FOUND and is_setting(key)
 
 
 def short_value(value: Any) -> str:

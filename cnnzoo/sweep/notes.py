@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from cnnzoo.overrides import decides_figures, key_of
+from cnnzoo.overrides import key_of
 from cnnzoo.record import FILE_NAME, flatten
 from cnnzoo.report.pool import short_value
+from cnnzoo.rules import decides_figures, is_setting
 from cnnzoo.sweep.folder import OWNER, SweepFolder, is_completed, is_locked
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import checkpoint_space
-from cnnzoo.sweep.told import tells_apart
 
 
 def changed_nets(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
@@ -36,7 +36,7 @@ def edited_values(cells: Sequence[Cell], folder: SweepFolder) -> Iterator[str]:
         cell = asked.get(_words(before["overrides"], before.get("choices")))
         if cell and cell.name != name and not is_completed(folder.path / cell.name):
             now, then = flatten(cell.config.values), flatten(before.get("config") or {})
-            edited = [key for key in {**then, **now} if tells_apart(key) and then.get(key) != now.get(key)]
+            edited = [key for key in {**then, **now} if is_setting(key) and then.get(key) != now.get(key)]
             words = [f"{_value(key, then)}, now {_value(key, now)}" for key in edited]
             found["; ".join(words)] += is_completed(folder.path / name)
     for edit, count in found.items():

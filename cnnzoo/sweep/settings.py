@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from cnnzoo.disk import unused
 from cnnzoo.errors import UserError
-from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, decides_figures, is_of_runs, key_of, values_of
+from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of, values_of
 from cnnzoo.record import flatten
+from cnnzoo.rules import decides_figures
 
 LAPTOP = {"trainer.max_epochs": 3, "trainer.limit_train_batches": 0.2}  # for grids that say nothing of it
 

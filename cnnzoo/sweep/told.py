@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from cnnzoo.overrides import decides_figures, key_of
+from cnnzoo.overrides import key_of
 from cnnzoo.record import flatten
-from cnnzoo.report.pool import FOUND, is_setting, short_value
+from cnnzoo.report.pool import short_value
+from cnnzoo.rules import decides_figures, is_setting
 
 IN_COLUMNS = ("model", "data.resize", "optimizer", "seed")
 
@@ -42,7 +43,7 @@ def edited(cells: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]) 
         values = {
             key: value
             for key, value in flatten(cell.get("config") or {}).items()
-            if tells_apart(key) and key not in IN_COLUMNS
+            if is_setting(key) and key not in IN_COLUMNS
         }
         alike.setdefault(str([cell.get("choices"), cell["px"], settings[name]]), {})[name] = values
     return {
@@ -54,11 +55,6 @@ def edited(cells: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]) 
         for group in alike.values()
         for name, values in group.items()
     }
-
-
-def tells_apart(key: str) -> bool:
-    """Say whether cells with other values of a key are other cells. In reports, what was found stands for `FOUND`."""
-    return is_setting(key) or key in FOUND
 
 
 def _without_column(overrides: Iterable[str]) -> list[str]:

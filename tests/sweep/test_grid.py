@@ -1,8 +1,15 @@
+import copy
+import functools
+import operator
+from dataclasses import replace
+
 import pytest
 from omegaconf import OmegaConf
 
 from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
+from cnnzoo.record import flatten
+from cnnzoo.rules import DERIVED, is_setting
 from cnnzoo.sweep.grid import as_overrides, make_cells
 
 SMALL = ["data=synthetic", "trainer=smoke"]
@@ -69,6 +76,17 @@ def test_a_cell_is_known_by_what_decides_its_figures():
     assert hash8() == hash8("model.lr.sgd=0.5") != hash8("model.lr.adamw=0.5") == hash8("optimizer.lr=0.5")
     others = [hash8(), hash8("seed=1"), hash8("model.norm=batch"), hash8("optimizer.lr=0.1"), hash8("trainer=smoke")]
     assert len(set(others)) == len(others)
+
+
+def test_settings_are_what_a_cell_is_known_by():
+    config = compose_config([])
+    values = flatten(config.values)
+    for key in (each for each in values if each not in DERIVED and "._" not in each):
+        other = copy.deepcopy(config.values)
+        *groups, last = key.split(".")
+        functools.reduce(operator.getitem, groups, other)[last] = "another"
+        assert (replace(config, values=other).hash8 != config.hash8) == is_setting(key), key
+    assert not any(is_setting(key) for key in (*DERIVED, "model._target_", "optimizer._partial_"))
 
 
 def test_seeds_are_one_group_and_other_settings_are_not():

@@ -802,6 +802,18 @@ def test_an_edit_of_a_yaml_file_is_told_with_both_values(tmp_path):
     ]
 
 
+def test_an_edit_of_the_protocol_is_told_as_others_are(tmp_path):
+    """It has no dot in its name, and a column of its own in reports, but none in a sweep's table."""
+    before, folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    complete(before[0], folder)
+    (cell,) = before
+    new = replace(cell, config=replace(cell.config, values=cell.config.values | {"protocol": "course"}))
+    (note,) = edited_values([new], folder)
+    assert note.startswith("1 completed here with protocol=holdout, now protocol=course; conf/ was edited")
+    folder.know([new])
+    assert [row["settings"] for row in folder.rows()] == ["protocol=holdout", "protocol=course"]
+
+
 def test_a_key_that_is_new_in_a_yaml_file_is_told(tmp_path):
     before, folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
     complete(before[0], folder)

@@ -1,5 +1,6 @@
 """Rows of runs made rows of a table: what tells them apart, and seeds pooled."""
 
+import functools
 import math
 import statistics
 from collections import Counter
@@ -127,6 +128,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
         done = [row for row in group if row["status"] == "completed"]
         one = (done or group)[0]
         timed = done if len({tuple(row.get(key) for key in TIMED_ON) for row in done}) == 1 else []
+        kinds = _but_for_seeds(done)
         others = Counter(row["status"] for row in group if row["status"] != "completed")
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
@@ -135,8 +137,8 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
             | {key: _common(group, key) for key in (*FACTS, "optimizer.lr") if key not in keys}
             | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed", "pooled": ", ".join(map(short_key, _differing(group)))}
-            | {key: mean(row.get(key) for row in timed) for key in AVERAGED}
-            | {key: spread(_but_for_seeds(done, key)) for key in ("val_acc", "test_acc")}
+            | {key: statistics.fmean(known) if (known := _known(key, timed)) else None for key in AVERAGED}
+            | {key: spread(_known(key, kind) for kind in kinds) for key in ("val_acc", "test_acc")}
         )
     return pooled
 
@@ -193,18 +195,16 @@ def spread(kinds: Iterable[Sequence[float]]) -> Spread | None:
     return Spread(statistics.fmean(value for values in known for value in values), deviation)
 
 
-def _but_for_seeds(rows: Sequence[Row], key: str) -> list[list[float]]:
-    """Return the known values of a key, together those of rows that differ in their seed, or what they ran on."""
-    kinds: dict[Any, list[Any]] = {}
+def _but_for_seeds(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows, together those that differ only in their seed, or in what they ran on."""
+    kinds: dict[Any, list[Row]] = {}
     for row in rows:
-        kinds.setdefault(_identity(row | {"seed": None} | dict.fromkeys(MEASURED_WITH)), []).append(row.get(key))
-    return [[value for value in values if value is not None] for values in kinds.values()]
+        kinds.setdefault(_identity(row | {"seed": None} | dict.fromkeys(MEASURED_WITH)), []).append(row)
+    return list(kinds.values())
 
 
-def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the values that are known, or None if none is."""
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+def _known(key: str, rows: Iterable[Row]) -> list[float]:
+    return [row[key] for row in rows if row.get(key) is not None]
 
 
 def _told_apart_by(rows: Sequence[Row]) -> list[str]:
@@ -217,6 +217,7 @@ def _identity(row: Row) -> tuple[Any, ...]:
     return (*(row.get(key) for key in (*GROUPS, *SIZES)), row.get("seed"), *((key, str(row[key])) for key in keys))
 
 
+@functools.cache
 def _tells_apart(key: str) -> bool:
     """Say whether a key of a row is one of its configuration that decides figures, asked for and not found."""
     of_configuration = "." in key or key in ("label_smoothing", "compile")

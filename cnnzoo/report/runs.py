@@ -34,9 +34,9 @@ def read_runs(folders: Sequence[Path]) -> list[Row]:
     rows: dict[str, Row] = {}
     for path, plan in (each for folder in folders for each in _find(folder)):
         if plan is not None:
-            rows |= {str(path / name): _planned(cell) for name, cell in plan.items()}
+            rows |= {str(path / name): planned_row(cell) for name, cell in plan.items()}
         else:
-            rows[str(path)] = _row(_read(path))
+            rows[str(path)] = row_of(_read(path))
     if not rows:
         named = ", ".join(map(str, folders))
         raise UserError(f"no runs in {named}\ntype the folder of a sweep or of runs, such as outputs")
@@ -91,7 +91,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder / FILE_NAME} is damaged: {error}\nmend it, or move its folder away") from error
 
 
-def _planned(cell: Mapping[str, Any]) -> Row:
+def planned_row(cell: Mapping[str, Any]) -> Row:
     """Return the row of a cell of which no record is known."""
     return {
         **flatten(cell.get("config", {})),
@@ -119,7 +119,8 @@ def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
     return ", then ".join(map(str, values)) if len(values) > 1 else next(iter(values), None)
 
 
-def _row(record: Mapping[str, Any]) -> Row:
+def row_of(record: Mapping[str, Any]) -> Row:
+    """Return the row of a run's record, but for its folder."""
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
     per_epoch = seconds.get("per_epoch")
     images = record.get("data") or {}

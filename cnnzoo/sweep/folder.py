@@ -13,9 +13,8 @@ from filelock import FileLock, Timeout
 from cnnzoo.checks import changes
 from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import FILE_NAME, ONNX, parts_of, read_record, write_record
-from cnnzoo.report.pool import TIMED_ON
-from cnnzoo.report.runs import FACTS, PLAN, read_plan
+from cnnzoo.record import FILE_NAME, ONNX, read_record, write_record
+from cnnzoo.report.runs import FACTS, PLAN, planned_row, read_plan, row_of
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
@@ -149,30 +148,20 @@ class SweepFolder:
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each cell, in the order in which they were asked for.
 
-        Keys: `COLUMNS`; `group`, the same for cells that differ in nothing but their seed; `timed_on`, the same for
-        cells whose times can be compared.
+        Keys: those of a report (`read_runs`), `COLUMNS`, and `group`, the same for cells that differ in nothing but
+        their seed.
         """
         rows = []
         settings = settings_of(self.cells)
         changed = edited(self.cells, settings)
         for name, cell in self.cells.items():
-            record = self.record(name) or {}
-            metrics = record.get("metrics") or {}
+            record = self.record(name)
+            row = row_of(record) if record else planned_row(cell)
             rows.append(
-                {key: cell[key] for key in ("model", "px", "optimizer", "seed")}
-                | {key: record.get(key, cell[key]) for key in ("stem", "params", "macs")}  # of the net that was trained
-                | {
-                    "val_acc": metrics.get("val/acc"),
-                    "test_acc": metrics.get("test/acc"),
-                    "seconds_per_epoch": (record.get("seconds") or {}).get("per_epoch"),
-                    "images_per_second": record.get("images_per_second"),
-                    "peak_bytes": record.get("peak_bytes"),
-                    "timed_on": _timed_on(record),
-                    "status": self._status(name, record),
-                    "folder": name,
-                    "group": cell["group"],
-                    "settings": f"{settings[name]} {changed[name]}".strip(),
-                }
+                row
+                | {key: cell.get(key) for key in FACTS if row.get(key) is None}
+                | {"px": cell["px"], "group": cell["group"], "folder": name, "status": self._status(name, record)}
+                | {"settings": f"{settings[name]} {changed[name]}".strip()}
             )
         return rows
 
@@ -181,7 +170,7 @@ class SweepFolder:
         with FileLock(self.path / ".summary.lock"):  # cells that run by themselves write it too
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
-            write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row[key] for key in COLUMNS] for row in rows)])
+            write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row.get(key) for key in COLUMNS] for row in rows)])
             common = self.in_all_cells()
             below = f"\n{common}\n" if common else ""
             write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + below)
@@ -205,10 +194,6 @@ def is_completed(run_dir: Path) -> bool:
     """Say whether a folder holds a completed run."""
     record = record_in(run_dir)
     return record is not None and record["status"] == "completed"
-
-
-def _timed_on(record: Mapping[str, Any]) -> str:
-    return str(list(dict.fromkeys(tuple(part.get(key) for key in TIMED_ON) for part in parts_of(record))))
 
 
 def _is_whole(record: Mapping[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
-from cnnzoo.report.tables import Row, texts
+from cnnzoo.report.runs import Row
+from cnnzoo.report.tables import texts
 from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Sized
-from typing import Any
 
+from cnnzoo.report import pool as report
 from cnnzoo.report.columns import columns as titled
-from cnnzoo.report.pool import mean, spread
-from cnnzoo.report.tables import Column, Row
+from cnnzoo.report.runs import Row
+from cnnzoo.report.tables import Column
 
 COLUMNS = (
     *("model", "px", "optimizer", "settings", "seeds", "stem", "params", "macs"),
@@ -29,25 +29,9 @@ def counts(statuses: Iterable[str]) -> str:
     return ", ".join(f"{count} {status}" for status, count in Counter(statuses).items())
 
 
-def pool(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return one row for all seeds of a cell: means, and for the test accuracy the standard deviation of the sample.
+def pool(rows: Sequence[Row]) -> list[Row]:
+    """Return one row for all seeds of a cell, as a report pools them (`cnnzoo.report.pool.pool`).
 
     Nets of several sizes, whose class was edited between them, have rows of their own.
-    `seeds` is how many of them are completed, `status` what is to be said of the others. There are no times and no
-    memory where seeds were on several devices, with other threads, or shared theirs with different numbers of others.
     """
-    groups: dict[tuple[str, str, int | None], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["model"], row["group"], row["params"]), []).append(row)
-    pooled = []
-    for group in groups.values():
-        done = [row for row in group if row["status"] == "completed"]
-        others = [row["status"] for row in group if row["status"] != "completed"]
-        timed = done if len({row["timed_on"] for row in done}) == 1 else []
-        pooled.append(
-            {key: group[0][key] for key in ("model", "px", "optimizer", "settings", "stem", "params", "macs")}
-            | {"seeds": f"{len(done)}/{len(group)}", "status": counts(others) or "completed"}
-            | {key: mean(row[key] for row in timed) for key in ("seconds_per_epoch", "images_per_second", "peak_bytes")}
-            | {"test_acc": spread([[row["test_acc"] for row in done]])}
-        )
-    return pooled
+    return [row["runs"][0] | row for row in report.pool(rows, ("model", "group", "params"))]

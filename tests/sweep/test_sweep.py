@@ -40,7 +40,7 @@ from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import driver, launcher, plan, screen, sweep
 from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
-from cnnzoo.sweep.folder import COLUMNS, SweepFolder, _timed_on, is_locked
+from cnnzoo.sweep.folder import COLUMNS, SweepFolder, is_locked
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.notes import at_work, edited_values, full_disk, other_sweeps, strays
 from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do, done_elsewhere
@@ -626,7 +626,7 @@ def test_a_narrow_screen_has_the_accuracies_too(width):
     settings = "model.num_hidden=0 model.global_pool=true"
     row = {"model": "alexnet", "group": "a", "px": 224, "optimizer": "adamw", "settings": settings, "stem": "paper"}
     row |= {"params": 46_764_746, "macs": 938_000_000, "test_acc": 0.845, "seconds_per_epoch": 96.2}
-    row |= {"images_per_second": 66.0, "peak_bytes": 2**30, "status": "completed", "timed_on": "cpu"}
+    row |= {"images_per_second": 66.0, "peak_bytes": 2**30, "status": "completed", "device": "cpu"}
     console = Console(width=width, record=True)
     console.print(for_screen([row], console))
     shown = console.export_text()
@@ -673,14 +673,6 @@ def test_a_value_that_others_have_untyped_tells_no_cell_apart():
     for cells, _ in map(make_cells, (usual, typed)):
         folder.know(cells)
     assert {*settings_of(folder.cells).values()} == {"", "protocol=course"}
-
-
-def test_times_are_of_the_same_kind_only_with_as_many_runs_at_a_time():
-    record = {"device": "cpu", "threads": 2, "slots": 1}
-    assert _timed_on(record) == _timed_on(record | {"seed": 1})
-    assert all(_timed_on(record) != _timed_on(record | {key: 3}) for key in record)
-    assert _timed_on(record) == _timed_on(record | {"earlier": [record | {"git": "another commit"}]})
-    assert _timed_on(record) != _timed_on(record | {"earlier": [record | {"threads": 1}]})
 
 
 def test_sweeps_that_are_timed_beside_each_other_are_named(tmp_path, monkeypatch):
@@ -973,7 +965,7 @@ def test_grids_are_run_one_after_the_other(in_tmp):
 def test_times_of_several_devices_are_not_averaged():
     row = dict.fromkeys(("model", "px", "optimizer", "settings", "stem", "params", "macs", "group"), 1)
     row |= {"status": "completed", "test_acc": 0.9, "images_per_second": 1, "peak_bytes": 1}
-    rows = [row | {"seconds_per_epoch": seconds, "timed_on": device} for seconds, device in ((5.0, "a"), (105.0, "b"))]
+    rows = [row | {"seconds_per_epoch": seconds, "device": device} for seconds, device in ((5.0, "a"), (105.0, "b"))]
     assert [pool(each)[0]["seconds_per_epoch"] for each in (rows, rows[:1], [rows[0], rows[0]])] == [None, 5.0, 5.0]
 
 
@@ -1081,7 +1073,7 @@ def test_seeds_are_pooled_of_one_model_only():
     rows = [
         {"model": cell.config.choices["model"], "group": cell.group, "status": "completed", "settings": ""}
         | dict.fromkeys(("px", "optimizer", "stem", "params", "macs", "seconds_per_epoch", "images_per_second"))
-        | {"peak_bytes": None, "test_acc": cell.config.values["seed"] / 10, "timed_on": "cpu"}
+        | {"peak_bytes": None, "test_acc": cell.config.values["seed"] / 10, "device": "cpu"}
         for cell in cells
     ]
     assert len({row["group"] for row in rows}) < 4

@@ -12,9 +12,11 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import OmegaConf
 
 from cnnzoo.build import build, build_net, build_optimizer
+from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
+from cnnzoo.errors import UserError
 from cnnzoo.pictures import Pictures
 from cnnzoo.record import flatten
 from cnnzoo.report.pool import short_value
@@ -90,11 +92,21 @@ def fit_and_test(job: Job) -> dict[str, float]:
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
         trainer.fit(classifier, datamodule=job.data, ckpt_path=job.checkpoint, weights_only=True)
         if holdout:
-            classifier.net.load_state_dict(load_weights(job.run_dir / FOLDER / BEST))
+            classifier.net.load_state_dict(_best_weights(job.run_dir))
         trainer.test(classifier, datamodule=job.data, verbose=False)
     reported = max(rows, key=lambda row: row["val/acc"]) if holdout else rows[-1]
     figures = {name: reported[name] for name in ("epoch", *classifier.metrics) if name in reported}
     return figures | {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
+
+
+def _best_weights(run_dir: Path) -> dict[str, Any]:
+    try:
+        return load_weights(run_dir / FOLDER / BEST)
+    except UserError as error:
+        what, *_ = str(error).splitlines()
+        raise UserError(
+            f"{what}\ntype {resume_command(run_dir)}: it trains what is lost again, and keeps what there is"
+        ) from error
 
 
 def _make_classifier(config: RunConfig, device: torch.device) -> ImageClassifier:
@@ -143,7 +155,7 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
     callbacks = [job.history, Display(job.history, job.console), watch, LossCurve(), checkpoints, mistakes]
     if values["pictures"]:
         callbacks += [
-            Pictures(job.data.class_names, mistakes),
+            Pictures(job.data.class_names, mistakes, job.history),
             HyperParameters(_told_apart(job), job.history),
         ]
     trainer = lightning.Trainer(

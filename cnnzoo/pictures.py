@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cnnzoo.analysis.feature_maps import feature_maps, first_filters
 from cnnzoo.report.pictures import draw_confusion, draw_filters, draw_images, draw_maps
 from cnnzoo.training.classifier import ImageClassifier
+from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
 from cnnzoo.training.tensorboard import writer_of
 
@@ -25,16 +26,18 @@ class Pictures(lightning.Callback):
     """Shows the training images at the start, and when the run is tested what became of the net.
 
     At the end: filters of the first layer, feature maps of some fixed images, the confusion matrix, the worst mistakes,
-    and the graph of the net. Nothing is drawn within a step.
+    and the graph of the net. Drawing counts for no epoch's time.
 
     Args:
         class_names: one for each logit.
         mistakes: stands before this callback in the trainer's list.
+        history: has the clock.
     """
 
-    def __init__(self, class_names: Sequence[str], mistakes: Mistakes) -> None:
+    def __init__(self, class_names: Sequence[str], mistakes: Mistakes, history: History) -> None:
         self.class_names = class_names
         self.mistakes = mistakes
+        self.history = history
         self._fixed: Tensor | None = None
 
     def on_train_batch_end(
@@ -42,9 +45,10 @@ class Pictures(lightning.Callback):
     ) -> None:
         """Show some images of the first batch, as the net sees them."""
         if batch_idx == 0 and trainer.current_epoch == 0:
-            images, labels = (each[:SAMPLES] for each in batch)
-            names = [self.class_names[label] for label in labels.tolist()]
-            _show(trainer, "images/training", draw_images(_grey(images), names))
+            with self.history.not_counted():
+                images, labels = (each[:SAMPLES] for each in batch)
+                names = [self.class_names[label] for label in labels.tolist()]
+                _show(trainer, "images/training", draw_images(_grey(images), names))
 
     def on_test_batch_end(
         self,

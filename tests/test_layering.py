@@ -37,7 +37,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "pictures": ({"analysis", "report", "training"}, {"torch", "lightning", "numpy"}),
     "fit": (
-        {"build", "config", "console", "data", "overrides", "pictures", "record", "report", "rules", "training"},
+        {
+            *("build", "commands", "config", "console", "data", "errors", "pictures", "record", "report", "rules"),
+            "training",
+        },
         {"torch", "lightning", "omegaconf"},
     ),
     "resume": ({"build", "config", "disk", "record", "training"}, set()),

@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.summary.writer import event_file_writer
 
 import cnnzoo
+from cnnzoo import fit
 from cnnzoo import run as run_module
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
@@ -429,6 +430,14 @@ def damage(path):
         byte = file.read(1)[0] ^ 1
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte]))
+
+
+def test_best_weights_that_are_damaged_before_the_test_say_what_to_type(tmp_path, monkeypatch):
+    best = tmp_path / "checkpoints" / "best.ckpt"
+    load_best = fit.load_weights
+    monkeypatch.setattr(fit, "load_weights", lambda path: (damage(path), load_best(path)))
+    with pytest.raises(UserError, match=rf"{best} is damaged: .*\ntype python train.py resume=.*: it trains what is "):
+        train(compose_config(SMOKE), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class DenseNet(ConvNet):
     Deviations:
         * small stem: paper's networks for CIFAR have three dense blocks; here as many as with the paper's stem for
           ImageNet, and batch norm and ReLU behind the convolution as there.
-        * dropout: paper 0.2 behind every convolution but the first on data without augmentation (section 3); here none.
+        * dropout: paper 0.2 behind all convolutions but the first where images are not augmented (4.2); here none.
 
     Raises:
         ValueError: an option is unknown, there are no blocks, or image_size is too small.

@@ -161,12 +161,12 @@ def _choose_slots(device: "torch.device | None", settings: Settings) -> tuple[li
     """Return the GPUs to use, none on a CPU, and how many cells run at a time."""
     import torch
 
-    from cnnzoo.training.device import is_too_old
+    from cnnzoo.training.device import has_code_for
 
     count = torch.cuda.device_count() if device and device.type == "cuda" else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # names of those that may be used, where somebody chose some
     names = (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
-    gpus = [name for number, name in enumerate(names) if not is_too_old(number)]  # such as one for the screen
+    gpus = [name for number, name in enumerate(names) if has_code_for(number)]  # such as one for the screen
     return gpus, settings.slots or max(1, len(gpus))
 
 

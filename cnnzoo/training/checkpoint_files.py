@@ -37,8 +37,11 @@ def save(state: dict[str, Any], path: Path) -> None:
         hashing = _HashingFile(file)
         try:
             torch.save(state, hashing)  # type: ignore[arg-type]
-        except RuntimeError as error:  # how torch reports that a file could not be written
-            raise (hashing.error or error) from None
+        except RuntimeError as error:  # torch's, for whatever came while it wrote: no disk space, or a second Ctrl-C
+            came = error.__context__
+            while isinstance(came, RuntimeError):
+                came = came.__context__
+            raise (came or error) from None
 
 
 def copy(source: Path, path: Path) -> None:
@@ -174,15 +177,10 @@ class _HashingFile:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.sha256 = hashlib.sha256()
-        self.error: OSError | None = None
 
     def write(self, data: bytes) -> int:
         self.sha256.update(data)
-        try:
-            return self.file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
+        return self.file.write(data)
 
     def flush(self) -> None:
         self.file.flush()

@@ -28,7 +28,7 @@ def choose_device(accelerator: str) -> torch.device:
     # Lightning has torch count GPUs by NVML instead, which also counts those that CUDA cannot use, and takes 0.1 ms in
     # every step of Adam. It is for processes that are forked afterwards; none are here.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    if accelerator in ("auto", "gpu") and torch.cuda.is_available() and not is_too_old(0):
+    if accelerator in ("auto", "gpu") and torch.cuda.is_available() and has_code_for(0):
         return torch.device("cuda", 0)
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
@@ -46,14 +46,25 @@ def useless_gpu() -> str | None:
     if not torch.cuda.is_available():
         cause = f"CUDA {torch.version.cuda} cannot use it, as with an old driver"
         return f"{cause}: renew that, or install torch for another CUDA"
-    return "this torch has no code for a GPU that old: install torch for an older CUDA" if is_too_old(0) else None
+    if has_code_for(0):
+        return None
+    capability = ".".join(map(str, torch.cuda.get_device_capability(0)))
+    return f"this torch has no code for a GPU of compute capability {capability}: install torch for another CUDA"
 
 
-def is_too_old(gpu: int) -> bool:
-    """Say whether a GPU is older than all that torch was compiled for, such as a V100 with CUDA 13."""
-    compiled = [int(found[1]) for each in torch.cuda.get_arch_list() if (found := re.match(r"sm_(\d+)", each))]
+def has_code_for(gpu: int) -> bool:
+    """Say whether torch was compiled for a GPU: not for a V100 with CUDA 13, nor for one that is newer than torch.
+
+    Machine code (`sm_86`) runs on GPUs of the same major version and no lower minor one, PTX (`compute_90`) on all that
+    are no older (CUDA C++ Programming Guide, sections 3.1.2 and 3.1.3).
+    """
     major, minor = torch.cuda.get_device_capability(gpu)
-    return 10 * major + minor < min(compiled, default=0)
+    known = [re.match(r"(sm|compute)_(\d+)(\d)", each) for each in torch.cuda.get_arch_list()]
+    compiled = [(found[1], int(found[2]), int(found[3])) for found in known if found]
+    return not compiled or any(
+        (kind == "compute" or of_major == major) and (of_major, of_minor) <= (major, minor)
+        for kind, of_major, of_minor in compiled
+    )
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,8 +32,28 @@ def test_mistakes_are_named_by_what_they_are_and_what_they_were_taken_for(monkey
     worst = (torch.zeros(2, 1, 28, 28), torch.tensor([1, 2]), torch.tensor([3, 0]))
     mistakes = SimpleNamespace(confusion=torch.eye(10, dtype=torch.long), worst=worst)
     net = build_net(compose_config(["model=mlp"]))
-    Pictures("abcdefghij", mistakes)._draw(None, net, torch.zeros(1, 1, 28, 28))
+    Pictures("abcdefghij", mistakes, None)._draw(None, net, torch.zeros(1, 1, 28, 28))
     assert shown["test/worst mistakes"] == ["true: b\npred: d", "true: c\npred: a"]
+
+
+def test_drawing_counts_for_no_epoch(monkeypatch):
+    """Of a net whose epoch takes a second on a GPU it would be a tenth."""
+    at_work = []
+
+    class Clock:
+        @contextmanager
+        def not_counted(self):
+            at_work.append("stopped")
+            yield
+            at_work.append("running")
+
+    monkeypatch.setattr(pictures, "_show", lambda *_: at_work.append("shown"))
+    monkeypatch.setattr(pictures, "draw_images", lambda *_: at_work.append("drawn"))
+    callback = Pictures("abcdefghij", None, Clock())
+    batch = (torch.zeros(2, 1, 28, 28), torch.tensor([1, 2]))
+    for epoch, index in ((0, 0), (0, 1), (1, 0)):
+        callback.on_train_batch_end(SimpleNamespace(current_epoch=epoch), None, None, batch, index)
+    assert at_work == ["stopped", "drawn", "shown", "running"]
 
 
 def test_grey_is_no_weight():

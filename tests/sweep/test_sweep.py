@@ -935,7 +935,7 @@ def test_a_run_of_few_steps_is_a_trial(tmp_path, sizes, is_trial):
 )
 def test_slots_are_the_gpus_that_may_be_used(visible, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75"])
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"])
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (7, 5))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:

@@ -10,6 +10,7 @@ import os
 import pickle
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from cnnzoo.errors import UserError
 from cnnzoo.training import checkpoint_files as files
 from cnnzoo.training.checkpoint_files import BEST, LAST, PREVIOUS, SUMS
+from cnnzoo.training.signals import Stopped
 from tests.conftest import ROOT
 
 STATE = {"state_dict": {"w": torch.arange(5000.0)}, "global_step": 7}
@@ -55,6 +57,25 @@ def test_the_last_becomes_the_previous_and_their_sums_are_those_of_the_system(fo
     )  # damage to one is not another's
     assert {path.name for path in folder.iterdir()} == {BEST, PREVIOUS, LAST, SUMS}
     subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("error", [Stopped(signal.SIGINT), KeyboardInterrupt(), OSError(errno.ENOSPC, "no space")])
+def test_what_ends_the_writing_is_what_is_raised(error, call, folder, monkeypatch):
+    """And not what torch makes of it: a second Ctrl-C comes while a large net is saved."""
+    write, calls = files._HashingFile.write, itertools.count(1)
+
+    def stopping_write(self, data):
+        if next(calls) == call:
+            raise error
+        return write(self, data)
+
+    monkeypatch.setattr(files._HashingFile, "write", stopping_write)
+    with pytest.raises(type(error)) as raised:
+        files.save(STATE | {"state_dict": {f"w{n}": torch.zeros(9000) for n in range(4)}}, folder / LAST)
+    assert raised.value is error
+    assert step(folder / LAST) == 7
+    assert {path.name for path in folder.iterdir()} == {BEST, PREVIOUS, LAST, SUMS}
 
 
 def test_without_links_files_are_copied(tmp_path, monkeypatch):

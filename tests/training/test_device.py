@@ -85,14 +85,32 @@ def test_apples_gpu_is_the_best_where_there_is_no_other(monkeypatch):
     assert [choose_device(name).type for name in ("auto", "gpu", "mps", "cpu")] == ["mps", "mps", "mps", "cpu"]
 
 
-def test_a_gpu_that_torch_has_no_code_for_is_not_chosen(monkeypatch):
+@pytest.mark.parametrize(
+    ("compiled", "capability", "has_code"),
+    [
+        (["sm_75", "sm_100"], (7, 0), False),  # a V100 with CUDA 13
+        (["sm_50", "sm_86", "sm_90"], (12, 0), False),  # newer than all
+        (["sm_75", "compute_90"], (12, 0), True),  # compiled by the driver
+        (["sm_75", "compute_90"], (8, 9), False),
+        (["sm_80"], (8, 9), True),
+        (["sm_89"], (8, 6), False),
+        (["sm_90a"], (9, 0), True),
+        (["sm_120"], (12, 1), True),
+        (["gfx90a"], (9, 0), True),  # of AMD, whose names say something else
+    ],
+)
+def test_a_gpu_that_torch_has_no_code_for_is_not_chosen(compiled, capability, has_code, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_100"])
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: (7, 0))
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: compiled)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: capability)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert choose_device("auto") == CPU
-    with pytest.raises(ValueError, match="=gpu, but this torch has no code for a GPU that old: install"):
+    assert choose_device("auto").type == ("cuda" if has_code else "cpu")
+    if has_code:
+        assert useless_gpu() is None
+        return
+    said = rf"=gpu, but this torch has no code for a GPU of compute capability {capability[0]}\.{capability[1]}: "
+    with pytest.raises(ValueError, match=said):
         choose_device("gpu")
 
 

@@ -1,5 +1,6 @@
 import shutil
 from collections import OrderedDict
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from cnnzoo.__main__ import main
 from cnnzoo.blocks import Residual, stage
 from cnnzoo.gallery import _labels, _trace
 from cnnzoo.record import read_record, write_record
-from cnnzoo.report.galleries import Stage, Traced, _mosaic, draw_fields, draw_gallery
+from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_gallery
 from cnnzoo.run import train
 from cnnzoo.trained import TrainedNet
 from tests.composed import compose_config
@@ -60,15 +61,39 @@ def test_a_row_for_each_net_and_each_stage_in_its_column(align, columns):
     for number, (net, names) in enumerate(zip(NETS, columns, strict=True)):
         first, *others = titles[number * wide : (number + 1) * wide]
         assert first == f"{net.label}\npredicts bag"
-        assert [title.partition(" ")[0] for title in others] == names
+        assert [title.partition("\n")[0] for title in others] == names
     assert f"6x7x7\nsees {24} of 28 px" in "".join(titles)
     words = "4 maps of a stage that vary much, unlike\none another, each in its own scale of grey"
     assert figure.get_suptitle() == f"test image 0: bag\n{words}"
 
 
+@pytest.mark.parametrize("label", ["alexnet", "alexnet 224 global_pool=true num_hidden=0 limit_train_batches=8"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_nothing_that_is_written_is_cut_off_or_lies_on_something_else(count, label):
+    maps = np.random.default_rng(0).random((1024, 7, 7))
+    stages = [Stage(f"reduction{number}b", maps, (4 * number, 4 * number)) for number in range(1, 8)]
+    nets = [Traced(label, np.eye(28), "t-shirt/top (100%)", stages, None)] * count
+    for figure in (*(draw_gallery(nets, "image", align) for align in ("depth", "field")), draw_fields(nets, "image")):
+        figure.draw_without_rendering()
+        written = [text for axes in figure.axes for text in (axes.title, axes._left_title, axes.xaxis.label)]
+        boxes = [text.get_window_extent() for text in (*written, figure._suptitle) if text.get_text()]
+        boxes += [axes.get_window_extent().shrunk(0.9, 0.9) for axes in figure.axes if axes.images]
+        assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+        whole = figure.bbox
+        assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= whole.x1 and box.y1 <= whole.y1 for box in boxes)
+
+
+def test_a_label_is_broken_between_its_words_and_behind_equals():
+    assert _wrapped("lenet 28 limit_train_batches=8 width=0.5").splitlines() == [
+        "lenet 28",
+        "limit_train_batches=",
+        "8 width=0.5",
+    ]
+
+
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():
     figure = draw_gallery([traced("one", 3, 4, 7)], "test image 0: bag", "field")
-    names = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes][1:]
+    names = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes][1:]
     assert names == ["stage0", "stage2"]  # 3 px are up to an eighth, 4 and 7 px up to a quarter
     first, *_ = figure.get_suptitle().splitlines()
     assert first == "test image 0: bag (of stages in the same column, the last)"
@@ -80,14 +105,14 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
     boxes = [{patch.get_bbox().bounds for patch in axes.patches} for axes in shown]
     first = [{(12, 12, 3, 3)}, {(11, 11, 5, 5)}, {(1.5, 1.5, 24, 24)}, {(-0.5, -0.5, 28, 28)}]
     assert boxes == [*first, {(7.5, 7.5, 12, 12)}]
-    seen = [axes.get_title(loc="left").partition(": ")[2] for axes in shown]
+    seen = [axes.get_title(loc="left").splitlines()[-1] for axes in shown]
     assert seen == ["3 of 28 px", "5 of 28 px", "24 of 28 px", "40 px, all", "12 of 28 px"]
 
 
 def test_a_net_with_many_stages_goes_on_in_the_next_line():
     figure = draw_gallery([traced("deep", *range(1, 11)), traced("flat", 12)], "test image 0: bag", "depth")
-    titles = [axes.get_title(loc="left").partition(" ")[0] for axes in figure.axes]
-    assert [titles[start] for start in (0, 9, 18)] == ["deep\npredicts", "", "flat\npredicts"]
+    titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes]
+    assert [titles[start] for start in (0, 9, 18)] == ["deep", "", "flat"]
     assert [titles[start + 1 : start + 3] for start in (0, 9, 18)] == [
         ["stage0", "stage1"],
         ["stage8", "stage9"],
@@ -97,7 +122,7 @@ def test_a_net_with_many_stages_goes_on_in_the_next_line():
 
 def test_of_stages_that_see_everything_the_first_is_shown():
     figure = draw_fields([traced("one", 3, 30, 40, 50)], "test image 0: bag")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one\nstage0: 3 of 28 px", "stage1: 30 px, all"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one\nstage0\n3 of 28 px", "stage1\n30 px, all"]
 
 
 def test_rows_are_named_by_what_tells_their_runs_apart(tmp_path):

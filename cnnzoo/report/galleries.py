@@ -16,12 +16,13 @@ from matplotlib.patches import Rectangle
 from cnnzoo.report.style import COLORS, STYLE
 
 Align = Literal["depth", "field"]
-SHOWN = 4  # feature maps of a stage
+SHOWN, FILTERS = 4, 32  # feature maps of a stage, filters of a net
 ALIKE = 0.9  # correlation, or its opposite, from which on a map says little beside another
 # Shares of the image's height that are seen.
 BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 3.2  # of a cell; a figure is at least as wide as its title
-LABEL = 8.5  # points, to be read on a wall
+LABEL, TITLE = 8.5, 10  # points, to be read on a wall
+LINE = 1.35 / 72  # inches that a line takes for each point of its letters
 DOTS = 96  # at least so many of a map's height, so that what lies between maps is narrow
 LONG = 8  # stages in one line
 WIDE = 40  # characters above a sheet of filters
@@ -81,30 +82,47 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     starts = [(net, row, start) for net, row in zip(nets, rows, strict=True) for start in range(0, len(row) or 1, LONG)]
     lines = [(net, row[start : start + LONG], start) for net, row, start in starts]
     columns = max(len(line) for _, line, _ in lines)
+    titles = ["" if start else f"{_wrapped(net.label)}\n{_wrapped(f'predicts {net.said}')}" for net, _, start in lines]
+    size = _size(columns + 1, [_lines(each, 3) for each in titles], title, below=2 if align == "field" else 0)
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(
-            figsize=(max(TITLED, INCHES * (columns + 1)), (INCHES + 0.6) * len(lines) + 0.7), layout="constrained"
-        )
+        figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(lines), columns + 1, squeeze=False)
-        for (net, line, start), (first, *others) in zip(lines, grid, strict=True):
-            if start:
-                _leave_blank(first)
+        for (net, line, _), above, (first, *others) in zip(lines, titles, grid, strict=True):
+            if above:
+                _show(first, net.image, above)
             else:
-                _show(first, net.image, f"{_wrapped(net.label)}\n{_wrapped(f'predicts {net.said}')}")
+                _leave_blank(first)
             for axes, stage in zip(others, [*line, *[None] * (columns - len(line))], strict=True):
                 if stage is None:
                     _leave_blank(axes)
                     continue
                 channels, height, width = stage.maps.shape
-                seen = f"sees {_seen(stage, net)}"
-                _show(axes, _mosaic(stage.maps), f"{stage.name}  {channels}x{height}x{width}\n{seen}")
+                shape = f"{channels}x{height}x{width}"
+                _show(axes, _mosaic(stage.maps), f"{stage.name}\n{shape}\nsees {_seen(stage, net)}")
         if align == "field":
             for axes, high in zip(grid[-1][1:], ends, strict=True):
                 share = f"{Fraction(high)}\nof the image" if high < 1 else "the whole\nimage"
                 words = "more than\nthe image" if high == float("inf") else f"up to {share}"
                 axes.set_xlabel(words, fontsize=LABEL)
-        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+        figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
     return figure
+
+
+def _size(columns: int, lines: Sequence[int], title: str, below: int = 0) -> tuple[float, float]:
+    """Return the width and height of a figure in inches.
+
+    Args:
+        columns: how many cells stand side by side.
+        lines: of what is written above each row of cells.
+        title: above all.
+        below: lines below all.
+    """
+    written = LABEL * LINE * (sum(lines) + below) + TITLE * LINE * _lines(title)
+    return max(TITLED, INCHES * columns), INCHES * len(lines) + written + 0.12 * (len(lines) + 1)
+
+
+def _lines(text: str, least: int = 1) -> int:
+    return max(least, text.count("\n") + 1)
 
 
 def _leave_blank(axes: Axes) -> None:
@@ -129,9 +147,10 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
     nets = [net for net in nets if net.stages]
     shown = [[*net.stages[: 1 + sum(stage.field[0] <= len(net.image) for stage in net.stages)]] for net in nets]
     columns = max(map(len, shown))
+    lines = [_lines(_wrapped(net.label)) + 2 for net in nets]
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(TITLED, INCHES * columns), (INCHES + 0.5) * len(nets)), layout="constrained")
-        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+        figure = Figure(figsize=_size(columns, lines, title), layout="constrained")
+        figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
         for net, stages, row in zip(nets, shown, grid, strict=True):
             height, width = net.image.shape
@@ -142,19 +161,19 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
                 label = f"{_wrapped(net.label)}\n" if stage is net.stages[0] else ""
-                _show(axes, net.image, f"{label}{stage.name}: {_seen(stage, net)}")
+                _show(axes, net.image, f"{label}{stage.name}\n{_seen(stage, net)}")
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
     return figure
 
 
-def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
+def draw_first_filters(nets: Sequence[Traced]) -> Figure:
     """Return the filters of the nets' first convolutions side by side; grey is 0."""
     known = [(net.label, net.filters[:, 0]) for net in nets if net.filters is not None]
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(2.6 * len(known), 1.9), layout="constrained")
         for axes, (label, every) in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
-            filters = every[:most]
+            filters = every[:FILTERS]
             columns = round((2 * len(filters)) ** 0.5)  # a sheet about twice as wide as high
             rows = -(-len(filters) // columns)
             size = filters.shape[1] + 1
@@ -163,7 +182,7 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
                 y, x = index // columns * size, index % columns * size
                 sheet[y : y + size - 1, x : x + size - 1] = each
             most_extreme = np.nanmax(np.abs(sheet))
-            count = f"{len(filters)} of {len(every)}" if len(every) > most else f"{len(every)}"
+            count = f"{len(filters)} of {len(every)}" if len(every) > FILTERS else f"{len(every)}"
             title = f"{_wrapped(label, WIDE)}\n{count} filters of {size - 1}x{size - 1}"
             axes.set_anchor("NW")
             _show(axes, sheet, title, low=-most_extreme, high=most_extreme)
@@ -171,8 +190,9 @@ def draw_first_filters(nets: Sequence[Traced], most: int = 32) -> Figure:
 
 
 def _wrapped(label: str, width: int = 20) -> str:
-    """Return a label in lines that are no wider than a cell."""
-    return "\n".join(wrap(label, width))
+    """Return a label in lines that are no wider than a cell; a word that is wider is broken behind `=`."""
+    words = [word if len(word) <= width else word.replace("=", "= ") for word in label.split(" ")]
+    return "\n".join(wrap(" ".join(words), width))
 
 
 def _by_field(net: Traced) -> list[Stage | None]:

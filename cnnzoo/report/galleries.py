@@ -23,6 +23,7 @@ BINS: tuple[float, ...] = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, float("inf"))
 INCHES, TITLED = 1.35, 3.2  # of a cell; a figure is at least as wide as its title
 LABEL, TITLE = 8.5, 10  # points, to be read on a wall
 LINE = 1.35 / 72  # inches that a line takes for each point of its letters
+GAP = 0.12  # inches between rows
 DOTS = 96  # at least so many of a map's height, so that what lies between maps is narrow
 LONG = 8  # stages in one line
 WIDE = 40  # characters above a sheet of filters
@@ -105,6 +106,7 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 words = "more than\nthe image" if high == float("inf") else f"up to {share}"
                 axes.set_xlabel(words, fontsize=LABEL)
         figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
+        figure.draw_without_rendering()  # the layout knows only then how high pictures are
     return figure
 
 
@@ -118,7 +120,7 @@ def _size(columns: int, lines: Sequence[int], title: str, below: int = 0) -> tup
         below: lines below all.
     """
     written = LABEL * LINE * (sum(lines) + below) + TITLE * LINE * _lines(title)
-    return max(TITLED, INCHES * columns), INCHES * len(lines) + written + 0.12 * (len(lines) + 1)
+    return max(TITLED, INCHES * columns), INCHES * len(lines) + written + GAP * (len(lines) + 1)
 
 
 def _lines(text: str, least: int = 1) -> int:
@@ -164,6 +166,7 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
                 _show(axes, net.image, f"{label}{stage.name}\n{_seen(stage, net)}")
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
+        figure.draw_without_rendering()
     return figure
 
 

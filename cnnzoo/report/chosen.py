@@ -9,7 +9,7 @@ from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
 from cnnzoo.report.pool import labels_of, short_key
 from cnnzoo.report.runs import Row
-from cnnzoo.report.texts import Language, say
+from cnnzoo.report.texts import Language, join, say
 
 CURVES, MATRICES, POINTS = 8, 4, 24  # rows in one figure, beyond which it cannot be read: the best
 APART = 1.05  # times as many parameters as the smallest that the largest has, or a figure against them says nothing
@@ -19,9 +19,10 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
     """Return the figures of a report; `first` is the baseline, which none of them leaves out."""
     from cnnzoo.report import confusion, figures
 
-    def some_of(some: Sequence[Row], every: Sequence[Row]) -> str:
+    def caption(what: str, some: Sequence[Row], every: Sequence[Row], *more: str) -> str:
         words = "some_of" if any(row is first for row in some) else "best_of"
-        return "" if len(some) == len(every) else f" ({say(language, words, some=len(some), all=len(every))})"
+        shown = "" if len(some) == len(every) else say(language, words, some=len(some), all=len(every))
+        return join(language, [what, *(say(language, each) for each in more), shown])
 
     tested = [row for row in pooled if row["test_acc"]]
     best = sorted(tested, key=lambda row: -row["test_acc"].mean)
@@ -31,26 +32,28 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
         known = [row for row in tested if row.get(cost)]
         if len(known) > 1 and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
             drawn = _most_telling(known, cost, first)
-            caption = say(language, "trade_off", cost=say(language, cost)) + some_of(drawn, known)
-            told = _with_epochs(drawn)
-            found.append(Figure(name, caption, partial(figures.draw_trade_off, told, cost, language, at_least)))
+            what = say(language, "trade_off", cost=say(language, cost))
+            bars = ["bars"] if any(row["test_acc"].deviation is not None for row in drawn) else []
+            draw = partial(figures.draw_trade_off, _with_epochs(drawn), cost, language, at_least)
+            found.append(Figure(name, caption(what, drawn, known, *bars), draw))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
         telling = _with(first, curves, CURVES)
         shown = [row for row in tested if any(row is each for each in telling)]
-        caption = say(language, "curves") + some_of(shown, curves)
-        told = _with_epochs(shown)
-        found.append(Figure("curves", caption, partial(figures.draw_curves, told, language)))
+        bands = ["bands"] if any(len(figures.histories_of(row)) > 1 for row in shown) else []
+        draw = partial(figures.draw_curves, _with_epochs(shown), language)
+        found.append(Figure("curves", caption(say(language, "curves"), shown, curves, *bands), draw))
     counted = _nets([row for row in pooled if all(row.get(key) is not None for key in figures.COUNTS)], first)
     if len(counted) > 1:
         drawn = _most_telling(counted, "params", first)
-        caption = say(language, "parameters") + some_of(drawn, counted)
-        named = _named_as_nets(drawn) if len(counted) < len(pooled) else drawn
-        found.append(Figure("parameters", caption, partial(figures.draw_parameters, named, language)))
+        draw = partial(
+            figures.draw_parameters, _named_as_nets(drawn) if len(counted) < len(pooled) else drawn, language
+        )
+        found.append(Figure("parameters", caption(say(language, "parameters"), drawn, counted), draw))
     if confused := [row for row in best if confusion.has_confusion(row)]:
         shown = _with(first, confused, MATRICES)
-        caption = say(language, "confusion") + some_of(shown, confused)
-        found.append(Figure("confusion", caption, partial(confusion.draw_confusion, shown, language)))
+        draw = partial(confusion.draw_confusion, shown, language)
+        found.append(Figure("confusion", caption(say(language, "confusion"), shown, confused), draw))
     return found
 
 

@@ -159,6 +159,7 @@ def _chinese_status(status: str) -> str:
 CHINESE: dict[str, Callable[[Any], str]] = {
     "structure": lambda layers: "{} 个卷积层 + {} 个全连接层".format(*layers),
     "status": _chinese_status,
+    "seeds": lambda seeds: seeds.replace(" runs", " 次运行"),
 }
 
 

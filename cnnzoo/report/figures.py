@@ -23,7 +23,7 @@ COUNTS = ("params", "conv_params", "dense_params")  # what a bar is made of
 INVISIBLE = 0.002  # of the longest bar
 LABEL = 28  # characters on a line
 COLUMNS, LINE = 3, 0.15  # of a legend beside a figure, at most, and the height of a line in inches
-ASIDE = 0.3  # of the distance between two values, over which points at the same one are spread
+ASIDE = 0.2  # of the distance between two values, over which points at the same one are spread
 SHARES = 3  # times as many epochs as the shortest run, from which on curves are drawn by the share of them
 TICKS = 50  # characters below an axis, beyond which they are turned
 
@@ -84,11 +84,11 @@ def draw_along(
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for index, (label, points) in enumerate(lines.items()):
-            aside = ASIDE * (index / (len(lines) - 1) - 0.5) if len(lines) > 1 else 0  # so that no bar hides another
-            shown = sorted((places[value] + aside, each.mean, each.deviation or 0.0) for value, each in points.items())
-            x, y, deviations = zip(*shown, strict=True)
+            x = [places[value] + _aside([each for each in lines if value in lines[each]], label) for value in points]
+            shown = sorted(zip(x, [(each.mean, each.deviation or 0.0) for each in points.values()], strict=True))
+            y, deviations = zip(*(each for _, each in shown), strict=True)
             look = marker_of({}, index) | {"ls": line_of({}, index) if joined else "", "lw": 1.4, "ms": 6, "capsize": 3}
-            axes.errorbar(x, y, deviations, label=textwrap.fill(label, LABEL), **look)
+            axes.errorbar(sorted(x), y, deviations, label=textwrap.fill(label, LABEL), **look)
         axes.set_xticks([*places.values()], [*titles.values()])
         if sum(map(len, titles.values())) > TICKS:
             for tick in axes.get_xticklabels():
@@ -100,6 +100,11 @@ def draw_along(
         if any(lines):
             figure.legend(loc="outside right upper", fontsize=8, handlelength=4)
     return figure
+
+
+def _aside(labels: Sequence[str], label: str) -> float:
+    """Return how far from its place one of the points there is drawn, so that no bar hides another."""
+    return ASIDE * (labels.index(label) / (len(labels) - 1) - 0.5) if len(labels) > 1 else 0.0
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -94,6 +94,9 @@ def make_report(
             raise UserError("--course is about nets\ntype model among the keys of --rows")
         course.add_figures(pooled)
     notes = _notes(runs, common, repeats, pooled, first, at_least, language)
+    own = answer and (not first or first["model"] == answer.model)  # the draft speaks of no other net's
+    if answer and first and not own:
+        notes.append(say(language, "another_baseline", model=answer.model, label=first["label"]))
     if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot:
@@ -106,10 +109,10 @@ def make_report(
     if pivot:
         document.blocks += pivot_tables(pooled, keys, pivot, language)
     else:
-        if answer and (not first or first["model"] == answer.model):  # the draft speaks of no other net's
+        if answer and own:
             document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
-        for caption, own, shown in (("results", keys, TRAINING), ("sizes", _of_nets(keys, pooled), SIZE)):
-            found = columns(known_keys(own, shown, pooled), language)
+        for caption, named_by, shown in (("results", keys, TRAINING), ("sizes", _of_nets(keys, pooled), SIZE)):
+            found = columns(known_keys(named_by, shown, pooled), language)
             document.blocks.append(Table(found, pooled, say(language, caption)))
     document.blocks += [Notes(notes)] if notes else []
     if drawn:

@@ -9,7 +9,7 @@ from cnnzoo.report.document import Figure, Table
 from cnnzoo.report.pool import labels_of
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
-from cnnzoo.report.texts import Language, say
+from cnnzoo.report.texts import Language, join, say
 
 LINES = 8  # in one figure, beyond which it cannot be read: the best
 
@@ -52,9 +52,14 @@ def pivot_figure(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
         for label, rows in zip(labels, lines, strict=True)
         if any(rows is each for each in best)
     }
-    caption = say(language, "along" if len(drawn) == len(lines) else "best_along", name=_name(pivot, language))
+    caption = [say(language, "along", name=_name(pivot, language))]
+    if any(each.deviation is not None for points in drawn.values() for each in points.values()):
+        caption.append(say(language, "bars"))
+    if len(drawn) < len(lines):
+        caption.append(say(language, "best_of", some=len(drawn), all=len(lines)))
     joined = all(isinstance(row.get(pivot), int | float) for row in tested)
-    return Figure("accuracy-along", caption, partial(draw_along, drawn, titles, _names(pivot), language, joined=joined))
+    draw = partial(draw_along, drawn, titles, _names(pivot), language, joined=joined)
+    return Figure("accuracy-along", join(language, caption), draw)
 
 
 def _titles(rows: Sequence[Row], pivot: str) -> dict[str, str]:

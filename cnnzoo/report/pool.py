@@ -114,10 +114,11 @@ def short_key(key: str) -> str:
 def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     """Return one row for all runs with the same values of `keys`.
 
-    A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3), `status` (of those not completed),
-    `pooled` (in what its runs differ beside the seed, such as `optimizer, batch_size`), the facts that all of them
-    share, means of what was measured, and `val_acc` and `test_acc` as `Spread`. It has no times and no memory where its
-    runs were on several devices, with other threads, or shared theirs with different numbers of others.
+    A pooled row has the keys, `label`, `runs` (its rows), `seeds` (such as 2/3, or 5/5 runs if these are not only
+    seeds), `status` (of those not completed), `pooled` (in what its runs differ beside the seed, such as `optimizer,
+    batch_size`), the facts that all of them share, means of what was measured, and `val_acc` and `test_acc` as
+    `Spread`. It has no times and no memory where its runs were on several devices, with other threads, or shared theirs
+    with different numbers of others.
     """
     groups: dict[Any, list[Row]] = {}
     for row in rows:
@@ -131,12 +132,14 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
         kinds = _but_for_seeds(done)
         others = Counter(row["status"] for row in group if row["status"] != "completed")
         reasons = dict.fromkeys(str(row["error"]) for row in group if row["status"] == "n/a" and row.get("error"))
+        beside = ", ".join(map(short_key, _differing(group)))
+        seeds = f"{len(done)}/{len(group)}{' runs' if beside else ''}"
         words = [f"{count} {status}" if len(group) > 1 else status for status, count in others.items()]
         pooled.append(
             {key: one.get(key) for key in keys}
             | {key: _common(group, key) for key in (*FACTS, "optimizer.lr") if key not in keys}
-            | {"label": label, "runs": group, "seeds": f"{len(done)}/{len(group)}", "reason": "; ".join(reasons)}
-            | {"status": ", ".join(words) or "completed", "pooled": ", ".join(map(short_key, _differing(group)))}
+            | {"label": label, "runs": group, "seeds": seeds, "reason": "; ".join(reasons)}
+            | {"status": ", ".join(words) or "completed", "pooled": beside}
             | {key: statistics.fmean(known) if (known := _known(key, timed)) else None for key in AVERAGED}
             | {key: spread(_known(key, kind) for kind in kinds) for key in ("val_acc", "test_acc")}
         )

@@ -10,7 +10,7 @@ from cnnzoo.report.runs import Row, limit_of
 from cnnzoo.report.texts import Language, join, listed, named, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
-ENOUGH_SEEDS = 5
+ENOUGH_SEEDS, FEW, HALF = 5, 4, 0.5  # seeds of a row; rows that are named one by one; of the parameters
 MADE_WITH = ("data.batch_size", "precision")  # said of rows that differ in it
 BEFORE = ("alexnet", "vgg11", "nin")
 LADDER = (
@@ -109,25 +109,36 @@ def _trained(rows: Sequence[Row], language: Language) -> str:
     told = [say(language, "trained_for", labels=labels, budget=budget) for budget, labels in groups]
     alike = say(language, "trained_alike", budget=groups[0][0])
     words = say(language, "trained", told=listed(language, told)) if len(groups) > 1 else alike
-    limits = [limit_of(run, "train") for row in rows for run in row["runs"]]
-    whole = all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
-    return join(language, [words, "" if whole else say(language, "not_in_full")])
+    words = join(language, [words, "" if _are_whole(rows, "train") else say(language, "not_in_full")])
+    return join(language, [words, "" if _are_whole(rows, "test") else say(language, "tested_in_part")])
+
+
+def _are_whole(rows: Sequence[Row], stage: str) -> bool:
+    """Say whether all images of a stage were used."""
+    limits = [limit_of(run, stage) for row in rows for run in row["runs"]]
+    return all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
 
 
 def _rates(rows: Sequence[Row], language: Language) -> str:
     """Return the learning rates of the rows, or nothing if all had the same."""
-    groups = _grouped([row for row in rows if row.get("optimizer.lr")], lambda row: row["optimizer.lr"], language)
+    known = [row for row in rows if row.get("optimizer.lr")]
+    groups = _grouped(known, lambda row: row["optimizer.lr"], language, most=FEW)
     told = [say(language, "rate", labels=labels, rate=rate) for rate, labels in groups]
     return say(language, "rates", told=listed(language, told)) if len(groups) > 1 else ""
 
 
-def _grouped(rows: Sequence[Row], value: Callable[[Row], Any], language: Language) -> list[tuple[Any, str]]:
-    """Return each value with the labels of the rows that have it; last the most frequent, with `the others`."""
+def _grouped(
+    rows: Sequence[Row], value: Callable[[Row], Any], language: Language, most: int = 1
+) -> list[tuple[Any, str]]:
+    """Return each value with the labels of the rows that have it, last the most frequent.
+
+    Where it has more than `most`, they are called `the others`.
+    """
     groups: dict[Any, list[str]] = {}
     for row in rows:
         groups.setdefault(value(row), []).append(row["label"])
     *some, last = sorted(groups.items(), key=lambda group: len(group[1])) or [(None, [])]
-    others = [say(language, "the_others")] if len(last[1]) > 1 else last[1]
+    others = [say(language, "the_others")] if len(last[1]) > most else last[1]
     return [(each, named(language, labels)) for each, labels in (*some, (last[0], others))]
 
 
@@ -156,9 +167,15 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
         labels = [_beside(row, at_least, language) for row in rows if row.get("enough") is reached]
         if labels and at_least is not None:
             first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
-        if reached and enough:
-            smallest = min(enough, key=lambda row: (row["params"], -row["test_acc"].mean))
-            first.append(say(language, "q1_smallest", **as_shown(smallest, language)))
+        if reached and enough and at_least is not None:
+            clear = [row for row in enough if not _is_near(row, at_least)]
+            smallest, sure = (
+                min(each, key=lambda row: (row["params"], -row["test_acc"].mean), default=None)
+                for each in (enough, clear)
+            )
+            words = "q1_reaches" if smallest is sure else "q1_surely" if sure else "q1_perhaps"
+            shown = as_shown(sure or smallest or {}, language)
+            first.append(say(language, "q1_smallest", reaches=say(language, words), **shown))
         elif reached and labels and fewer:
             first.append(say(language, "q1_none"))
     paragraphs = [join(language, [*first, _rates([baseline, *others], language)])]
@@ -167,12 +184,20 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
         faster = min(same_size, key=lambda row: row["macs"])
         if saver is not faster and saver["params"] < baseline["params"] and faster["macs"] < baseline["macs"]:
             shown_rows = {"saver": as_shown(saver, language), "faster": as_shown(faster, language)}
-            paragraphs.append(say(language, "q1_why", **shown_rows))
+            where = say(language, "q1_where") if baseline["dense_share"] > HALF else ""
+            paragraphs.append(join(language, [say(language, "q1_why", **shown_rows), where]))
     return paragraphs
 
 
 def _beside(row: Row, at_least: float | None, language: Language) -> str:
-    """Return the label of a row with its accuracy, and whether that is too near to the threshold to tell.
+    """Return the label of a row with its accuracy, and whether that is too near to the threshold to tell."""
+    alone = row["test_acc"].deviation is None
+    key = "q1_at" if not _is_near(row, at_least) else "q1_unsure" if alone else "q1_near"
+    return say(language, key, label=row["label"], test_acc=as_shown(row, language)["test_acc"])
+
+
+def _is_near(row: Row, at_least: float | None) -> bool:
+    """Say whether the accuracy of a row is too near to the threshold to tell on which side it is.
 
     That is so within the deviation over the seeds, and with a single seed within two standard errors of a share of its
     test images: 0.7 points for 85 % of 10,000.
@@ -180,9 +205,7 @@ def _beside(row: Row, at_least: float | None, language: Language) -> str:
     accuracy = row["test_acc"]
     alone = accuracy.deviation is None
     margin = 2 * (accuracy.mean * (1 - accuracy.mean) / _num_tested(row)) ** 0.5 if alone else accuracy.deviation
-    near = at_least is not None and margin and abs(accuracy.mean - at_least) <= margin
-    key = "q1_at" if not near else "q1_unsure" if alone else "q1_near"
-    return say(language, key, label=row["label"], test_acc=as_shown(row, language)["test_acc"])
+    return at_least is not None and bool(margin) and abs(accuracy.mean - at_least) <= margin
 
 
 def _num_tested(row: Row) -> float:

@@ -11,18 +11,13 @@ TEXTS = {
     "results": ("Accuracy and cost", "准确率与开销"),
     "sizes": ("Size of the nets", "网络的构成"),
     "trade_off": (
-        "Test accuracy against {cost}. Bars: standard deviation over seeds. Line: the Pareto front.",
-        "测试准确率与{cost}。误差线为不同随机种子间的标准差；折线为帕累托前沿。",
+        "Test accuracy against {cost}. Line: the Pareto front.",
+        "测试准确率与{cost}。折线为帕累托前沿。",
     ),
-    "along": (
-        "Test accuracy by {name}. Bars: standard deviation over seeds.",
-        "测试准确率与{name}。误差线为不同随机种子间的标准差。",
-    ),
-    "best_along": (
-        "Test accuracy by {name}, of the rows with the highest. Bars: standard deviation over seeds.",
-        "测试准确率与{name}，只画准确率最高的各行。误差线为不同随机种子间的标准差。",
-    ),
-    "curves": ("Learning curves; bands span the seeds.", "学习曲线，色带表示不同随机种子间的最小值到最大值。"),
+    "along": ("Test accuracy by {name}.", "测试准确率与{name}。"),
+    "bars": ("Bars: standard deviation over seeds.", "误差线为不同随机种子间的标准差。"),
+    "curves": ("Learning curves.", "学习曲线。"),
+    "bands": ("Bands span the seeds.", "色带表示不同随机种子间的最小值到最大值。"),
     "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
     "confusion": (
         "Test images of each class, by what they were taken for, in percent; all seeds together.",
@@ -102,16 +97,23 @@ TEXTS = {
         "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
     ),
     "one_seed_of": (
-        "There is a single seed of {labels}: small differences of their accuracy may be chance.",
+        "There is a single seed of {labels}: small differences of accuracy may be chance.",
         "{labels} 只有一个随机种子：其准确率的微小差别可能只是偶然。",
     ),
     "without": ("Without a result, and not counted: {labels}.", "没有结果、未计入：{labels}。"),
     "partly": ("Not all seeds are completed of {labels}.", "{labels} 的随机种子尚未全部完成。"),
-    "best_of": ("{some} of {all} rows, the best", "共 {all} 行，只画最好的 {some} 行"),
-    "some_of": ("{some} of {all} rows, the best and the baseline", "共 {all} 行，只画最好的与基准共 {some} 行"),
+    "best_of": ("Of {all} rows, the best {some} are drawn.", "共 {all} 行，只画最好的 {some} 行。"),
+    "some_of": (
+        "Of {all} rows, {some} are drawn: the best and the baseline.",
+        "共 {all} 行，只画最好的与基准共 {some} 行。",
+    ),
     "no_baseline": (
         "No draft of an answer: it compares the other rows with {model}, of which there is no run here.",
         "没有答案草稿：草稿将其他各行与 {model} 比较，而此处没有 {model} 的运行。",
+    ),
+    "another_baseline": (
+        "no draft of an answer: it compares the other rows with {model}, and not with {label}",
+        "没有答案草稿：草稿将其他各行与 {model} 比较，而非与 {label} 比较",
     ),
     "no_other": (
         "No draft of an answer yet: no other row that it compares with {label} is completed.",
@@ -141,11 +143,15 @@ TEXTS = {
     "in_batches": ("{images} in batches of {size}", "{images}（批量 {size}）"),
     "in_precision": ("{images}, {precision}", "{images}，{precision}"),
     "rates": (
-        "Their learning rates differ ({told}): a change of accuracy comes from the net and the rate together.",
-        "学习率不同（{told}）：准确率的变化同时来自网络与学习率。",
+        "The learning rates of these nets differ ({told}): a change of accuracy comes from the net and the rate together.",
+        "各网络的学习率不同（{told}）：准确率的变化同时来自网络与学习率。",
     ),
     "rate": ("{labels}: {rate}", "{labels}：{rate}"),
     "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),
+    "tested_in_part": (
+        "Test accuracies are of a part of the test images.",
+        "测试准确率只用了部分测试图像。",
+    ),
     "other_runs": (
         "no draft of an answer, because of runs that are not of experiment={name}: {count}",
         "没有答案草稿，因为有 {count} 次运行不属于 experiment={name}",
@@ -169,20 +175,27 @@ TEXTS = {
     "q1_enough": ("The threshold of {percent} is reached by {labels}.", "达到阈值 {percent} 的有：{labels}。"),
     "q1_missed": ("The threshold of {percent} is not reached by {labels}.", "未达到阈值 {percent} 的有：{labels}。"),
     "q1_smallest": (
-        "The smallest simplification that reaches it is {label}: {structure} layers, {params} parameters ({params_saved}), "
+        "The smallest simplification that {reaches} is {label}: {structure} layers, {params} parameters ({params_saved}), "
         "{took} ({time_saved}), and a test accuracy of {test_acc} ({acc_change}).",
-        "其中最小的简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），{took}（{time_saved}），"
+        "{reaches}的最小简化版本是 {label}：{structure}，{params} 个参数（{params_saved}），{took}（{time_saved}），"
         "测试准确率 {test_acc}（{acc_change}）。",
     ),
+    "q1_reaches": ("reaches it", "达到阈值"),
+    "q1_surely": ("is not too near to it to tell", "离阈值足够远、可以断定达到"),
+    "q1_perhaps": ("may reach it", "可能达到阈值"),
     "q1_none": ("No simplification with fewer parameters reaches it.", "参数更少的简化版本都没有达到。"),
     "q1_why": (
         "Saving parameters is not the same as saving multiply-adds. With images of the baseline's size, {saver[label]} has the "
         "fewest parameters ({saver[params_saved]}; multiply-adds: {saver[macs_saved]}; time: {saver[time_saved]}), and "
         "{faster[label]} the fewest multiply-adds ({faster[macs_saved]}; parameters: {faster[params_saved]}; time: "
-        "{faster[time_saved]}): most parameters are in the dense layers, most of the work is in the convolutions.",
+        "{faster[time_saved]}).",
         "减少参数与减少计算不是一回事。在与基准相同的图像尺寸下，{saver[label]} 的参数最少（{saver[params_saved]}；乘加："
         "{saver[macs_saved]}；时间：{saver[time_saved]}），{faster[label]} 的乘加最少（{faster[macs_saved]}；参数："
-        "{faster[params_saved]}；时间：{faster[time_saved]}）：大部分参数在全连接层，大部分计算在卷积层。",
+        "{faster[params_saved]}；时间：{faster[time_saved]}）。",
+    ),
+    "q1_where": (
+        "Most of the baseline's parameters are in the dense layers, most of its work is in the convolutions.",
+        "基准的大部分参数在全连接层，大部分计算在卷积层。",
     ),
     # question 2
     "q2": ("Question 2: VGG at lower resolutions", "问题 2：降低 VGG 的输入分辨率"),

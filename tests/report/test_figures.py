@@ -53,11 +53,12 @@ def test_curves_are_means_over_seeds_by_epoch_and_bands_reach_from_the_lowest_to
 
 
 def test_accuracy_along_a_key_is_where_its_values_are():
+    """Points at the same value stand beside each other."""
     lines = {"a": {"96": Spread(0.9, 0.01), "28": Spread(0.8, None)}, "b": {"28": Spread(0.7, 0.02)}}
     (axes,) = draw_along(lines, {"28": "28", "96": "96", "None": "-"}, ("px", "像素"), "en", joined=True).axes
     first, second = axes.containers
-    assert first.lines[0].get_xydata().tolist() == [[-0.15, 0.8], [0.85, 0.9]]  # beside each other at a value
-    assert second.lines[0].get_xydata().tolist() == [[0.15, 0.7]]
+    assert first.lines[0].get_xydata().tolist() == [[-0.1, 0.8], [1, 0.9]]
+    assert second.lines[0].get_xydata().tolist() == [[0.1, 0.7]]
     bars = [[end for _, end in segment] for segment in first.lines[2][0].get_segments()]
     assert bars == [pytest.approx([0.8, 0.8]), pytest.approx([0.89, 0.91])]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["28", "96", "-"]
@@ -178,7 +179,7 @@ def test_the_baseline_is_among_the_curves(tmp_path):
         write_run(tmp_path / f"{number}", model="alexnet" if number == 9 else f"net{number}", acc=0.9 - 0.05 * number)
     report = make_report([tmp_path], baseline="alexnet")
     curves = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "curves")
-    assert curves.caption.endswith("(8 of 10 rows, the best and the baseline)")
+    assert curves.caption.endswith("Of 10 rows, 8 are drawn: the best and the baseline.")
     assert "alexnet" in {line.get_label() for line in curves.draw().axes[0].lines}
 
 
@@ -187,12 +188,12 @@ def test_the_baseline_is_among_the_confusion_matrices(tmp_path):
         write_run(tmp_path / f"{number}", model="alexnet" if number == 5 else f"net{number}", acc=0.9 - 0.1 * number)
     report = make_report([tmp_path], baseline="alexnet")
     figure = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
-    assert "(4 of 6 rows, the best and the baseline)" in figure.caption
+    assert "Of 6 rows, 4 are drawn: the best and the baseline." in figure.caption
     assert "alexnet (%)" in {axes.get_title() for axes in figure.draw().axes}
     (tmp_path / "5" / "confusion.csv").unlink()
     report = make_report([tmp_path], baseline="alexnet")
     other = next(block for block in report.blocks if isinstance(block, Figure) and block.name == "confusion")
-    assert "(4 of 5 rows, the best)" in other.caption
+    assert "Of 5 rows, the best 4 are drawn." in other.caption
 
 
 def test_nothing_beats_the_points_of_the_front():
@@ -274,12 +275,12 @@ def test_a_figure_of_many_rows_has_the_best_the_cheapest_and_the_baseline(tmp_pa
         more = {"params": 10_000 + 100 * number, "model.hidden": number}
         write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, **more)
     captions = [each.caption for each in make_report([tmp_path]).blocks if isinstance(each, Figure)]
-    assert sum(caption.endswith(" (24 of 40 rows, the best)") for caption in captions) == 3
-    assert sum(caption.endswith(" (4 of 40 rows, the best)") for caption in captions) == 1
+    assert sum(caption.endswith("Of 40 rows, the best 24 are drawn.") for caption in captions) == 3
+    assert sum(caption.endswith("Of 40 rows, the best 4 are drawn.") for caption in captions) == 1
     document = make_report([tmp_path], baseline="lenet hidden=3")
     figures = {block.name: block for block in document.blocks if isinstance(block, Figure)}
     for name in ("accuracy-parameters", "parameters"):
-        assert "(24 of 40 rows, the best and the baseline)" in figures[name].caption
+        assert "Of 40 rows, 24 are drawn: the best and the baseline." in figures[name].caption
         shown = [text.get_text() for text in (*figures[name].draw().findobj(Text),)]
         assert {f"lenet hidden={number}" for number in (3, 39)} <= set(shown)
         assert "lenet hidden=4" not in shown
@@ -293,7 +294,7 @@ def test_a_figure_of_all_rows_with_a_result_does_not_say_that_it_has_some(tmp_pa
     document = make_report([tmp_path], baseline="alexnet")
     captions = {block.name: block.caption for block in document.blocks if isinstance(block, Figure)}
     assert "accuracy-parameters" in captions
-    assert not any("rows, the best" in caption for caption in captions.values())
+    assert not any("are drawn" in caption for caption in captions.values())
 
 
 def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):
@@ -310,3 +311,66 @@ def test_a_net_that_was_trained_in_several_ways_has_one_bar(tmp_path):
     )
     (axes,) = figure.draw().axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["lenet", "lenet width=2.0"]
+
+
+def figure_of(report, name):
+    return next(block for block in report.blocks if isinstance(block, Figure) and block.name == name)
+
+
+def test_the_best_rows_are_drawn(tmp_path):
+    for number in range(10):
+        write_run(tmp_path / f"{number}", model=f"net{number}", acc=0.5 + 0.04 * number)
+    report = make_report([tmp_path])
+    curves = figure_of(report, "curves").draw().axes[0].lines
+    assert {line.get_label() for line in curves} == {f"net{number}" for number in range(2, 10)}
+    titles = {axes.get_title() for axes in figure_of(report, "confusion").draw().axes}
+    assert {f"net{number} (%)" for number in range(6, 10)} <= titles
+
+
+def test_captions_speak_of_bars_and_bands_where_there_are_some(tmp_path):
+    def captions():
+        report = make_report([tmp_path])
+        return [figure_of(report, name).caption for name in ("accuracy-time", "curves")]
+
+    for model in ("alexnet", "nin"):
+        write_run(tmp_path / model, model=model)
+    assert captions() == ["Test accuracy against seconds per epoch. Line: the Pareto front.", "Learning curves."]
+    write_run(tmp_path / "another", model="nin", seed=1, acc=0.8)
+    bars, bands = captions()
+    assert bars.endswith("Bars: standard deviation over seeds.")
+    assert bands.endswith("Bands span the seeds.")
+
+
+def test_the_cheapest_row_of_the_front_is_drawn(tmp_path):
+    write_run(tmp_path / "cheap", acc=0.5, params=100)
+    for number in range(30):
+        write_run(tmp_path / f"{number}", acc=0.8 + number / 1000, params=50_000 - number, **{"model.hidden": number})
+    figure = figure_of(make_report([tmp_path]), "accuracy-parameters")
+    assert figure.caption.endswith("Of 31 rows, the best 24 are drawn.")
+    assert "lenet" in {text.get_text() for text in figure.draw().findobj(Text)}
+
+
+def test_the_bar_of_the_baselines_net_is_the_baseline(tmp_path):
+    for optimizer in ("adamw", "sgd"):
+        write_run(tmp_path / f"lenet-{optimizer}", optimizer=optimizer)
+        write_run(tmp_path / f"wide-{optimizer}", optimizer=optimizer, params=90_000, **{"model.width": 2.0})
+    for number in range(30):
+        write_run(tmp_path / f"{number}", params=100_000 + number, acc=0.95, **{"model.hidden": number})
+    figure = figure_of(make_report([tmp_path], baseline="lenet sgd"), "parameters")
+    assert figure.caption.endswith("Of 32 rows, 24 are drawn: the best and the baseline.")
+
+
+def test_curves_of_three_seeds_are_their_means(tmp_path):
+    for seed, acc in enumerate((0.1, 0.2, 0.9)):
+        write_run(tmp_path / f"{seed}", seed=seed, acc=acc)
+    (line,) = draw_curves([{"label": "lenet", "runs": read_runs([tmp_path])}], "en").axes[1].get_lines()
+    assert line.get_ydata() == pytest.approx([0.3, 0.41])
+
+
+def test_epochs_are_told_once(tmp_path):
+    for number, epochs in enumerate((2, 2, 30, 30)):
+        write_run(tmp_path / f"{number}", model=f"net{number % 2}", **{"trainer.max_epochs": epochs})
+    write_run(tmp_path / "nin", model="nin")
+    labels = {line.get_label() for line in figure_of(make_report([tmp_path]), "curves").draw().axes[0].lines}
+    of_two = {f"net{number} max_epochs={epochs}" for number in (0, 1) for epochs in (2, 30)}
+    assert labels == of_two | {"nin"}

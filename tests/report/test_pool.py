@@ -12,7 +12,7 @@ from cnnzoo.report.columns import percent
 from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
 from cnnzoo.report.make import make_report
-from cnnzoo.report.pool import labels_of
+from cnnzoo.report.pool import Spread, labels_of, spread
 from cnnzoo.report.runs import limit_of, read_runs
 from tests.report.runs import write_plan, write_run
 from tests.report.shown import note_lines, notes_of, paragraphs, table_of, tables
@@ -65,7 +65,7 @@ def test_nets_of_one_name_and_other_sizes_do_not_repeat_each_other_and_are_told_
     for seed, params in ((0, 1_418), (0, 2_002), (1, 2_002)):  # a layer was added to the class
         write_run(tmp_path / f"{seed}-{params}", seed=seed, params=params)
     (row,) = table_of(tmp_path)
-    assert (row["seeds"], "parameters" in row) == ("3/3", False)
+    assert (row["seeds"], "parameters" in row) == ("3/3 runs", False)
     assert "repeat another" not in notes_of(tmp_path)
     assert "pooled over more than seeds: lenet (params, macs)" in notes_of(tmp_path)
 
@@ -212,7 +212,15 @@ def test_rows_are_named_by_what_tells_them_apart(tmp_path):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.65149, "65.1%"), (0.99974, "99.97%"), (1.0, "100.0%"), (0.0002, "0.02%"), (-0.2614, "−26.1%")],
+    [
+        (0.65149, "65.1%"),
+        (0.99974, "99.97%"),
+        (1.0, "100.0%"),
+        (0.99996, "99.996%"),
+        (0.0002, "0.02%"),
+        (0.00004, "0.004%"),
+        (-0.26, "−26.0%"),
+    ],
 )
 def test_only_all_is_a_hundred_percent(share, text):
     assert percent(share) == text
@@ -475,3 +483,42 @@ def test_rows_are_in_the_order_of_their_numbers_and_links_are_followed(tmp_path)
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "runs")
     shown = [(row["model"], row["px"]) for row in table_of(tmp_path / "runs")]
     assert shown == [("lenet", "28"), ("lenet", "96"), ("lenet", "224"), ("vgg11", "28")]
+
+
+def test_times_are_not_compared_across_protocols(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", seconds=20)
+    folder = write_run(tmp_path / "b", model="nin", seconds=2)
+    record = read_record(folder)
+    write_record(folder, record | {"protocol": "course", "config": record["config"] | {"protocol": "course"}})
+    assert table_of(tmp_path, baseline="alexnet holdout")[1].get("time saved") is None
+
+
+def test_each_kind_costs_a_degree_of_freedom():
+    assert spread([[0.1, 0.3], [0.7, 0.9]]) == Spread(pytest.approx(0.5), pytest.approx(0.02**0.5))
+
+
+def test_what_is_usual_is_that_of_the_newest_run_wherever_it_lies(tmp_path):
+    for name, day, hidden in (("a", "23", 512), ("b", "21", 4096), ("c", "20", None)):
+        folder = write_run(tmp_path / name, seed=ord(name))
+        record = read_record(folder) | {"started": f"2026-11-{day}T07:00:00+00:00"}
+        record["config"]["model"]["hidden"] = hidden
+        if hidden is None:
+            del record["config"]["model"]["hidden"]
+        write_record(folder, record)
+    rows = {(row["settings"], row["seeds"]) for row in table_of(tmp_path)}
+    assert rows == {("hidden=512", "2/2"), ("hidden=4096", "1/1")}
+
+
+def test_epochs_of_a_failed_run_do_not_count(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", model="nin", status="failed", **{"trainer.max_epochs": 30})
+    assert "training s" not in table_of(tmp_path)[0]
+
+
+def test_numbers_stand_at_the_right_and_what_is_usual_is_not_said(tmp_path):
+    write_run(tmp_path / "a")
+    report = make_report([tmp_path])
+    left = {column.key: column.left for column in tables(report)[0].columns}
+    assert (left["model"], left["test_acc"]) == (True, False)
+    assert not any("at a time" in line for line in note_lines(report))
+    assert labels_of([{"device": "cpu", "threads": 2}], ["device", "threads"]) == ["cpu"]

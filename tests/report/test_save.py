@@ -134,3 +134,16 @@ def test_a_figure_that_somebody_has_edited_is_kept(tmp_path):
     again = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
     assert {path.relative_to(tmp_path).parts[0] for path in again} == {"report-2"}
     assert edited.read_text() == "mine"
+
+
+def test_a_change_in_the_csv_is_a_fraction(tmp_path):
+    write_run(tmp_path / "a", model="alexnet", acc=0.9)
+    write_run(tmp_path / "b", model="nin", acc=0.91)
+    _, line = csv.DictReader(io.StringIO(render(make_report([tmp_path], baseline="alexnet"), "csv")))
+    assert float(line["acc_change"]) == pytest.approx(0.01)
+
+
+def test_a_table_of_one_page_has_no_range(tmp_path):
+    for number in range(40):
+        write_run(tmp_path / f"{number}", model=f"net{number}")
+    assert "(1 -- 40)" not in render(make_report([tmp_path]), "latex")

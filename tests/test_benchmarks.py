@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, evaluation, gpu, loops, slots, stopwatch, training
+from benchmarks import accuracy, compiled, evaluation, gpu, growth, loops, slots, stopwatch, training
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.course import WORKERS
 from benchmarks.loops import LOOPS, lay_out, run_loop
@@ -330,7 +331,8 @@ def test_a_part_that_fails_is_named_and_the_others_are_measured(outside, monkeyp
         command.main()
     assert ended.value.code == "failed: training"
     (written,) = outside.glob("outputs/benchmarks/*/benchmarks.md")
-    assert written.read_text().endswith("## training\n\nNot measured: it failed.\n\n## startup\n\n2 s\n")
+    told = written.read_text().replace("\nMeasured in 0 min 0 s.\n", "")
+    assert told.endswith("## training\n\nNot measured: it failed.\n\n## startup\n\n2 s\n")
     assert "EOFError" in capsys.readouterr().err
 
 
@@ -363,3 +365,54 @@ def test_a_gpu_without_a_compiler_is_measured_without_what_needs_one(monkeypatch
     names = [cell.strip() for cell in header.split("|")[3:-1]]
     assert names == ["bf16-mixed", "16-mixed", "32-true", "any kernels", "limit"]
     assert "Without compiled and limit, CUDA graphs: compile=true needs gcc.\n" in measured
+
+
+def cells_of(line):
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def test_a_bar_is_reached_by_the_seeds_that_reach_it(monkeypatch, tmp_path):
+    turns = {0: (10.0, 0.905), 1: (20.0, 0.90), 2: (60.0, 0.889)}
+    monkeypatch.setattr(accuracy, "own", lambda overrides, seed: turns[seed])
+    monkeypatch.setattr(accuracy, "course_epochs", lambda seed: [(30.0, 0.85), (50.0, 0.88), (70.0, 0.87)])
+    _, _, first, _, course = accuracy.measure(Scope([SMALL], 1, 0.1, tmp_path)).splitlines()[:5]
+    assert cells_of(first)[1:] == ["3", "20 (10 to 60)", "89.80%", "88.90%", "20", "15, 2 of 3 seeds"]
+    assert cells_of(course)[1:] == ["1", "70", "87.00%", "87.00%", "50", "never"]
+
+
+def test_evaluation_takes_turns(monkeypatch, tmp_path):
+    speeds, asked = {"own": iter((10.0, 30.0, 20.0)), "bare": iter((20.0, 30.0, 80.0))}, []
+
+    def isolated(function, case):
+        asked.append(function.__name__)
+        return next(speeds[function.__name__])
+
+    monkeypatch.setattr(evaluation, "isolated", isolated)
+    *_, line = evaluation.measure(Scope([SMALL], 3, 0.1, tmp_path)).splitlines()
+    assert cells_of(line) == ["lenet@28", "20", "30", "0.50 (0.25 to 1.00)"]
+    assert asked == ["own", "bare", "bare", "own", "own", "bare"]
+
+
+def test_the_gain_is_the_geometric_mean_over_nets(monkeypatch, tmp_path):
+    other = Case("lenet", 28, 128)
+    rounds = {SMALL: [(8.0, 2.0), (9.0, 3.0), (8.0, 8.0)], other: [(24.0, 2.0)]}
+
+    def side_by_side(case, *_):
+        for own, course in rounds[case]:
+            yield dict.fromkeys(LOOPS, 1.0) | {"own": own, "course": course, "peak": 1e9, "peak_bytes": 1}
+
+    monkeypatch.setattr(training, "lay_out", lambda folder: None)
+    monkeypatch.setattr(training, "side_by_side", side_by_side)
+    told = training.measure(Scope([SMALL, other], 3, 0.1, tmp_path))
+    assert "Geometric mean of cnnzoo / course: 6.00.\n" in told
+
+
+def test_growth_counts_three_forwards_a_step(monkeypatch, tmp_path):
+    measured = [SimpleNamespace(images_per_second=speed) for speed in (10.0, 40.0, 20.0)]
+    monkeypatch.setattr(growth, "GRIDS", {"data.resize": [SMALL]})
+    monkeypatch.setattr(growth, "Turns", lambda *_: None)
+    monkeypatch.setattr(growth, "in_turn", lambda loops, *_: [dict.fromkeys(loops, each) for each in measured])
+    monkeypatch.setattr(growth, "check", lambda config: SimpleNamespace(macs=2 * 10**9))
+    monkeypatch.setattr(growth, "_draw", lambda rows: Figure())
+    *_, line = growth.measure(Scope([], 3, 0.1, tmp_path)).splitlines()
+    assert cells_of(line) == ["data.resize", "28", "2,000.0", "20", "150%", "120.0"]

@@ -94,3 +94,23 @@ def test_optimizers_are_fused_unless_their_yaml_chooses_for_itself():
         defaults = build_optimizer(replace(config, values=values))(weights).defaults
         assert own.items() <= defaults.items()
         assert not defaults["fused"]
+
+
+def test_under_the_courses_protocol_the_last_epoch_is_reported(tmp_path, monkeypatch):
+    epoch_metrics = ImageClassifier.epoch_metrics
+
+    def pretend(module, stage):
+        figures = epoch_metrics(module, stage)
+        if stage == "test" and not module.trainer.testing:
+            figures["test/acc"] = torch.tensor((0.3, 0.9, 0.4)[module.trainer.current_epoch])
+        return figures
+
+    monkeypatch.setattr(ImageClassifier, "epoch_metrics", pretend)
+    record = train(compose_config([*SMOKE, "model=mlp", "trainer.max_epochs=3", "protocol=course"]), tmp_path)
+    assert record["metrics"]["epoch"] == 3
+
+
+def test_gradients_are_clipped_in_mixed_precision(tmp_path):
+    """Lightning refuses to with an optimizer that is fused, unless told that it does not unscale them itself."""
+    clipped = ["model=mlp", "trainer.max_epochs=1", "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.5"]
+    assert train(compose_config([*SMOKE, *clipped]), tmp_path)["status"] == "completed"

@@ -13,7 +13,7 @@ from cnnzoo.__main__ import main
 from cnnzoo.blocks import Residual, stage
 from cnnzoo.gallery import _labels, _trace
 from cnnzoo.record import read_record, write_record
-from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_gallery
+from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_first_filters, draw_gallery
 from cnnzoo.run import train
 from cnnzoo.trained import TrainedNet
 from tests.composed import compose_config
@@ -234,3 +234,36 @@ def test_mistakes_are_answered_in_words(arguments, words, runs, capsys):
         main(["maps", folder, *arguments[1:]])
     assert exited.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {words}")
+
+
+def test_the_first_number_beyond_the_test_images_is_answered(runs, in_tmp, capsys):
+    count = read_record(runs / "mlp")["data"]["test"]
+    with pytest.raises(SystemExit) as exited:
+        main(["maps", str(runs / "mlp"), "--images", f"{count}"])
+    assert exited.value.code == 2
+    said = f"error: no test image {count}\ntype --images with numbers from 0 to {count - 1}\n"
+    assert capsys.readouterr().err == said
+
+
+def test_seeds_are_named(tmp_path):
+    folders = [str(write_run(tmp_path / name, seed=seed)) for seed, name in enumerate("ab")]
+    assert _labels(folders) == ["lenet seed=0", "lenet seed=1"]
+
+
+def net_with(filters=None, channels=6, field=3):
+    maps = np.random.default_rng(0).random((channels, 7, 7))
+    return Traced("one", np.eye(28), "bag", [Stage("stage0", maps, (field, field))], filters)
+
+
+def test_the_grey_of_filters_is_zero_and_their_number_is_said():
+    filters = np.array([1.0, 3.0, -2.0])[:, None, None, None] * np.ones((3, 1, 2, 2))
+    (axes,) = draw_first_filters([net_with(filters)]).axes
+    assert axes.images[0].get_clim() == (-3, 3)
+    (axes,) = draw_first_filters([net_with(np.ones((32, 1, 2, 2)))]).axes
+    assert axes.get_title(loc="left") == "one\n32 filters of 2x2"
+
+
+def test_what_is_shown_whole_is_not_called_some():
+    assert draw_gallery([net_with(channels=4)], "test image 0: bag", "depth").get_suptitle() == "test image 0: bag"
+    titles = [axes.get_title(loc="left") for axes in draw_gallery([net_with(field=28)], "t", "depth").axes]
+    assert titles[1].endswith("sees 28 of 28 px")

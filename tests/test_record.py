@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from cnnzoo.errors import UserError
-from cnnzoo.record import foreign_files, git_state, read_history, read_record, write_record
+from cnnzoo.record import foreign_files, git_state, holds_run, read_history, read_record, write_record
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
@@ -58,3 +58,18 @@ def test_git_state_tells_commit_and_changes(tmp_path):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "mine.yaml").touch()
     assert git_state(tmp_path) == {**clean, "dirty": True}
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "confusion.csv", "config.yaml", "model.onnx"])
+def test_what_no_run_has_made_is_named(name, tmp_path):
+    (tmp_path / name).touch()
+    assert foreign_files(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(
+    ("status", "epochs", "holds"),
+    [("failed", 0, False), ("preempted", 0, False), ("failed", 1, True), ("running", 0, True)],
+)
+def test_a_run_that_never_trained_holds_nothing(status, epochs, holds, tmp_path):
+    write_record(tmp_path, {"status": status, "choices": {}, "config": {}, "epochs": epochs})
+    assert holds_run(tmp_path) is holds

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
-from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, write_csv, write_text
+from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, unused, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, read_record, write_record
 from cnnzoo.report.runs import FACTS, PLAN, planned_row, read_plan, row_of
@@ -128,7 +128,7 @@ class SweepFolder:
         if record is None:
             folder.mkdir(parents=True, exist_ok=True)
             if (damaged := folder / FILE_NAME).exists():
-                damaged.replace(folder / f"{FILE_NAME}.damaged")
+                damaged.rename(unused(folder / f"{FILE_NAME}.damaged"))
             record = {
                 "name": cell.config.name,
                 "choices": cell.config.choices,

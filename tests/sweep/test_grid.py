@@ -196,3 +196,10 @@ def test_values_for_a_model_give_way_to_those_of_a_variant():
     variants = [{"model": "vgg11", "model.width": 0.5}, {"model": "vgg11"}]
     cells, _ = make_cells([*SMALL, "data.resize=32"], variants=variants, per_model={"vgg11": {"model.width": 0.25}})
     assert [cell.config.values["model"]["width"] for cell in cells] == [0.5, 0.25]
+
+
+def test_a_problem_is_one_line():
+    grid = ["trainer.accelerator=cpu", "trainer.precision=16-mixed,32-true"]
+    cells, _ = make_cells([*SMALL, "model=mlp", *grid])
+    assert cells[0].problem
+    assert not any("\n" in (cell.problem or "") for cell in cells)

@@ -42,7 +42,7 @@ from cnnzoo.sweep.cell import run_planned
 from cnnzoo.sweep.driver import _again, _choose_slots, _finish
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, is_locked
 from cnnzoo.sweep.grid import make_cells
-from cnnzoo.sweep.notes import at_work, edited_values, full_disk, other_sweeps, strays
+from cnnzoo.sweep.notes import at_work, changed_nets, edited_values, full_disk, other_sweeps, strays
 from cnnzoo.sweep.plan import _epochs_done, _finished, _minutes, cells_to_do, done_elsewhere
 from cnnzoo.sweep.screen import Screen, _progress, for_screen
 from cnnzoo.sweep.settings import choose_folder, read_settings
@@ -430,9 +430,12 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("~sweep.slots", r"sweep.slots cannot be removed\nleave ~sweep.slots out"),
         ("~plan", "leave ~plan out"),
         ("sweep.timeout=-1", "sweep.timeout must be a number of minutes"),
+        ("sweep.slots=true", "sweep.slots must be auto or a whole number"),
+        ("sweep.timeout=true", "sweep.timeout must be a number of minutes"),
         ("sweep.timeout=0", "sweep.timeout must be a number of minutes above 0"),
         ("sweep.invalid=maybe", "sweep.invalid must be skip or error"),
         ("sweep.name=a/b", "sweep.name must be a word"),
+        ("sweep.name=.hidden", "sweep.name must be a word"),
         ("retry=all", "retry must be none or failed"),
         ("plan=1", "plan must be true or false"),
         ("+sweep.slot=1", "unknown key 'sweep.slot'"),
@@ -755,11 +758,11 @@ def planned(overrides, tmp_path):
     return cells, folder
 
 
-def complete(cell, folder):
+def complete(cell, folder, **more):
     record = {"status": "completed", "choices": cell.config.choices, "config": cell.config.values, **cell.facts}
     record |= {"metrics": {"test/acc": 0.5}, "seconds": {"total": 1.0, "per_epoch": 1.0}}
     (folder.path / cell.name).mkdir()
-    write_record(folder.path / cell.name, record)
+    write_record(folder.path / cell.name, record | more)
 
 
 def test_a_disk_that_is_too_small_for_all_checkpoints_is_told_before(tmp_path, monkeypatch):
@@ -1122,3 +1125,129 @@ def test_a_launcher_of_hydra_fills_the_same_folder(in_tmp):
     assert [row["status"] for row in summary(in_tmp / "outputs" / "jobs")] == ["completed"] * 2
     again = subprocess.run(launched, capture_output=True, text=True)
     assert "2 cells in outputs/jobs: 0 to do" in again.stdout
+
+
+def test_a_completed_cell_is_not_put_back(tmp_path):
+    (cell,), folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    complete(cell, folder)
+    folder.put_back(cell.name)
+    assert folder.status(cell.name) == "completed"
+    folder.fail(cell, "killed")
+    folder.put_back(cell.name)
+    assert folder.status(cell.name) == "preempted"
+
+
+def test_a_cell_that_is_impossible_here_has_no_net_that_changed(tmp_path):
+    cells, folder = planned([*SMALL[:4], "model=alexnet", "model.stem=paper", "data.resize=28,67"], tmp_path)
+    complete(cells[0], folder, params=7)
+    assert list(changed_nets(cells, folder)) == []
+
+
+def test_only_a_completed_cell_is_to_export(tmp_path, capsys, monkeypatch):
+    cells, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1,2", "export=onnx"], tmp_path / "sweep")
+    complete(cells[0], folder)
+    monkeypatch.setattr(plan, "_minutes", lambda *_: 1.0)
+    plan.print_plan(cells, folder, torch.device("cpu"), retry=False)
+    said = capsys.readouterr().out
+    assert "1 to export, 2 to do" in said
+    assert "for 2 of 2 to do" in said
+
+
+def test_a_grid_whose_other_cells_are_impossible_is_finished(tmp_path):
+    cells, folder = planned([*SMALL[:4], "model=alexnet", "model.stem=paper", "data.resize=28,67"], tmp_path)
+    complete(cells[1], folder)
+    _finish(cells, folder, None, Console())
+
+
+def test_a_grid_that_lacks_an_export_is_not_finished(tmp_path):
+    (cell,), folder = planned([*SMALL[:-2], "model=mlp", "seed=0", "export=onnx"], tmp_path)
+    complete(cell, folder)
+    with pytest.raises(SystemExit):
+        _finish([cell], folder, None, Console())
+
+
+@pytest.mark.parametrize("status", ["to do", "running", "preempted"])
+def test_a_sweep_that_is_not_finished_says_how_to_go_on(status, tmp_path, capsys):
+    (cell,), folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    if status != "to do":
+        complete(cell, folder, status=status)
+    with pytest.raises(SystemExit) as exited:
+        _finish([cell], folder, None, Console())
+    assert exited.value.code == 1
+    assert "to go on:  " in capsys.readouterr().out
+
+
+def test_no_estimate_is_by_a_run_that_was_moved_or_shared_its_device(tmp_path):
+    (cell, *_), folder = planned([*SMALL, "model=mlp"], tmp_path / "sweep")
+    facts = {"images_per_second": 1.0, "device": "cpu", "slots": 1, "data": {"train": 600, "val": 0, "test": 100}}
+    complete(cell, folder, **facts)
+    assert len(list(_finished(tmp_path, "cpu"))) == 1
+    record = read_record(folder.path / cell.name)
+    for other in ({"device": "cuda", "slots": 1}, {"device": "cpu", "slots": 2}):
+        write_record(folder.path / cell.name, record | {"earlier": [other]})
+        assert list(_finished(tmp_path, "cpu")) == []
+
+
+def test_an_estimate_is_the_median_of_the_nearest():
+    (cell,), _ = make_cells([*SMALL[:-2], "model=mlp"])
+    like = {"precision": cell.facts["precision"], "config": cell.config.values, "is_trial": True}
+    like |= {"choices": cell.config.choices}
+    near, far = (
+        like | {"macs": times * cell.facts["macs"], "images_per_second": speed}
+        for times, speed in ((1, 10.0), (4, 999.0))
+    )
+    alone = _minutes(cell, [near])
+    assert _minutes(cell, [near, far, far]) == alone
+    assert _minutes(cell, [near | {"images_per_second": speed} for speed in (1.0, 10.0, 1000.0)]) == alone
+
+
+def test_a_damaged_record_of_a_failed_cell_is_kept(tmp_path):
+    (cell,), folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    run_dir = tmp_path / cell.name
+    run_dir.mkdir()
+    for text in ("{", "["):
+        (run_dir / "run.json").write_text(text)
+        folder.fail(cell, "killed")
+    assert [(run_dir / f"run.json.damaged{more}").read_text() for more in ("", "-2")] == ["{", "["]
+    assert folder.record(cell.name)["epochs"] == 0
+
+
+def test_the_slots_that_are_typed_count():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = read_settings(compose("sweep", ["sweep.slots=3"], return_hydra_config=True))
+    assert _choose_slots(torch.device("cpu"), settings) == ([], 3)
+
+
+def test_retry_is_said_once(monkeypatch, tmp_path, capsys):
+    (cell,), folder = planned([*SMALL[:-2], "model=mlp", "seed=0"], tmp_path)
+    folder.fail(cell, "killed")
+    monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp", "retry=failed"])
+    with pytest.raises(SystemExit):
+        _finish([cell], folder, None, Console())
+    assert capsys.readouterr().out.endswith("again:  python sweep.py model=mlp retry=failed\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"checkpoint": {"every_minutes": 7}, "optimizer": {"lr": 0.5}}, "optimizer.lr=0.03, now optimizer.lr=0.5"),
+        ({"trainer": {"precision": "32-true"}}, "trainer.precision=auto, now trainer.precision=32-true"),
+    ],
+)
+def test_only_edits_that_tell_cells_apart_are_told(more, told, tmp_path):
+    (before,), folder = planned([*SMALL[:-2], "model=lenet", "seed=0"], tmp_path)
+    complete(before, folder)
+    values = before.config.values
+    new = values | {group: values[group] | each for group, each in more.items()}
+    (note,) = edited_values([replace(before, config=replace(before.config, values=new))], folder)
+    assert note.startswith(f"1 completed here with {told}; conf/ was edited")
+
+
+def test_a_sweep_of_one_of_the_courses_nets_and_one_of_nothing_have_names():
+    def name(*arguments):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("sweep", list(arguments), return_hydra_config=True)
+        return str(choose_folder(config, arguments))
+
+    assert name("experiment=course/nin") == "outputs/course-nin"
+    assert re.fullmatch("outputs/sweep-[0-9a-f]{8}", name())

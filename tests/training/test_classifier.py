@@ -188,3 +188,16 @@ def test_a_layer_that_is_skipped_at_first_learns_with_momentum():
         return torch.cat([weight.flatten() for weight in (*first.parameters(), *second.parameters())])
 
     torch.testing.assert_close(weights(fused=True), weights(foreach=False))
+
+
+def test_momentum_with_dampening_begins_as_in_torch():
+    def weights(fused):
+        torch.manual_seed(0)
+        layer = nn.Linear(4, 4)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, dampening=0.5, fused=fused)
+        _begin_momentum(optimizer)
+        layer(torch.ones(2, 4)).square().sum().backward()
+        optimizer.step()
+        return layer.weight
+
+    torch.testing.assert_close(weights(fused=True), weights(fused=False))

@@ -217,3 +217,24 @@ def test_a_loss_that_stays_at_chance_is_called_stuck(tmp_path, monkeypatch):
     assert train(patient, tmp_path / "patient")["epochs"] == 6
     learning = compose_config([*SMOKE, "model=mlp", "trainer.max_epochs=6", "watch.patience=2"])
     assert train(learning, tmp_path / "learning")["epochs"] == 6
+
+
+def test_the_first_epoch_of_a_warm_up_is_never_stuck():
+    history = SimpleNamespace(rows=[{"train/loss": 2.31, "lr": 0.01}])
+    watch = Watch(history=history, patience=1, num_classes=10)
+    trainer = SimpleNamespace(global_step=1000, optimizers=[torch.optim.SGD([torch.zeros(1)], lr=0.1)])
+    watch.on_train_epoch_end(trainer, None)
+    trainer.optimizers = [torch.optim.SGD([torch.zeros(1)], lr=0.01)]
+    with pytest.raises(RunEnded, match="guessing"):
+        watch.on_train_epoch_end(trainer, None)
+
+
+def test_the_rate_is_that_which_was_asked_for_and_clipping_is_advised_once():
+    watch = Watch(history=None, patience=None, num_classes=10)
+    watch._losses.append(torch.tensor(math.nan))
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    optimizer.param_groups[0] |= {"initial_lr": 0.5, "lr": 0.02}
+    trainer = SimpleNamespace(precision="32-true", precision_plugin=None, gradient_clip_val=1.0, global_step=3)
+    trainer.optimizers = [optimizer]
+    with pytest.raises(RunEnded, match=r"\ntype a lower optimizer\.lr \(it is 0\.5\)$"):
+        watch.check(trainer)

@@ -42,6 +42,8 @@ def _folder(name: str) -> Path:
         raise argparse.ArgumentTypeError("the name of a folder is missing")
     if Path(name).suffix in ENDINGS:
         raise argparse.ArgumentTypeError(f"{name} is to be a folder; leave {Path(name).suffix} out")
+    if Path(name).is_file():
+        raise argparse.ArgumentTypeError(f"{name} is a file, and no folder")
     return Path(name)
 
 

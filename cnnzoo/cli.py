@@ -4,26 +4,33 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from cnnzoo.checks import keys
-from cnnzoo.choices import groups
+from cnnzoo.choices import groups, read_experiment
 from cnnzoo.config import schema
 from cnnzoo.errors import UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
 from cnnzoo.overrides import is_of_runs, key_of, values_of
 from cnnzoo.preflight import Preflight
+from cnnzoo.record import flatten
 
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
 MULTIRUN = ("-m", "--multirun")
 OTHER_CONFIGS = ("--config-name", "-cn", "--config-path", "-cp")
 SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
+# What may be said of Hydra; the rest is the program's own, or would run what somebody names.
+OF_HYDRA = re.compile(r"hydra(\.(run|sweep)\.dir|\.verbose|\.output_subdir|/\w+_logging|[./]launcher(\.[a-z]\w*)*)")
+IN_EXPERIMENTS = re.compile(rf"{OF_HYDRA.pattern}|hydra\.sweeper\.params(\..*)?")
 OPEN = re.compile(r"sweep\.(per_model|laptop)[.=]")  # groups of a sweep that may have any keys
 
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
@@ -71,9 +78,24 @@ def _refuse(word: str, grid: bool) -> None:
         program = "sweep.py" if grid else "train.py"
         more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
         raise UserError(f"'{word}' is no option; keys are written without dashes\n{more}")
-    if grid and flag in OTHER_CONFIGS:
-        what = f"the runs of a grid are composed from conf/train.yaml, whatever {flag} says"
+    if flag in OTHER_CONFIGS:
+        what = f"runs are composed from conf/train.yaml, whatever {flag} says"
         raise UserError(f"{what}\nput your values into conf/experiment/NAME.yaml, and type experiment=NAME")
+    key = key_of(word)
+    if word.startswith("~") and "." not in key and key != "experiment":
+        raise UserError(f"'{word}' takes away what every run has\nleave it out")
+    if key.startswith(("hydra.", "hydra/")) and not (OF_HYDRA.fullmatch(key) or IN_EXPERIMENTS.fullmatch(key)):
+        raise UserError(f"'{key}' is set by cnnzoo itself\nleave it out")
+    for name in value.split(",") if key == "experiment" else []:
+        _refuse_what_experiments_may_not_say(name)
+
+
+def _refuse_what_experiments_may_not_say(name: str) -> None:
+    with suppress(OSError, OmegaConfBaseException, YAMLError):  # of which Hydra tells when it reads the file
+        values, _ = read_experiment(name)
+        said = flatten(values["hydra"], "hydra.") if isinstance(values.get("hydra"), dict) else {}
+        if others := [key for key in said if not IN_EXPERIMENTS.fullmatch(key)]:
+            raise UserError(f"conf/experiment/{name}.yaml: {others[0]} is set by cnnzoo itself\nleave it out")
 
 
 def keep_back() -> None:

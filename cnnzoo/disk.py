@@ -19,7 +19,7 @@ LOCK_WAIT = 1.0  # s before a lock counts as held: who only looks whether it is 
 CHECKPOINT = 12  # bytes of a parameter: a float32 weight and up to two values of the optimizer
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
     errno.ENOLCK,  # such as a network file system without its lock daemon
 )
 
@@ -51,7 +51,7 @@ def atomic_file(path: Path, put: Callable[[Path], object] | None = None) -> Iter
 def write_text(path: Path, text: str) -> None:
     """Replace the file at `path`; a reader, or a crash at any moment, sees the old text or the new one, whole."""
     with atomic_file(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="replace"))  # a folder's name may be no text
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
@@ -108,6 +108,17 @@ def reserve(path: Path) -> Path:
 def is_unwritable(error: BaseException) -> bool:
     """Say whether an error is of a disk or a folder that cannot be written to."""
     return isinstance(error, OSError) and error.errno in UNWRITABLE
+
+
+def refuse_group(key: str, name: str) -> None:
+    """Check that a folder is not called by what stands in a group of keys, as by `${model}`.
+
+    Raises:
+        UserError: it is.
+    """
+    if "{'" in name:
+        option = f"'{key}=DIR/${{hydra:runtime.choices.model}}'"
+        raise UserError(f"{key} has all keys of a group in its name\ntype {option} for the name of its option")
 
 
 def left_behind(lock: Path) -> str:

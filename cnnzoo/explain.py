@@ -64,6 +64,10 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
             return f"cannot read '{error.override}'\ntype {right}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"
+    if entry := re.match(r"Error merging override (sweep\.(?:variants|exclude))=(\{.*)", text):
+        return f"{entry[1]} is a list of such entries\ntype '{entry[1]}=[{entry[2]}]'"
+    if absent := re.match(r"Error merging override (hydra\.\w+\.dir)=null", text):
+        return f"{absent[1]} is a folder\ntype {absent[1]}=DIR, or leave it out"
     if merged := re.match(r"Error merging override (.*)", text):
         return f"'{merged[1]}' is of another kind than what it would replace\nlook at it in conf/, or in docs/sweeps.md"
     if file := re.match(r"In '(experiment/.*?)': Could not override '\w+@experiment\.", text):

@@ -14,14 +14,16 @@ from cnnzoo.build import build_data
 from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import read_photo
-from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
 from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
 from cnnzoo.report.pool import GROUPS, add_settings, labels_of
 from cnnzoo.report.runs import read_runs
+from cnnzoo.report.save import save_files
 from cnnzoo.report.style import write
 from cnnzoo.trained import TrainedNet, load
+
+DIGITS = 9  # of a test image's number, at most
 
 
 def draw_maps(
@@ -77,14 +79,7 @@ def draw_maps(
         )
     if any(net.filters is not None for net in traced):
         files["filters.png"] = _png(draw_first_filters(traced))
-    try:
-        target = next(each for each in numbered(target) if _is_free(each, files))
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (target / name).write_bytes(content)
-    except OSError as error:
-        raise UserError(f"cannot write to {target}: {error.strerror}\ntype --save DIR with another folder") from error
-    return [target / name for name in files]
+    return save_files(target, files, ("*.png",))
 
 
 def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[torch.Tensor, str]]:
@@ -93,18 +88,10 @@ def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[t
         return {}
     data = build_data(config).load()
     pixels, labels = data.pixels[data.num_train :, 0], data.labels[data.num_train :]
-    if wrong := [number for number in numbers if int(number) >= len(labels)]:
+    if wrong := [number for number in numbers if len(number) > DIGITS or int(number) >= len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
     named = {number: data.class_names[labels[int(number)]] for number in numbers}
     return {number: (pixels[int(number)], f"test image {int(number)}: {name}") for number, name in named.items()}
-
-
-def _is_free(folder: Path, files: dict[str, bytes]) -> bool:
-    """Say whether a folder has no pictures, or just these."""
-    there = {path.name: path for path in folder.glob("*.png")}
-    return not there or (
-        there.keys() == files.keys() and all(path.read_bytes() == files[name] for name, path in there.items())
-    )
 
 
 def _labels(folders: Sequence[str]) -> list[str]:

@@ -1,10 +1,11 @@
 """Overrides: the words of a command line, such as `model=lenet,nin`."""
 
+import math
 import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from itertools import product
+from itertools import islice, product
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
@@ -13,6 +14,7 @@ from cnnzoo.choices import options
 from cnnzoo.errors import UserError
 
 SWEEP_KEYS = ("sweep", "budget", "plan", "emit", "retry", "fresh")  # in conf/sweep.yaml: said about a grid, not a run
+MOST = 10_000  # combinations
 SWEEP_SETTINGS = ("name", "slots", "timeout", "invalid", "exclude", "variants", "laptop", "per_model")  # under `sweep`
 
 
@@ -21,14 +23,17 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
     Raises:
         HydraException: an override cannot be parsed.
-        UserError: an override has values that cannot be counted, or none.
+        UserError: an override has values that cannot be counted, none, or too many.
     """
     choices = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.is_discrete_sweep():
             key, value = override.get_key_element(), override.value()
-            values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
-            choices.append([f"{key}={each}" for each in values])
+            try:
+                values = value.filter(options(key)) if isinstance(value, Glob) else override.sweep_string_iterator()
+                choices.append([f"{key}={each}" for each in islice(values, MOST + 1)])
+            except ValueError as error:  # of a range with a step of 0
+                raise UserError(f"'{override.input_line}': {error}\ntype them, such as seed=0,1,2") from error
             if not choices[-1]:
                 known = f"all of them: {', '.join(options(key))}" if options(key) else "type them, such as seed=0,1,2"
                 raise UserError(f"'{override.input_line}' has no values\n{known}")
@@ -36,6 +41,10 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
             raise UserError(f"'{override.input_line}' has no list of values\ntype them, such as seed=0,1,2")
         else:
             choices.append([str(override.input_line)])
+    if math.prod(map(len, choices)) > MOST:
+        raise UserError(
+            f"that is more than {MOST:,} combinations\ntype fewer values, and the others in another command"
+        )
     return [list(combination) for combination in product(*choices)]
 
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, read_write
 from cnnzoo.checks import check_config, refuse_grid
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, resolve
-from cnnzoo.disk import reserve, unused
+from cnnzoo.disk import refuse_group, reserve, unused
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 from cnnzoo.importing import importing_torch
@@ -98,6 +98,7 @@ def check_folder(name: str, *, resume: bool) -> None:
     """
     if not name:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
+    refuse_group("hydra.run.dir", name)
     folder = Path(name)
     try:
         if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:

@@ -25,6 +25,12 @@ ONNX = "model.onnx"
 CONFIG = "config.yaml"
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "lr", "seconds", "images_per_second")  # of the history
 PROGRAM = ("cnnzoo", "conf", "hydra_plugins", "benchmarks", "train.py", "sweep.py")  # on which figures depend
+KINDS = {  # of what a record has, if it has it
+    str: ("started", "error", "device", "precision"),
+    dict: ("metrics", "seconds", "data", "changed", "git", "versions"),
+    list: ("earlier",),
+    int | float: ("params", "conv_params", "dense_params", "macs", "images_per_second", "peak_bytes", "epochs"),
+}
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 
@@ -39,12 +45,16 @@ def read_record(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no `run.json` in `folder`.
-        ValueError: it is no JSON, or not of a run: it lacks `status`, `choices` or `config`.
+        ValueError: it is no JSON, or not of a run: it lacks `status`, `choices` or `config`, or has something of
+            another kind than a run's.
     """
     record: Any = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     kinds = {"status": str, "choices": dict, "config": dict}
     if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in kinds.items()):
         raise ValueError(f"it is not of a run, which has {', '.join(kinds)}")
+    for kind, names in KINDS.items():
+        if wrong := [key for key in names if not isinstance(record.get(key), kind | None)]:
+            raise ValueError(f"{wrong[0]} is not what it is in a run")
     return record
 
 
@@ -73,7 +83,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         if rows and not ({"val/loss", "val/acc"} <= rows[0].keys() or {"test/loss", "test/acc"} <= rows[0].keys()):
             raise ValueError("it has no column val/acc")
         return rows
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is damaged: {error}\nmend it, or type the folder of another run") from error
 
 

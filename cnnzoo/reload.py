@@ -42,12 +42,12 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
         nowhere = ": it has no run.json\ntype the folder of a run under outputs/"
         raise UserError(f"no run in {name}{within or nowhere}") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'run.json'} is damaged: {error}\ntype the folder of another run") from error
+        raise UserError(f"{folder / FILE_NAME} is damaged: {error}\ntype the folder of another run") from error
     # Choices say which yaml files the values are checked against; anything else could be an override of its own. An
     # experiment says nothing more, and a run may outlive its file.
     chosen = {group: option for group, option in config.choices.items() if group != "experiment"}
     if not all(group in groups() for group in chosen):
-        raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: unknown choices\ntype another run")
+        raise UserError(f"{folder / FILE_NAME} is not what cnnzoo wrote: unknown choices\ntype another run")
     for group, option in chosen.items():
         if option not in options(group):
             raise UserError(
@@ -55,14 +55,14 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
                 "put that file back, or type another run"
             )
     if (schema := record.get("schema")) != SCHEMA:
-        raise UserError(f"{folder / 'run.json'} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
+        raise UserError(f"{folder / FILE_NAME} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:
         if added := _add_missing(config.values, schema_of(config).values):
             print(f"note: {name} is from before there was {', '.join(added)}", file=sys.stderr)
         check_config(config)
     except (HydraException, AttributeError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / 'run.json'} is not what cnnzoo wrote: {reason}\ntype another run") from error
+        raise UserError(f"{folder / FILE_NAME} is not what cnnzoo wrote: {reason}\ntype another run") from error
     return config, record
 
 

@@ -225,5 +225,5 @@ def _record_before(run_dir: Path) -> dict[str, Any]:
         return read_record(run_dir)
     except (FileNotFoundError, ValueError):
         raise UserError(
-            f"{run_dir}/run.json is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder"
+            f"{run_dir / FILE_NAME} is damaged or lost\nmend it, or type hydra.run.dir=DIR with a new folder"
         ) from None

@@ -109,7 +109,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         },
         {"hydra", "omegaconf"},
     ),
-    "cli": ({"checks", "choices", "config", "errors", "explain", "help", "overrides", "preflight"}, {"hydra"}),
+    "cli": (
+        {"checks", "choices", "config", "errors", "explain", "help", "overrides", "preflight", "record"},
+        {"hydra", "omegaconf", "yaml"},
+    ),
     "info": (
         {
             "analysis",
@@ -127,7 +130,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "hydra", "omegaconf", "rich"},
     ),
     "gallery": (
-        {"analysis", "build", "checks", "config", "data", "disk", "errors", "reload", "report", "trained"},
+        {"analysis", "build", "checks", "config", "data", "errors", "reload", "report", "trained"},
         {"torch", "matplotlib", "PIL"},
     ),
     "__main__": (

@@ -15,6 +15,8 @@ Row = dict[str, Any]
 PLAN = "sweep.json"
 NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
+NEEDED = ("trainer.max_epochs", "data.batch_size")  # of the configuration of a run
+PLANNED = ("overrides", "problem", "group", "px")  # of a cell
 MEASURED = ("images_per_second", "peak_bytes", "started")
 
 
@@ -72,8 +74,8 @@ def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[st
     path = folder / PLAN
     try:
         cells: dict[str, dict[str, Any]] = dict(json.loads(path.read_text(encoding="utf-8"))["cells"])
-        if not all(isinstance(cell, dict) and {"overrides", "problem"} <= cell.keys() for cell in cells.values()):
-            raise ValueError("a cell lacks its overrides")
+        if not all(isinstance(cell, dict) and {*PLANNED} <= cell.keys() for cell in cells.values()):
+            raise ValueError(f"a cell lacks one of {', '.join(PLANNED)}")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}\n{remedy}") from error
     return cells
@@ -86,7 +88,10 @@ def _natural(name: str) -> list[str | int]:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        return read_record(folder)
+        record = read_record(folder)
+        if lacking := {*NEEDED} - flatten(record["config"]).keys():
+            raise ValueError(f"its config has no {min(lacking)}")
+        return record
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / FILE_NAME} is damaged: {error}\nmend it, or move its folder away") from error
 

@@ -1,6 +1,6 @@
 """A report in its format, on the screen or in a folder with its figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,36 +23,33 @@ def render(document: Document, style: str, *, figures: bool = False) -> str:
 
 
 def save(document: Document, style: str, folder: Path) -> list[Path]:
-    """Write the report into `folder`, and its figures as SVG, PDF and PNG below it; return what was written.
+    """Write the report into `folder`, and its figures as SVG, PDF and PNG below it, as `save_files` does."""
+    with TemporaryDirectory() as made:
+        figures = save_figures(document, Path(made))
+        files = {f"{FIGURES}/{path.name}": path.read_bytes() for path in figures}
+    files = {NAMES[style]: render(document, style, figures=True).encode(errors="replace")} | files
+    return save_files(folder, files, (*NAMES.values(), f"{FIGURES}/*"))
 
-    If something else is there already, it goes into a folder beside it, with a number.
+
+def save_files(folder: Path, files: Mapping[str, bytes], kinds: Sequence[str]) -> list[Path]:
+    """Write files, by their names below `folder`, and return their paths.
+
+    If others of these kinds are there already, such as `*.png`, they go into a folder beside it, with a number.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    try:
-        with TemporaryDirectory() as made:
-            figures = save_figures(document, Path(made))
-            files = {f"{FIGURES}/{path.name}": path.read_bytes() for path in figures}
-        files = {NAMES[style]: render(document, style, figures=True).encode()} | files
-        chosen = _choose(folder, files)
-        (chosen / FIGURES).mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            with atomic_file(chosen / name) as file:
-                file.write(data)
-        return [chosen / name for name in files]
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}\ntype --save DIR with another folder") from error
-
-
-def _choose(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """Return the first of FOLDER, FOLDER-2, ... that has no other report, and no figure that was made otherwise."""
 
     def is_free(candidate: Path) -> bool:
-        if not any((candidate / each).exists() for each in (*NAMES.values(), FIGURES)):
-            return True
-        report, *_ = files
-        there = {name: candidate / name for name in files if (candidate / name).exists()}
-        return report in there and all(path.read_bytes() == files[name] for name, path in there.items())
+        there = [path for kind in kinds for path in candidate.glob(kind) if path.is_file()]
+        return all(path.read_bytes() == files.get(path.relative_to(candidate).as_posix()) for path in there)
 
-    return next(each for each in numbered(folder) if is_free(each))
+    try:
+        chosen = next(filter(is_free, numbered(folder)))
+        for name, data in files.items():
+            (chosen / name).parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file(chosen / name) as file:
+                file.write(data)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}\ntype --save DIR with another folder") from error
+    return [chosen / name for name in files]

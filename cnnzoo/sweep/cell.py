@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.checks import check_config
+from cnnzoo.checks import changes, check_config
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import (
     AGAIN_LATER,
@@ -20,8 +20,9 @@ from cnnzoo.errors import (
     UserError,
 )
 from cnnzoo.importing import importing_torch
+from cnnzoo.record import FILE_NAME, holds_run, write_record
 from cnnzoo.report.runs import PLAN
-from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
+from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder, make_anew, record_in
 from cnnzoo.training.signals import SIGNALS
 
 
@@ -44,12 +45,20 @@ def run_planned(run_dir: Path) -> None:
             f"{run_dir} was planned with other files in conf/\nput them back, or type the command of the sweep again"
         )
     check_config(config)
-    with importing_torch():  # once nothing is left that can be refused without it
-        from cnnzoo.run import train
     try:
-        train(config, run_dir, resume=True)
+        _train(config, run_dir)
     finally:
         _write_summary(folder)
+
+
+def _train(config: RunConfig, run_dir: Path, **options: Any) -> None:
+    """Train a cell, from where it was stopped, also where its record is damaged or lost: the sweep knows what it is."""
+    with importing_torch():  # once nothing is left that can be refused without it
+        from cnnzoo.run import train
+    if holds_run(run_dir) and record_in(run_dir) is None:
+        print(f"note: {run_dir / FILE_NAME} is damaged or lost, and is made anew", file=sys.stderr)
+        write_record(run_dir, make_anew(run_dir, config, options.get("changed") or changes(config)))
+    train(config, run_dir, resume=True, **options)
 
 
 def renew_summary(run_dir: Path) -> None:
@@ -64,6 +73,8 @@ def _write_summary(folder: SweepFolder) -> None:
         folder.write_summary()
     except OSError as error:
         print(f"note: cannot write {folder.path / SUMMARIES[0]}: {error.strerror}", file=sys.stderr)
+    except UserError as error:
+        print(f"note: {folder.path / SUMMARIES[0]} is as it was: {error}", file=sys.stderr)
 
 
 def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, gpu: str | None) -> None:
@@ -82,14 +93,12 @@ def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, g
     os.dup2(log, 2)
     import torch
 
-    from cnnzoo.run import train
-
     if slots > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // slots))
     try:
         if gpu is not None:
             _check_gpu(gpu)
-        train(config, folder, resume=True, slots=slots, changed=changed)
+        _train(config, folder, slots=slots, changed=changed)
     except BusyError:
         sys.exit(AGAIN_LATER)
     except UserError as error:

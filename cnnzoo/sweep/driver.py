@@ -68,21 +68,27 @@ def sweep(
         variants=settings.variants,
         here=here,
     )
+    if any(key_of(each).startswith("sweep.per_model") for each in arguments):  # and not an experiment's alone
+        absent = settings.per_model.keys() - {cell.config.choices["model"] for cell in cells}
+        notes += [f"sweep.per_model: no cell has model: {model}" for model in sorted(absent)]
     _refuse_the_impossible(cells, settings)
     device = _device(cells) if here else None
     gpus, slots = _choose_slots(device, settings)
     is_usual = config.sweep.name is None and "hydra.sweep.dir" not in map(key_of, config.hydra.overrides.hydra)
     path = choose_folder(config, arguments)
     console = RunConsole(markup=False, highlight=False)
-    for note in notes:
-        console.print(f"note: {note}", soft_wrap=True)
+
+    def tell(*notes: str) -> None:
+        for note in notes:
+            console.print(f"note: {note}", soft_wrap=True)
+
+    tell(*notes)
     with _what_cannot_be_written(path):
         folder = SweepFolder(path)
         if not folder.cells and not config.fresh and (elsewhere := done_elsewhere(cells, path)):
-            console.print(f"note: {elsewhere}", soft_wrap=True)
+            tell(elsewhere)
         others = other_cells(cells, folder) if is_usual else ()
-        for note in (*changed_nets(cells, folder), *edited_values(cells, folder), *others, *strays(cells, folder)):
-            console.print(f"note: {note}", soft_wrap=True)
+        tell(*changed_nets(cells, folder), *edited_values(cells, folder), *others, *strays(cells, folder))
         if settings.plan:
             print_plan(cells, folder, device, retry=settings.retry)
             return
@@ -99,8 +105,7 @@ def sweep(
                 return
             console.print(f"{how_many(cells)} in {folder.path}: {len(to_do)} to do")
             timed = to_do if here else []
-            for note in (*at_work(to_do, folder), *other_sweeps(timed, folder), *full_disk(to_do, folder)):
-                console.print(f"note: {note}", soft_wrap=True)
+            tell(*at_work(to_do, folder), *other_sweeps(timed, folder), *full_disk(to_do, folder))
             if make_launcher and to_do:
                 _hand_over(to_do, folder, make_launcher())
             stopped_by = None if make_launcher else _run(to_do, folder, gpus, slots, settings.timeout, console)

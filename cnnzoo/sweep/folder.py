@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo.checks import changes
+from cnnzoo.config import RunConfig
 from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, unused, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, read_record, write_record
@@ -127,16 +128,7 @@ class SweepFolder:
         record = self.record(cell.name)
         if record is None:
             folder.mkdir(parents=True, exist_ok=True)
-            if (damaged := folder / FILE_NAME).exists():
-                damaged.rename(unused(folder / f"{FILE_NAME}.damaged"))
-            record = {
-                "name": cell.config.name,
-                "choices": cell.config.choices,
-                "config": cell.config.values,
-                "changed": self.cells[cell.name]["changed"],
-                **cell.facts,
-            }
-            record |= {"seed": cell.config.values["seed"], "epochs": 0, "metrics": {}}
+            record = make_anew(folder, cell.config, self.cells[cell.name]["changed"]) | cell.facts
         write_record(folder, record | {"status": "failed", "error": reason})
 
     def put_back(self, name: str) -> None:
@@ -188,6 +180,14 @@ def record_in(run_dir: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if _is_whole(record) else None
+
+
+def make_anew(run_dir: Path, config: RunConfig, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record for a run that has none which can be read, and rename that one; nothing is written."""
+    if (damaged := run_dir / FILE_NAME).exists():
+        damaged.rename(unused(run_dir / f"{FILE_NAME}.damaged"))
+    record = {"status": "preempted", "name": config.name, "choices": config.choices, "config": config.values}
+    return record | {"changed": changed, "seed": config.values["seed"], "epochs": 0, "metrics": {}}
 
 
 def is_completed(run_dir: Path) -> bool:

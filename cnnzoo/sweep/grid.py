@@ -81,8 +81,10 @@ def make_cells(
     last = {key_of(override): override for override in (*usual, *overrides) if is_of_runs(override)}
     last = {key: override for key, override in last.items() if key not in replaced}
     named = [str(name) for values in (*variants, *exclude) for name in _as_list(values.get("model", []))]
-    _check_models(_values(last, "model"), [*(per_model or {}), *named])
-    _check_experiments(_values(last, "experiment"))
+    _check_models(_values(last, "model"), [*map(str, per_model or {}), *named])
+    _check_experiments(
+        _values(last, "experiment"), [str(each["experiment"]) for each in variants if "experiment" in each]
+    )
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
@@ -134,9 +136,9 @@ def _check_models(typed: list[str], others: list[str]) -> None:
             )
 
 
-def _check_experiments(names: list[str]) -> None:
-    for name in names:
-        if len(names) > 1 and name in options("experiment") and is_grid(name):
+def _check_experiments(names: list[str], of_variants: list[str]) -> None:
+    for name in [*(names if len(names) > 1 else []), *of_variants]:
+        if name in options("experiment") and is_grid(name):
             raise UserError(f"{name} is a grid of its own\ntype python sweep.py experiment={name}, then the next")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnzoo.commands import as_typed
 from cnnzoo.disk import CHECKPOINT, free_space
-from cnnzoo.record import parts_of, read_history
+from cnnzoo.record import FILE_NAME, parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
 from cnnzoo.report.tables import Column, to_markdown
@@ -180,7 +180,7 @@ def _images(values: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[float,
 
 
 def _finished(outputs: Path, device: str | None) -> Iterator[dict[str, Any]]:
-    for path in outputs.glob("*/*/run.json"):
+    for path in outputs.glob(f"*/*/{FILE_NAME}"):
         record = record_in(path.parent)
         if record is None:
             continue

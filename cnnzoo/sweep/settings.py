@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from cnnzoo.disk import unused
+from cnnzoo.disk import refuse_group, unused
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of, values_of
 from cnnzoo.record import flatten
@@ -78,11 +78,10 @@ def read_settings(config: DictConfig) -> Settings:
     keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(SWEEP_KEYS)), resolve=True)
     keys = keys | keys.pop("sweep")
 
-    def must(key: str, words: str, allowed: bool, example: str) -> None:
+    def must(key: str, words: str, allowed: bool, example: str, *got: Any) -> None:
         if not allowed:
-            raise UserError(
-                f"{key} must be {words} (got {keys[key.removeprefix('sweep.')]!r})\ntype for example {key}={example}"
-            )
+            (found,) = got or [keys[key.removeprefix("sweep.")]]
+            raise UserError(f"{key} must be {words} (got {found!r})\ntype for example {key}={example}")
 
     slots, timeout, emit = keys["slots"], keys["timeout"], keys["emit"]
     must("plan", "true or false", isinstance(keys["plan"], bool), "true")
@@ -102,22 +101,25 @@ def read_settings(config: DictConfig) -> Settings:
     must("sweep.laptop", "overrides", isinstance(keys["laptop"] or {}, dict), "'{trainer.max_epochs: 1}'")
     reduced = dict(keys["laptop"] or {}) if keys["budget"] == "laptop" else {}
     excluded = [keys["exclude"], reduced.pop("exclude", [])]
-    for key, lists in {"exclude": excluded, "variants": [keys["variants"]]}.items():
-        listed = all(isinstance(each, list) and all(isinstance(one, dict) and one for one in each) for each in lists)
-        must(
-            f"sweep.{key}",
-            "a list, each entry with keys and values of cells",
-            listed,
-            "'[{model: vgg11, data.resize: 28}]'",
-        )
+    lists = {"exclude": excluded[0], "variants": keys["variants"], "laptop.exclude": excluded[1]}
+    for key, each in lists.items():
+        listed = isinstance(each, list) and all(isinstance(one, dict) and one for one in each)
+        words, example = "a list, each entry with keys and values of cells", "'[{model: vgg11, data.resize: 28}]'"
+        must(f"sweep.{key}", words, listed, example, each)
     by_model: list[Any] = [keys["per_model"] or {}, reduced.pop("per_model", {})]
     if keys["budget"] == "laptop" and not reduced:
         reduced = dict(LAPTOP)
-    mapped = all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in by_model)
-    must("sweep.per_model", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'")
+    for key, each in {"per_model": by_model[0], "laptop.per_model": by_model[1]}.items():
+        mapped = isinstance(each, dict) and all(isinstance(one, dict) for one in each.values())
+        must(f"sweep.{key}", "overrides by model", mapped, "'{vgg11: {data.batch_size: 64}}'", each)
+    if keys["plan"] and emit:
+        raise UserError("plan=true and emit=FILE both run nothing\nleave one of them out")
     if unknown := config.sweep.keys() - {*SWEEP_SETTINGS}:
         raise UserError(f"unknown key 'sweep.{min(map(str, unknown))}'\nall keys: python sweep.py --help")
     reduced = flatten(reduced)
+    _refuse_keys_of_grids("sweep.laptop", [reduced])
+    _refuse_keys_of_grids("sweep.variants", keys["variants"])
+    _refuse_keys_of_grids("sweep.per_model", [one for each in by_model for one in each.values()], "model")
     own = {
         model: {key: value for key, value in flatten(values).items() if key not in reduced}
         for model, values in by_model[0].items()
@@ -134,6 +136,12 @@ def read_settings(config: DictConfig) -> Settings:
         variants=[flatten(each) for each in keys["variants"]],
         reduced=reduced,
     )
+
+
+def _refuse_keys_of_grids(key: str, said: Sequence[dict[str, Any]], *others: str) -> None:
+    for name in (name for each in said for name in flatten(each)):
+        if not is_of_runs(name) or name in ("resume", *others):
+            raise UserError(f"{key}: '{name}' is nothing that cells can differ in there\nleave it out")
 
 
 def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
@@ -156,6 +164,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
     if not config.hydra.sweep.dir:
         raise UserError("hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR with a folder")
     folder = Path(str(config.hydra.sweep.dir))
+    refuse_group("hydra.sweep.dir", str(folder))
     if config.fresh is True:
         fresh = unused(folder)
         with read_write(config.hydra):  # where a launcher puts its logs

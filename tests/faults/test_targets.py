@@ -1,11 +1,14 @@
 """Configurations that would run code (RELIABILITY T17)."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+import sweep
+import train
 from cnnzoo.checks import check_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record
@@ -13,6 +16,7 @@ from cnnzoo.reload import read_run
 from tests.composed import compose_config
 from tests.conftest import ROOT
 from tests.test_reload import finished  # noqa: F401 (a fixture)
+from tests.typed import type_in
 
 HOSTILE = [
     "os.system",
@@ -80,6 +84,21 @@ def test_a_target_that_is_not_in_the_yaml_is_refused_and_not_imported(target, fi
     with pytest.raises(UserError, match="_target_"):
         read_run(str(tmp_path))
     assert "antigravity" not in sys.modules
+    count("T17")
+
+
+def test_an_experiment_makes_hydra_call_nothing(tmp_path, monkeypatch, capsys, count):
+    """Its callbacks are made before anything else of a configuration is looked at."""
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    target = f"{{_target_: pathlib.Path.touch, _args_: [{{_target_: pathlib.Path, _args_: [{tmp_path}/canary]}}]}}"
+    (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\nhydra:\n  callbacks:\n    x: {target}\n")
+    monkeypatch.setattr("cnnzoo.choices.CONF", conf)
+    monkeypatch.chdir(tmp_path)
+    for program in (train, sweep):
+        assert type_in(program, "experiment=mine") == 2
+        assert "mine.yaml: hydra.callbacks.x._target_ is set by cnnzoo itself\nleave it out" in capsys.readouterr().err
+    assert not (tmp_path / "canary").exists()
     count("T17")
 
 

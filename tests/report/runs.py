@@ -76,7 +76,7 @@ def write_plan(folder, cells):
     """Write the plan of a sweep, for cells given by name: (model, px, seed, problem)."""
     plan = {
         name: {"overrides": [f"model={model}"], "model": model, "px": px, "optimizer": "adamw", "seed": seed}
-        | {"problem": problem, "params": None if problem else 5, **asked_for(model, px, seed)}
+        | {"group": f"{model}-{px}", "problem": problem, "params": None if problem else 5, **asked_for(model, px, seed)}
         for name, (model, px, seed, problem) in cells.items()
     }
     folder.mkdir(parents=True, exist_ok=True)

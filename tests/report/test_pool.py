@@ -405,8 +405,8 @@ def test_a_run_that_shared_its_device_for_a_while_is_timed_on_no_other(tmp_path)
 
 def test_a_cell_to_do_that_was_run_elsewhere_is_no_seed_more(tmp_path):
     record = read_record(write_run(tmp_path / "a" / "x"))
-    cell = {"overrides": ["model=lenet"], "model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0, "problem": None}
-    cell |= {key: record[key] for key in ("choices", "config", "changed")}
+    cell = {"overrides": ["model=lenet"], "model": "lenet", "px": 28, "optimizer": "adamw", "seed": 0}
+    cell |= {"group": "lenet-28", "problem": None, **{key: record[key] for key in ("choices", "config", "changed")}}
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "sweep.json").write_text(json.dumps({"cells": {"y": cell}}))
     (row,) = table_of(tmp_path)

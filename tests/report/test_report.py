@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from cnnzoo.__main__ import main
+from cnnzoo.record import read_record, write_record
 from cnnzoo.report.make import make_report
 from tests.report.runs import write_run
 from tests.report.shown import notes_of, table_of, tables
@@ -117,6 +119,7 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
         (["runs", "--save", "report.html"], "argument --save: report.html is to be a folder; leave .html out"),
         (["runs", ""], "argument FOLDER: the name of a folder is missing"),
         (["a_file"], "no folder a_file"),
+        (["runs", "--save", "a_file"], "argument --save: a_file is a file, and no folder"),
         (["runs", "--columns", "px"], "unknown key 'px'; did you mean data.resize?"),
     ],
 )
@@ -131,8 +134,34 @@ def test_mistakes_are_answered_in_words(arguments, words, in_tmp, capsys):
     assert capsys.readouterr().err.startswith(f"error: {words}")
 
 
-def test_a_damaged_record_is_named(in_tmp, capsys):
-    (in_tmp / "run.json").write_text("{")
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"config": {}}, "its config has no data.batch_size"),
+        ({"metrics": "good"}, "metrics is not what it is in a run"),
+        ({"earlier": "yesterday"}, "earlier is not what it is in a run"),
+        ({"macs": "many"}, "macs is not what it is in a run"),
+        ({"started": 5}, "started is not what it is in a run"),
+    ],
+)
+def test_a_damaged_record_is_named(more, words, in_tmp, capsys):
+    write_run(in_tmp / "a")
+    write_record(in_tmp / "a", read_record(in_tmp / "a") | more)
     with pytest.raises(SystemExit):
         main(["report", "."])
-    assert "run.json is damaged" in capsys.readouterr().err
+    assert f"run.json is damaged: {words}\nmend it, or move its folder away" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_drawn_are_not_blamed_on_the_folder(in_tmp, capsys):
+    folder = write_run(in_tmp / "runs" / "a")
+    (folder / "metrics.csv").write_bytes((folder / "metrics.csv").read_bytes() + b"x" * 200_000)
+    with pytest.raises(SystemExit):
+        main(["report", "runs", "--save", "saved"])
+    assert "metrics.csv is damaged" in capsys.readouterr().err
+
+
+def test_a_folder_whose_name_is_no_text_has_a_report(in_tmp):
+    name = os.fsdecode(b"a\xff")
+    write_run(in_tmp / name / "run")
+    main(["report", name, "--save", "saved"])
+    assert "lenet" in (in_tmp / "saved" / "report.md").read_text()

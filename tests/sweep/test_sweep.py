@@ -33,7 +33,7 @@ from cnnzoo.commands import quoted
 from cnnzoo.console import RunConsole
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.explain import explain
-from cnnzoo.record import read_record, write_record
+from cnnzoo.record import read_history, read_record, write_record
 from cnnzoo.report.runs import read_runs
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
@@ -442,12 +442,17 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep.exclude=3", "sweep.exclude must be a list"),
         ("sweep.variants=3", "sweep.variants must be a list"),
         ("sweep.laptop=3", "sweep.laptop must be overrides"),
+        ("sweep.variants=[{resume: x}]", r"sweep.variants: 'resume' is nothing that cells can differ in there\nleave"),
+        ("sweep.variants=[{hydra.run.dir: x}]", "sweep.variants: 'hydra.run.dir' is nothing that cells"),
+        ("sweep.per_model={lenet: {model: mlp}}", "sweep.per_model: 'model' is nothing that cells"),
+        ("sweep.per_model={lenet: {plan: true}}", "sweep.per_model: 'plan' is nothing that cells"),
         ("sweep.per_model=3", "sweep.per_model must be overrides by model"),
         ("plan=true,false", r"'plan=true,false' has several values, and this key takes one\ntype one of them"),
         ("sweep.slots=1,2", "'sweep.slots=1,2' has several values"),
         ("sweep=weekend", r"sweep is a group of keys\ntype sweep.name=weekend"),
         ("sweep=null", "type sweep.name=NAME"),
         ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
+        ("hydra.sweep.dir=runs/${model}", "hydra.sweep.dir has all keys of a group in its name"),
         ("hydra.run.dir=here", r"folder of one run\ntype hydra.sweep.dir=DIR"),
         ("budget=huge", "budget must be full or laptop"),
         ("budget=laptop", "budget=laptop and trainer=smoke both say how much is trained"),
@@ -1199,6 +1204,49 @@ def test_an_estimate_is_the_median_of_the_nearest():
     alone = _minutes(cell, [near])
     assert _minutes(cell, [near, far, far]) == alone
     assert _minutes(cell, [near | {"images_per_second": speed} for speed in (1.0, 10.0, 1000.0)]) == alone
+
+
+@pytest.mark.parametrize(
+    ("laptop", "words"),
+    [
+        ("{exclude: 5}", r"sweep\.laptop\.exclude must be a list.* \(got 5\)"),
+        ("{per_model: 5}", r"sweep\.laptop\.per_model must be overrides by model \(got 5\)"),
+        ("{plan: true}", "sweep.laptop: 'plan' is nothing that cells can differ in"),
+    ],
+)
+def test_what_is_wrong_with_a_budget_is_named_there(laptop, words, in_tmp):
+    with pytest.raises(UserError, match=words):
+        run("data=synthetic", "model=mlp", "budget=laptop", f"sweep.laptop={laptop}")
+    assert list(in_tmp.iterdir()) == []
+
+
+def test_a_plan_that_is_to_be_emitted_is_refused(in_tmp):
+    with pytest.raises(UserError, match="plan=true and emit=FILE both run nothing"):
+        run(*SMALL, "plan=true", "emit=jobs.txt")
+    assert list(in_tmp.iterdir()) == []
+
+
+def test_values_for_a_net_that_no_cell_has_are_told_of(in_tmp, capsys):
+    assert run(*SMALL, "sweep.per_model={vgg16: {model.width: 0.5}}", "plan=true") == 0
+    assert "note: sweep.per_model: no cell has model: vgg16\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["in a sweep", "by itself"])
+def test_a_cell_whose_record_is_damaged_goes_on_from_its_checkpoints(how, finished, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "outputs" / "small"
+    shutil.copytree(finished, folder)
+    monkeypatch.chdir(tmp_path)
+    (run_dir,) = folder.glob("mlp-28-adamw-s0-*")
+    before = read_record(run_dir)
+    (run_dir / "run.json").write_text("{")
+    if how == "in a sweep":
+        assert run(*SMALL, "sweep.name=small") == 0
+    else:
+        run_planned(run_dir)
+    assert (run_dir / "run.json.damaged").read_text() == "{"
+    after = read_record(run_dir)
+    assert (after["metrics"], after["from_step"]) == (before["metrics"], read_history(run_dir)[-1]["step"])
+    assert "completed" in (folder / "summary.csv").read_text()
 
 
 def test_a_damaged_record_of_a_failed_cell_is_kept(tmp_path):

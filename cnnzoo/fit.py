@@ -74,8 +74,7 @@ class Job:
 
 def fit_and_test(job: Job) -> dict[str, float]:
     """Train, then test the best epoch's weights, or under the course's protocol the last one's; return the figures."""
-    values, rows = job.config.values, job.history.rows
-    holdout = values["protocol"] == "holdout"
+    holdout = job.config.values["protocol"] == "holdout"
     classifier = _make_classifier(job.config, job.device)
     trainer = _make_trainer(job, monitor="val/acc" if holdout else None)
     job.data.pieces = job.pieces
@@ -94,8 +93,8 @@ def fit_and_test(job: Job) -> dict[str, float]:
         if holdout:
             classifier.net.load_state_dict(_best_weights(job.run_dir))
         trainer.test(classifier, datamodule=job.data, verbose=False)
-    reported = max(rows, key=lambda row: row["val/acc"]) if holdout else rows[-1]
-    figures = {name: reported[name] for name in ("epoch", *classifier.metrics) if name in reported}
+    row = job.history.reported
+    figures = {name: row[name] for name in ("epoch", *classifier.metrics) if name in row}
     return figures | {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
 
 

@@ -51,6 +51,11 @@ class History(lightning.Callback):
         """Return the median of a column over the epochs, or None before the first has ended."""
         return round(statistics.median(row[column] for row in self.rows), 3) if self.rows else None
 
+    @property
+    def reported(self) -> dict[str, Any]:
+        """The row of the epoch that is tested: the first with the best validation accuracy; without one, the last."""
+        return max(self.rows, key=lambda row: row["val/acc"]) if "val/acc" in self.rows[-1] else self.rows[-1]
+
     def state_dict(self) -> dict[str, Any]:
         """Return how many epochs have ended, what this one has taken so far, and the peak of memory."""
         return {

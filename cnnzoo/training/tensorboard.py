@@ -63,9 +63,8 @@ class HyperParameters(lightning.Callback):
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the tab's row."""
         figures = {f"final/test_{name}": float(trainer.callback_metrics[f"test/{name}"]) for name in ("acc", "loss")}
-        if "val/acc" in self.history.rows[-1]:
-            best = max(self.history.rows, key=lambda row: row["val/acc"])
-            figures |= {f"final/val_{name}": best[f"val/{name}"] for name in ("acc", "loss")}
+        if "val/acc" in (row := self.history.reported):
+            figures |= {f"final/val_{name}": row[f"val/{name}"] for name in ("acc", "loss")}
         figures["final/seconds_per_epoch"] = self.history.median("seconds") or 0.0
         writer = writer_of(trainer)
         _columns, *session = hparams(dict(self.values), {})  # type: ignore[no-untyped-call]

@@ -119,6 +119,7 @@ def test_bare_forwards_are_all_counted(monkeypatch):
         batches += 1
         now += 60.0 if batches <= evaluation.BATCHES[SMALL.name] else 1.0
 
+    monkeypatch.setattr(evaluation, "PASSES", 1)  # the median of more would hide the first one
     monkeypatch.setattr(evaluation, "build_net", lambda _: nn.Identity())
     monkeypatch.setattr(nn.Identity, "forward", lambda _, images: forward(images))
     monkeypatch.setattr(evaluation.time, "perf_counter", lambda: now)

@@ -4,14 +4,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
 
 from cnnzoo.checks import keys
 from cnnzoo.choices import groups, read_experiment
@@ -29,8 +26,9 @@ MULTIRUN = ("-m", "--multirun")
 OTHER_CONFIGS = ("--config-name", "-cn", "--config-path", "-cp")
 SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
 # What may be said of Hydra; the rest is the program's own, or would run what somebody names.
-OF_HYDRA = re.compile(r"hydra(\.(run|sweep)\.dir|\.verbose|\.output_subdir|/\w+_logging|[./]launcher(\.[a-z]\w*)*)")
-IN_EXPERIMENTS = re.compile(rf"{OF_HYDRA.pattern}|hydra\.sweeper\.params(\..*)?")
+OF_HYDRA = re.compile(
+    r"hydra(\.(run|sweep)\.dir|\.verbose|\.output_subdir|/\w+_logging|[./]launcher(\.[a-z]\w*)*|\.sweeper\.params(\..*)?)"
+)
 OPEN = re.compile(r"sweep\.(per_model|laptop)[.=]")  # groups of a sweep that may have any keys
 
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
@@ -84,18 +82,24 @@ def _refuse(word: str, grid: bool) -> None:
     key = key_of(word)
     if word.startswith("~") and "." not in key and key != "experiment":
         raise UserError(f"'{word}' takes away what every run has\nleave it out")
-    if key.startswith(("hydra.", "hydra/")) and not (OF_HYDRA.fullmatch(key) or IN_EXPERIMENTS.fullmatch(key)):
+    if key.startswith(("hydra.", "hydra/")) and not _may_be_said(key, value):
         raise UserError(f"'{key}' is set by cnnzoo itself\nleave it out")
     for name in value.split(",") if key == "experiment" else []:
         _refuse_what_experiments_may_not_say(name)
 
 
 def _refuse_what_experiments_may_not_say(name: str) -> None:
-    with suppress(OSError, OmegaConfBaseException, YAMLError):  # of which Hydra tells when it reads the file
+    try:
         values, _ = read_experiment(name)
-        said = flatten(values["hydra"], "hydra.") if isinstance(values.get("hydra"), dict) else {}
-        if others := [key for key in said if not IN_EXPERIMENTS.fullmatch(key)]:
-            raise UserError(f"conf/experiment/{name}.yaml: {others[0]} is set by cnnzoo itself\nleave it out")
+    except Exception:  # of which Hydra tells when it reads the file
+        return
+    said = flatten(values["hydra"], "hydra.") if isinstance(values.get("hydra"), dict) else {}
+    if others := [key for key, value in said.items() if not _may_be_said(key, str(value))]:
+        raise UserError(f"conf/experiment/{name}.yaml: {others[0]} is set by cnnzoo itself\nleave it out")
+
+
+def _may_be_said(key: str, value: str) -> bool:
+    return bool(OF_HYDRA.fullmatch(key)) and "_target_" not in value
 
 
 def keep_back() -> None:

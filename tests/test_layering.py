@@ -111,7 +111,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "cli": (
         {"checks", "choices", "config", "errors", "explain", "help", "overrides", "preflight", "record"},
-        {"hydra", "omegaconf", "yaml"},
+        {"hydra"},
     ),
     "info": (
         {

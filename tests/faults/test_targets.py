@@ -87,17 +87,21 @@ def test_a_target_that_is_not_in_the_yaml_is_refused_and_not_imported(target, fi
     count("T17")
 
 
-def test_an_experiment_makes_hydra_call_nothing(tmp_path, monkeypatch, capsys, count):
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [("callbacks: {{x: {}}}", "hydra.callbacks.x._target_"), ("launcher: {{setup: [{}]}}", "hydra.launcher.setup")],
+)
+def test_an_experiment_makes_hydra_call_nothing(said, key, tmp_path, monkeypatch, capsys, count):
     """Its callbacks are made before anything else of a configuration is looked at."""
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
     target = f"{{_target_: pathlib.Path.touch, _args_: [{{_target_: pathlib.Path, _args_: [{tmp_path}/canary]}}]}}"
-    (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\nhydra:\n  callbacks:\n    x: {target}\n")
+    (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\nhydra:\n  {said.format(target)}\n")
     monkeypatch.setattr("cnnzoo.choices.CONF", conf)
     monkeypatch.chdir(tmp_path)
     for program in (train, sweep):
         assert type_in(program, "experiment=mine") == 2
-        assert "mine.yaml: hydra.callbacks.x._target_ is set by cnnzoo itself\nleave it out" in capsys.readouterr().err
+        assert f"mine.yaml: {key} is set by cnnzoo itself\nleave it out" in capsys.readouterr().err
     assert not (tmp_path / "canary").exists()
     count("T17")
 

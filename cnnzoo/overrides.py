@@ -75,3 +75,10 @@ def warn_of_repeats(overrides: Sequence[str]) -> None:
     for key, count in Counter(map(key_of, overrides)).items():
         if count > 1:
             print(f"note: {key} is given {count} times, using {last[key]}", file=sys.stderr)
+
+
+def warn_of_other_rates(overrides: Sequence[str], optimizer: str) -> None:
+    """Say which rates are given for optimizers that a run does not have, and so change nothing."""
+    for key in map(key_of, overrides):
+        if key.startswith("model.lr.") and key != f"model.lr.{optimizer}":
+            print(f"note: {key} is not for this run, whose optimizer is {optimizer}", file=sys.stderr)

@@ -17,7 +17,7 @@ from cnnzoo.disk import refuse_group, reserve, unused
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 from cnnzoo.importing import importing_torch
-from cnnzoo.overrides import key_of, warn_of_repeats
+from cnnzoo.overrides import key_of, warn_of_other_rates, warn_of_repeats
 from cnnzoo.record import foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, read_run
 
@@ -49,6 +49,7 @@ class Preflight(Callback):
                 HydraConfig.instance().set_config(config)  # the folder's name refers to it
                 refuse_grid(config.hydra.runtime.choices)
                 warn_of_repeats(config.hydra.overrides.task)
+                warn_of_other_rates(config.hydra.overrides.task, str(config.hydra.runtime.choices.optimizer))
                 of_hydra = {*map(key_of, config.hydra.overrides.hydra)}
                 if config.resume is not None and "hydra.run.dir" in of_hydra:
                     raise UserError("a run goes on in its own folder\nleave hydra.run.dir out")

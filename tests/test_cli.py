@@ -349,3 +349,10 @@ def test_ctrl_c_has_a_code_of_its_own_and_no_words(monkeypatch, capsys):
         main(["data"])
     assert exited.value.code == 130
     assert capsys.readouterr().err == ""
+
+
+def test_a_rate_for_another_optimizer_is_told_to_change_nothing(in_tmp, capsys):
+    smoke = ["data=synthetic", "trainer=smoke", "model=mlp", "trainer.max_epochs=1", "pictures=false"]
+    assert type_in(train_module, *smoke, "model.lr.sgd=5", "model.lr.adamw=0.01") == 0
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: model.lr")]
+    assert note == "note: model.lr.sgd is not for this run, whose optimizer is adamw"

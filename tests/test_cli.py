@@ -72,6 +72,7 @@ REFUSED = [
     (["~model"], ["'~model' takes away what every run has", "leave it out"], True),
     (["~hydra.callbacks.preflight"], ["'hydra.callbacks.preflight' is set by cnnzoo itself"], True),
     (["hydra/sweeper=basic"], ["'hydra/sweeper' is set by cnnzoo itself", "leave it out"], True),
+    (["hydra={callbacks: {x: {_target_: os.system}}}"], ["'hydra' is set by cnnzoo itself"], True),
     (["+hydra.launcher.x={_target_: os.system}"], ["'hydra.launcher.x' is set by cnnzoo itself"], True),
     (["hydra.launcher._target_=os.system"], ["'hydra.launcher._target_' is set by cnnzoo itself"], True),
     (["--config-name=sweep"], ["are composed from conf/train.yaml", "type experiment=NAME"], True),

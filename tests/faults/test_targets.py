@@ -99,8 +99,12 @@ def test_an_experiment_makes_hydra_call_nothing(said, key, tmp_path, monkeypatch
     (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\nhydra:\n  {said.format(target)}\n")
     monkeypatch.setattr("cnnzoo.choices.CONF", conf)
     monkeypatch.chdir(tmp_path)
-    for program in (train, sweep):
-        assert type_in(program, "experiment=mine") == 2
+    for program, typed in (
+        (train, "experiment=mine"),
+        (sweep, "experiment='mine'"),
+        (sweep, "experiment=course/nin, mine"),
+    ):
+        assert type_in(program, typed) == 2
         assert f"mine.yaml: {key} is set by cnnzoo itself\nleave it out" in capsys.readouterr().err
     assert not (tmp_path / "canary").exists()
     count("T17")

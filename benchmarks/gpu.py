@@ -10,7 +10,7 @@ from benchmarks.cases import Scope
 from benchmarks.training import noise
 from benchmarks.turns import Turns, in_turn
 from cnnzoo.report.tables import Column, to_markdown
-from cnnzoo.training.device import check_compiler
+from cnnzoo.training.device import check_compiler, resolve_precision
 
 NETS = ("lenet@28", "resnet18@96")
 VARIANTS = {
@@ -24,8 +24,8 @@ VARIANTS = {
 }
 COMPILED = ("compiled", "limit, CUDA graphs")  # which need a compiler
 EXPLAINED = """Images a second of `train.py`'s own path, medians over the rounds, with (highest - lowest) / median in
-brackets; in bf16-mixed and with deterministic kernels where a column does not say otherwise. The limit is a bare loop
-over one batch on the device.
+brackets; in the number format of `trainer.precision=auto` and with deterministic kernels where a column does not say
+otherwise. The limit is a bare loop over one batch on the device.
 """
 
 
@@ -36,11 +36,13 @@ def measure(scope: Scope) -> str:
     cases = [case for case in scope.cases if case.name in NETS]
     if not cases:
         return f"Only measured of {', '.join(NETS)}.\n"
-    variants, left_out = VARIANTS, ""
+    device, variants, left_out = torch.device("cuda"), VARIANTS, ""
+    if resolve_precision("auto", device) != "bf16-mixed":
+        variants = {name: loop for name, loop in variants.items() if name != "bf16-mixed"}
     try:
-        check_compiler(torch.device("cuda"))
+        check_compiler(device)
     except ValueError as error:
-        variants = {name: loop for name, loop in VARIANTS.items() if name not in COMPILED}
+        variants = {name: loop for name, loop in variants.items() if name not in COMPILED}
         left_out = f"Without {' and '.join(COMPILED)}: {str(error).splitlines()[0]}.\n"
     speeds: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []

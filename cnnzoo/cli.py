@@ -82,7 +82,7 @@ def _refuse(word: str, grid: bool) -> None:
     key = key_of(word)
     if word.startswith("~") and "." not in key and key != "experiment":
         raise UserError(f"'{word}' takes away what every run has\nleave it out")
-    if re.match(r"hydra\b", key) and not _may_be_said(key, value):
+    if key != word and re.match(r"hydra\b", key) and not _may_be_said(key, value):
         raise UserError(f"'{key}' is set by cnnzoo itself\nleave it out")
     for name in values_of(word) if key == "experiment" and value else []:
         _refuse_what_experiments_may_not_say(name)

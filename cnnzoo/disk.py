@@ -16,7 +16,7 @@ from cnnzoo.errors import UserError
 
 UNFINISHED = ".tmp"
 LOCK_WAIT = 1.0  # s before a lock counts as held: who only looks whether it is held has it for a moment
-CHECKPOINT = 12  # bytes of a parameter: a float32 weight and up to two values of the optimizer
+BYTES_PER_PARAMETER = 12  # of a checkpoint: a float32 weight and up to two values of the optimizer
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -141,7 +141,7 @@ def check_space(run_dir: Path, params: int) -> None:
     Raises:
         UserError: they do not.
     """
-    needed = 4 * CHECKPOINT * params
+    needed = 4 * BYTES_PER_PARAMETER * params
     needed -= sum(path.stat().st_size for path in run_dir.glob("checkpoints/*.ckpt"))  # of a run that goes on
     free = free_space(run_dir)
     if free < needed:

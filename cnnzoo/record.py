@@ -97,7 +97,7 @@ def holds_run(folder: Path) -> bool:
         return False
     except ValueError:  # damaged; whoever reads it says so
         return True
-    return record["status"] not in ("failed", "preempted") or record.get("epochs", 0) > 0
+    return record["status"] not in ("failed", "preempted") or (record.get("epochs") or 0) > 0
 
 
 def foreign_files(folder: Path) -> list[str]:

@@ -62,9 +62,9 @@ def train(
     try:
         with StopRequest() as stop, FileLock(run_dir / ".lock", timeout=LOCK_WAIT):
             before = _before(run_dir, resume=resume)
-            accuracy = (before.get("metrics") or {}).get("test/acc")
-            if before.get("status") == "completed" and accuracy is not None:
+            if _has_ended(before):
                 record = before
+                accuracy = record["metrics"]["test/acc"]
                 print(f"{os.path.relpath(run_dir)} is completed, with a test accuracy of {accuracy:.2%}")
             else:
                 job, record = _begin(config, facts, run_dir, before, stop, resume=resume, slots=slots)
@@ -99,7 +99,11 @@ def is_completed(run_dir: Path) -> bool:
     Raises:
         UserError: its record is damaged.
     """
-    return holds_run(run_dir) and _record_before(run_dir).get("status") == "completed"
+    return _has_ended(_before(run_dir, resume=True))
+
+
+def _has_ended(record: Mapping[str, Any]) -> bool:
+    return record.get("status") == "completed" and (record.get("metrics") or {}).get("test/acc") is not None
 
 
 def _before(run_dir: Path, *, resume: bool) -> dict[str, Any]:

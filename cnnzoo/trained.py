@@ -15,7 +15,7 @@ from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.disk import remove_unfinished, unfinished
 from cnnzoo.errors import UserError
-from cnnzoo.record import ONNX
+from cnnzoo.record import ONNX, read_record
 from cnnzoo.reload import read_run
 from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
 from cnnzoo.training.saved_state import check_fits, load_weights
@@ -97,7 +97,7 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
 
 def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
-    net, data = load(folder).net, read_run(str(folder))[0].values["data"]
+    net, data = load(folder).net, read_record(folder)["config"]["data"]
     remove_unfinished(folder)
     temporary = unfinished(folder / ONNX)
     torch.onnx.export(

@@ -200,6 +200,12 @@ def test_a_plan_says_what_all_cells_are_trained_with(plan):
     assert "\nin all cells: trainer.max_epochs=2\n" in told
 
 
+@pytest.mark.parametrize("program", [train_module, sweep])
+def test_what_is_said_of_hydra_can_be_looked_at(program, in_tmp, capsys):
+    assert type_in(program, "--cfg", "hydra") == 0
+    assert "hydra:" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("shown", [["--help"], ["--cfg", "job"]])
 def test_a_grid_can_be_looked_at(shown, in_tmp, capsys):
     assert type_in(sweep, "model=vgg11,nin", "model.width=0.5", "seed=0,1", "trainer.max_epochs=7", *shown) == 0

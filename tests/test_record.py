@@ -68,7 +68,7 @@ def test_what_no_run_has_made_is_named(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "epochs", "holds"),
-    [("failed", 0, False), ("preempted", 0, False), ("failed", 1, True), ("running", 0, True)],
+    [("failed", 0, False), ("preempted", 0, False), ("failed", None, False), ("failed", 1, True), ("running", 0, True)],
 )
 def test_a_run_that_never_trained_holds_nothing(status, epochs, holds, tmp_path):
     write_record(tmp_path, {"status": status, "choices": {}, "config": {}, "epochs": epochs})

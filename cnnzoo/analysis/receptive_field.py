@@ -143,9 +143,10 @@ def _works_place_by_place(op: Any, args: Sequence[Any], dims: int) -> bool:
         return list(args[1][-2:]) == [1, 1]
     if op in REDUCTIONS and len(args) > 1 and isinstance(args[1], int | Sequence):
         reduced = [args[1]] if isinstance(args[1], int) else args[1]
-        return bool(reduced) and all(dim % dims < dims - 2 for dim in reduced)
+        before = args[0].dim()  # the result may have fewer
+        return bool(reduced) and all(dim % before < before - 2 for dim in reduced)
     if op in (aten.index, aten.index_put_):
-        return all(index is None for index in args[1][dims - 2 :])
+        return all(index is None for index in args[1][args[0].dim() - 2 :])
     return op in PLACE_BY_PLACE or torch.Tag.pointwise in getattr(op, op.overloads()[0]).tags
 
 

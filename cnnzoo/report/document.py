@@ -1,8 +1,8 @@
 """A report before it has a format: headings, paragraphs, tables and figures; and as Markdown, LaTeX or CSV."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnzoo.report.compare import Change
@@ -163,15 +163,14 @@ def _latex_tables(table: Table) -> list[str]:
     return parts
 
 
-def save_figures(document: Document, folder: Path) -> list[Path]:
-    """Write each figure as SVG, PDF and PNG, without dates in them, and return their paths."""
+def figure_files(document: Document) -> dict[str, bytes]:
+    """Return each figure as SVG, PDF and PNG, without dates in them, by the names of their files."""
     from cnnzoo.report.style import write
 
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    files = {}
     for figure in document.figures:
         drawing = figure.draw()
         for style in ("svg", "pdf", "png"):
-            written.append(folder / f"{figure.name}.{style}")
-            write(drawing, written[-1], style)
-    return written
+            write(drawing, file := io.BytesIO(), style)
+            files[f"{figure.name}.{style}"] = file.getvalue()
+    return files

@@ -109,8 +109,9 @@ def _trained(rows: Sequence[Row], language: Language) -> str:
     told = [say(language, "trained_for", labels=labels, budget=budget) for budget, labels in groups]
     alike = say(language, "trained_alike", budget=groups[0][0])
     words = say(language, "trained", told=listed(language, told)) if len(groups) > 1 else alike
-    words = join(language, [words, "" if _are_whole(rows, "train") else say(language, "not_in_full")])
-    return join(language, [words, "" if _are_whole(rows, "test") else say(language, "tested_in_part")])
+    trained = "" if _are_whole(rows, "train") else say(language, "not_in_full")
+    tested = "" if _are_whole(rows, "test") else say(language, "tested_in_part")
+    return join(language, [words, trained, tested])
 
 
 def _are_whole(rows: Sequence[Row], stage: str) -> bool:

@@ -98,24 +98,21 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def planned_row(cell: Mapping[str, Any]) -> Row:
     """Return the row of a cell of which no record is known."""
+    config = flatten(cell.get("config") or {})
+    precision = config.get("trainer.precision")
     return {
-        **flatten(cell.get("config", {})),
+        **config,
         **cell.get("choices", {}),
         "model": cell.get("model"),
         "data.resize": cell.get("px"),
         "optimizer": cell.get("optimizer"),
         "seed": cell.get("seed"),
-        "precision": _asked_precision(cell),
+        "precision": None if precision == "auto" else precision,
         **{key: cell.get(key) for key in FACTS},
         "changed": cell.get("changed") or {},
         "status": "n/a" if cell.get("problem") else "to do",
         "error": cell.get("problem"),
     }
-
-
-def _asked_precision(cell: Mapping[str, Any]) -> str | None:
-    precision = ((cell.get("config") or {}).get("trainer") or {}).get("precision")
-    return None if precision == "auto" else precision
 
 
 def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
@@ -127,12 +124,12 @@ def _of_all_parts(record: Mapping[str, Any], key: str) -> Any:
 def row_of(record: Mapping[str, Any]) -> Row:
     """Return the row of a run's record, but for its folder."""
     metrics, seconds = record.get("metrics") or {}, record.get("seconds") or {}
-    per_epoch = seconds.get("per_epoch")
-    images = record.get("data") or {}
-    whole, micro = (record["config"].get("data") or {}).get("batch_size"), record.get("micro_batch_size")
+    images, values = record.get("data") or {}, flatten(record["config"])
+    per_epoch, epochs = seconds.get("per_epoch"), values.get("trainer.max_epochs")
+    whole, micro = values.get("data.batch_size"), record.get("micro_batch_size")
     return {
         **record["choices"],
-        **flatten(record["config"]),
+        **values,
         **{key: record.get(key) for key in (*FACTS, *MEASURED)},
         **{key: _of_all_parts(record, key) for key in ("device", "precision", "threads", "slots")},
         "changed": record.get("changed") or {},
@@ -145,7 +142,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
         "val_acc": metrics.get("val/acc"),
         "test_acc": metrics.get("test/acc"),
         "seconds_per_epoch": per_epoch,
-        "training_seconds": None if per_epoch is None else per_epoch * record["config"]["trainer"]["max_epochs"],
+        "training_seconds": None if per_epoch is None or epochs is None else per_epoch * epochs,
         "seconds_total": seconds.get("total"),
         "status": record["status"],
         "error": record.get("error"),

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cnnzoo.disk import atomic_file, numbered
 from cnnzoo.errors import UserError
-from cnnzoo.report.document import Document, csv, latex, markdown, save_figures
+from cnnzoo.report.document import Document, csv, figure_files, latex, markdown
 from cnnzoo.report.page import page
 
 NAMES = {"md": "report.md", "csv": "report.csv", "latex": "report.tex", "html": "report.html"}
@@ -24,11 +23,9 @@ def render(document: Document, style: str, *, figures: bool = False) -> str:
 
 def save(document: Document, style: str, folder: Path) -> list[Path]:
     """Write the report into `folder`, and its figures as SVG, PDF and PNG below it, as `save_files` does."""
-    with TemporaryDirectory() as made:
-        figures = save_figures(document, Path(made))
-        files = {f"{FIGURES}/{path.name}": path.read_bytes() for path in figures}
-    files = {NAMES[style]: render(document, style, figures=True).encode(errors="replace")} | files
-    return save_files(folder, files, (*NAMES.values(), f"{FIGURES}/*"))
+    files = {NAMES[style]: render(document, style, figures=True).encode(errors="replace")}
+    files |= {f"{FIGURES}/{name}": data for name, data in figure_files(document).items()}
+    return save_files(folder, files, (*NAMES.values(), f"{FIGURES}/[!.]*"))
 
 
 def save_files(folder: Path, files: Mapping[str, bytes], kinds: Sequence[str]) -> list[Path]:

@@ -35,8 +35,7 @@ def run_planned(run_dir: Path) -> None:
         UserError: no sweep has planned it, or another process is running it.
         RunEnded, SystemExit: as `cnnzoo.run.train`.
     """
-    folder = SweepFolder(run_dir.parent)
-    planned = folder.cells.get(run_dir.name)
+    planned = SweepFolder(run_dir.parent).cells.get(run_dir.name)
     if planned is None:
         raise UserError(f"{run_dir} is no cell of a sweep\ntype python sweep.py ... emit=FILE for the lines to run")
     config = compose_config(planned["overrides"])
@@ -46,35 +45,34 @@ def run_planned(run_dir: Path) -> None:
         )
     check_config(config)
     try:
-        _train(config, run_dir)
+        _train(config, run_dir, changes(config))
     finally:
-        _write_summary(folder)
+        renew_summary(run_dir)
 
 
-def _train(config: RunConfig, run_dir: Path, **options: Any) -> None:
+def _train(config: RunConfig, run_dir: Path, changed: dict[str, Any], *, slots: int = 1) -> None:
     """Train a cell, from where it was stopped, also where its record is damaged or lost: the sweep knows what it is."""
     with importing_torch():  # once nothing is left that can be refused without it
         from cnnzoo.run import train
     if holds_run(run_dir) and record_in(run_dir) is None:
         print(f"note: {run_dir / FILE_NAME} is damaged or lost, and is made anew", file=sys.stderr)
-        write_record(run_dir, make_anew(run_dir, config, options.get("changed") or changes(config)))
-    train(config, run_dir, resume=True, **options)
+        write_record(run_dir, make_anew(run_dir, config, changed))
+    train(config, run_dir, resume=True, slots=slots, changed=changed)
 
 
 def renew_summary(run_dir: Path) -> None:
-    """Renew the summary of the sweep that the run in `run_dir` is a cell of, if it is one."""
-    if (run_dir.parent / PLAN).exists() and run_dir.name in (folder := SweepFolder(run_dir.parent)).cells:
-        _write_summary(folder)
+    """Renew the summary of the sweep that the run in `run_dir` is a cell of, if it is one.
 
-
-def _write_summary(folder: SweepFolder) -> None:
-    """Renew a sweep's summary; that it cannot be written does not change what became of the run."""
+    That it cannot be written does not change what became of the run.
+    """
+    summary = run_dir.parent / SUMMARIES[0]
     try:
-        folder.write_summary()
+        if (run_dir.parent / PLAN).exists() and run_dir.name in (folder := SweepFolder(run_dir.parent)).cells:
+            folder.write_summary()
     except OSError as error:
-        print(f"note: cannot write {folder.path / SUMMARIES[0]}: {error.strerror}", file=sys.stderr)
+        print(f"note: cannot write {summary}: {error.strerror}", file=sys.stderr)
     except UserError as error:
-        print(f"note: {folder.path / SUMMARIES[0]} is as it was: {error}", file=sys.stderr)
+        print(f"note: {summary} is as it was: {error}", file=sys.stderr)
 
 
 def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, gpu: str | None) -> None:
@@ -98,7 +96,7 @@ def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, g
     try:
         if gpu is not None:
             _check_gpu(gpu)
-        _train(config, folder, slots=slots, changed=changed)
+        _train(config, folder, changed, slots=slots)
     except BusyError:
         sys.exit(AGAIN_LATER)
     except UserError as error:

@@ -118,7 +118,7 @@ def _what_cannot_be_written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        has_no_place = isinstance(error, FileNotFoundError) and error.filename == str(path)  # below /proc, say
+        has_no_place = isinstance(error, FileNotFoundError) and path.is_relative_to(error.filename)  # below /proc, say
         if not (is_unwritable(error) or has_no_place):
             raise
         raise UserError(

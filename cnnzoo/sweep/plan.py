@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.commands import as_typed
-from cnnzoo.disk import CHECKPOINT, free_space
+from cnnzoo.disk import BYTES_PER_PARAMETER, free_space
 from cnnzoo.record import FILE_NAME, parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
@@ -67,7 +67,7 @@ def checkpoint_space(to_do: Sequence[Cell], folder: SweepFolder) -> tuple[int, i
     """Return how many bytes the checkpoints of cells may yet take, of which each keeps two, and how many are free."""
     files = [file for cell in to_do for file in (folder.path / cell.name).glob("checkpoints/*.ckpt")]
     there = sum(file.stat().st_size for file in files)
-    return sum(2 * CHECKPOINT * cell.facts["params"] for cell in to_do) - there, free_space(folder.path)
+    return sum(2 * BYTES_PER_PARAMETER * cell.facts["params"] for cell in to_do) - there, free_space(folder.path)
 
 
 def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", *, retry: bool) -> None:
@@ -106,15 +106,11 @@ def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -
     settings = settings_of({cell.name: folder.cells[cell.name] for cell in cells})
     rows = []
     for cell in cells:
-        values = cell.config.values
+        known = folder.cells[cell.name]
         rows.append(
             {
-                "model": cell.config.choices["model"],
-                "px": values["data"]["resize"],
-                "optimizer": cell.config.choices["optimizer"],
+                **{key: known.get(key) for key in ("model", "px", "optimizer", "seed", "stem", "params", "macs")},
                 "settings": settings[cell.name],
-                "seed": values["seed"],
-                **{key: cell.facts.get(key) for key in ("stem", "params", "macs")},
                 "minutes": None if cell.problem else _minutes(cell, finished, _epochs_done(cell, folder)),
                 "status": _status(cell, folder),
             }

@@ -12,7 +12,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import texts
-from cnnzoo.sweep.folder import LOG, SweepFolder
+from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
 from cnnzoo.sweep.told import settings_of
@@ -35,6 +35,7 @@ class Screen:
         self.folder, self.console, self.count = folder, console, count
         self.ended = 0
         self.table = for_screen(folder.write_summary(), console)
+        self.settings = settings_of(folder.cells)
         self.live = Live(self.table, console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
@@ -47,21 +48,30 @@ class Screen:
     def show_end(self, cell: Cell) -> None:
         """Print a cell's line, and renew the table."""
         self.ended += 1
-        self.console.print(f"{self.ended}/{self.count}  {_outcome(cell, self.folder)}", soft_wrap=True)
+        outcome = f"{self._named(cell)}  {_outcome(cell, self.folder)}"
+        self.console.print(f"{self.ended}/{self.count}  {outcome}", soft_wrap=True)
+        summary = self.folder.path / SUMMARIES[0]
         try:
             rows = self.folder.write_summary()
         except OSError as error:
-            self.console.print(f"note: cannot write {self.folder.path / 'summary.csv'}: {error.strerror}")
-            return
-        if self.console.is_terminal:
-            self.table = for_screen(rows, self.console)
-            self.show_work([])
+            self.console.print(f"note: cannot write {summary}: {error.strerror}", soft_wrap=True)
+        except UserError as error:
+            self.console.print(f"note: {summary} is as it was: {error}", soft_wrap=True)
+        else:
+            self.settings = settings_of(self.folder.cells)  # of which another sweep may have added some
+            if self.console.is_terminal:
+                self.table = for_screen(rows, self.console)
+                self.show_work([])
 
     def show_work(self, cells: Sequence[Cell]) -> None:
         """Show how far the cells are that run, above the table: a low screen has only the first lines of both."""
         if self.console.is_terminal:
-            lines = [_progress(cell, self.folder) for cell in cells]
+            lines = [f"at work: {self._named(cell)}  {_progress(cell, self.folder)}" for cell in cells]
             self.live.update(Group(*lines, self.table), refresh=True)
+
+    def _named(self, cell: Cell) -> str:
+        """Return a cell's name, and what tells it from others of the same net, size, optimizer and seed."""
+        return f"{cell.name}  {self.settings.get(cell.name, '')}".rstrip()
 
 
 def for_screen(rows: Sequence[Row], console: Console) -> Table:
@@ -89,7 +99,7 @@ def for_screen(rows: Sequence[Row], console: Console) -> Table:
 def _progress(cell: Cell, folder: SweepFolder) -> str:
     """Return how far a cell is that runs."""
     if folder.status(cell.name) == "completed":
-        return f"at work: {_named(cell, folder)}  {'exporting' if folder.lacks_export(cell) else 'ending'}"
+        return "exporting" if folder.lacks_export(cell) else "ending"
     try:
         rows = read_history(folder.path / cell.name)
     except (UserError, OSError):  # damaged, as the cell itself will say, or just being replaced
@@ -99,19 +109,14 @@ def _progress(cell: Cell, folder: SweepFolder) -> str:
     if rows:
         name = "val" if "val/acc" in rows[-1] else "test"
         words += [f"{name} acc {rows[-1][f'{name}/acc']:.1%}", f"{rows[-1]['seconds']:,.1f} s an epoch"]
-    return f"at work: {_named(cell, folder)}  {', '.join(words)}"
-
-
-def _named(cell: Cell, folder: SweepFolder) -> str:
-    """Return the name of a cell's folder, and what tells it from others of the same net, size, optimizer and seed."""
-    return f"{cell.name}  {settings_of(folder.cells).get(cell.name, '')}".rstrip()
+    return ", ".join(words)
 
 
 def _outcome(cell: Cell, folder: SweepFolder) -> str:
-    record = folder.record(cell.name) or {}
-    status, name = folder.status(cell.name), _named(cell, folder)
+    """Return what became of a cell."""
+    record, status = folder.record(cell.name) or {}, folder.status(cell.name)
     if status == "completed":
-        return f"{name}  {record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
+        return f"{record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()
     told = reason[-1:] if reason[:1] == [TRACEBACK] else reason  # of which the last line is the error
-    return f"{name}  {status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"
+    return f"{status}: {'; '.join(told)}\n      log: {folder.path / cell.name / LOG}"

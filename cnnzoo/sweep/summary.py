@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence, Sized
 
-from cnnzoo.report import pool as report
 from cnnzoo.report.columns import columns as titled
+from cnnzoo.report.pool import pool as pool_rows
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
 
@@ -34,4 +34,4 @@ def pool(rows: Sequence[Row]) -> list[Row]:
 
     Nets of several sizes, whose class was edited between them, have rows of their own.
     """
-    return [row["runs"][0] | row for row in report.pool(rows, ("model", "group", "params"))]
+    return [row["runs"][0] | row for row in pool_rows(rows, ("model", "group", "params"))]

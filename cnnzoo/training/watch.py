@@ -24,8 +24,8 @@ class Watch(lightning.Callback):
 
     Args:
         history: stands before this callback in the trainer's list.
-        patience: epochs at chance before a run is stuck, or None to wait for ever; those in which the learning rate
-            still rises do not count.
+        patience: epochs at chance before a run is stuck, or None to wait for ever; counted from the one in which the
+            learning rate is highest.
         num_classes: chance is guessing one of them: a loss of ln(num_classes).
     """
 

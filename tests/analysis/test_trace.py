@@ -117,6 +117,27 @@ class ChannelAttention(nn.Module):
         return x * (x.mean(1, keepdim=True) + x.amax(1, keepdim=True) + x.max(1, keepdim=True).values)
 
 
+class GroupMean(nn.Module):
+    """The mean of each channel over two groups."""
+
+    def forward(self, x):
+        return x.reshape(len(x), 2, -1, *x.shape[2:]).mean(1)
+
+
+class MeanOfColumns(nn.Module):
+    """A map of as many columns, each the mean of all."""
+
+    def forward(self, x):
+        return x[:, :, None].expand(-1, -1, x.shape[3], -1, -1).mean(4).transpose(2, 3)
+
+
+class RowsByTable(nn.Module):
+    """Every place sees a row that a table names."""
+
+    def forward(self, x):
+        return x[:, :, torch.zeros(x.shape[2], x.shape[2], dtype=torch.long)].flatten(1, 2)
+
+
 NETS = {
     "stride and dilation": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3, dilation=3, padding=2)),
     "rows and columns": nn.Sequential(nn.Conv2d(1, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (3, 1), stride=(2, 1))),
@@ -139,6 +160,7 @@ NETS = {
     "a crop that cuts nothing": nn.Sequential(nn.Conv2d(1, 2, 3), CropToSize(), nn.Conv2d(2, 1, 3)),
     "a channel shuffle": nn.Sequential(nn.Conv2d(1, 4, 3), Shuffle(), nn.Conv2d(3, 1, 3)),
     "grey to colour": nn.Sequential(GreyToColour(), nn.Conv2d(5, 4, 3)),
+    "a mean over groups": nn.Sequential(nn.Conv2d(1, 4, 3), GroupMean(), nn.Conv2d(2, 1, 3)),
     "attention to channels": nn.Sequential(nn.Conv2d(1, 4, 3), ChannelAttention(), nn.Conv2d(4, 1, 3)),
     "mirrored edges": nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Conv2d(2, 1, 3)),
     "groups and chosen channels": nn.Sequential(
@@ -167,6 +189,7 @@ def test_receptive_fields_are_where_the_gradient_is(name):
 
 WHOLE = [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2), Rows(), Piecewise(), Turned()]
 WHOLE += [nn.AdaptiveAvgPool2d(7), nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]
+WHOLE += [MeanOfColumns(), RowsByTable()]
 
 
 @pytest.mark.parametrize("net", WHOLE)

@@ -128,6 +128,7 @@ def test_the_same_runs_make_the_same_page(question):
 def test_a_figure_that_somebody_has_edited_is_kept(tmp_path):
     write_run(tmp_path / "runs" / "a")
     written = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
+    (tmp_path / "report" / "figures" / ".DS_Store").touch()  # of whoever looked at them
     assert save(make_report([tmp_path / "runs"]), "md", tmp_path / "report") == written
     edited = next(path for path in written if path.suffix == ".svg")
     edited.write_text("mine")

@@ -993,12 +993,12 @@ def test_a_terminal_shows_how_far_the_cells_are_that_run(tmp_path):
     told.append(_progress(second, folder))
     (tmp_path / second.name / "metrics.csv").write_text("damaged")
     told.append(_progress(second, folder))
-    assert [each.partition("  ")[2] for each in told] == [
-        "protocol=holdout  epoch 1 of 2",
-        "protocol=holdout  epoch 2 of 2, val acc 25.6%, 1.5 s an epoch",
-        "protocol=holdout  testing, val acc 30.0%, 2.0 s an epoch",
-        "protocol=course  epoch 2 of 2, test acc 10.0%, 1.0 s an epoch",
-        "protocol=course  epoch 1 of 2",
+    assert told == [
+        "epoch 1 of 2",
+        "epoch 2 of 2, val acc 25.6%, 1.5 s an epoch",
+        "testing, val acc 30.0%, 2.0 s an epoch",
+        "epoch 2 of 2, test acc 10.0%, 1.0 s an epoch",
+        "epoch 1 of 2",
     ]
     for is_terminal in (True, False):
         console = RunConsole(file=io.StringIO(), force_terminal=is_terminal, width=200, markup=False, highlight=False)
@@ -1009,6 +1009,19 @@ def test_a_terminal_shows_how_far_the_cells_are_that_run(tmp_path):
         assert (f"at work: {first.name}  protocol=holdout  testing, val acc 30.0%" in shown) == is_terminal
         assert f"1/2  {second.name}  protocol=course  to do" in shown
     assert [row["status"] for row in summary(tmp_path)] == ["to do"] * 2
+
+
+def test_a_sweep_goes_on_where_its_plan_is_damaged_meanwhile(finished, tmp_path, capsys):
+    folder = SweepFolder(shutil.copytree(finished, tmp_path / "small"))
+    name = next(iter(folder.cells))
+    console = RunConsole(file=io.StringIO(), width=500, markup=False, highlight=False)
+    with Screen(folder, console, 1) as shown_to:
+        (folder.path / "sweep.json").write_text("{")
+        shown_to.show_end(SimpleNamespace(name=name))
+    assert f"1/1  {name}" in console.file.getvalue()
+    assert "summary.csv is as it was: " in console.file.getvalue()
+    cell_process.renew_summary(folder.path / name)
+    assert "summary.csv is as it was: " in capsys.readouterr().err
 
 
 def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
@@ -1027,6 +1040,7 @@ def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):
         (["hydra.sweep.dir=/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
         (["hydra.sweep.dir=a_file"], "cannot write to a_file: File exists"),
         (["hydra.sweep.dir=/proc/x"], "cannot write to /proc/x: No such file"),
+        (["hydra.sweep.dir=/proc/x/y"], "cannot write to /proc/x: No such file"),
         (["emit=no/such/folder/jobs.txt"], "no/such/folder/jobs.txt cannot be written"),
         (["emit=jobs.txt", "trainer.accelerator=cpu", "trainer.precision=16-mixed"], "16-mixed needs a GPU"),
         (["emit=jobs.txt", "sweep.slots=2"], "for cells that this command runs itself"),

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from cnnzoo.checks import check_config
 from cnnzoo.config import compose_config
+from cnnzoo.console import print_any_sign
 from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 from cnnzoo.importing import importing_torch
@@ -45,6 +46,13 @@ def _folder(name: str) -> Path:
     if Path(name).is_file():
         raise argparse.ArgumentTypeError(f"{name} is a file, and no folder")
     return Path(name)
+
+
+def _word(word: str) -> str:
+    """Return the word; an empty one, as of a variable that is not set, is refused."""
+    if not word:
+        raise argparse.ArgumentTypeError("it is empty")
+    return word
 
 
 def _listed(words: str) -> list[str]:
@@ -93,8 +101,10 @@ def _parser() -> Parser:
     report.add_argument("words", nargs="+", metavar="FOLDER", help=folders)
     keys = "config keys that make a row; by default those that differ"
     report.add_argument("--rows", metavar="KEY,...", type=_listed, default=(), help=keys)
-    report.add_argument("--columns", metavar="KEY", help="a config key whose values make columns, such as data.resize")
-    report.add_argument("--baseline", metavar="NAME", help="the row, or the model, that the others are compared with")
+    across = "a config key whose values make columns, such as data.resize"
+    report.add_argument("--columns", metavar="KEY", type=_word, help=across)
+    compared = "the row, or the model, that the others are compared with"
+    report.add_argument("--baseline", metavar="NAME", type=_word, help=compared)
     report.add_argument("--at-least", metavar="ACC", type=_share, help="mark test accuracies of at least this (0.85)")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
     forms = ("md", "csv", "latex", "html")
@@ -107,6 +117,7 @@ def _parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and do what the verb says."""
+    print_any_sign()
     options, rest = _parser().parse_known_args(arguments)
     if flags := [each for each in rest if each.startswith("-")]:
         options.error(f"{options.verb} has no {', '.join(flags)}")

@@ -12,7 +12,9 @@ from hydra.types import RunMode
 
 from cnnzoo.checks import keys
 from cnnzoo.choices import groups, read_experiment
+from cnnzoo.commands import NO_TEXT, as_typed
 from cnnzoo.config import schema
+from cnnzoo.console import print_any_sign
 from cnnzoo.errors import UserError
 from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
 from cnnzoo.help import help_text
@@ -29,6 +31,7 @@ SHOWING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info",
 OF_HYDRA = re.compile(
     r"hydra(\.(run|sweep)\.dir|\.verbose|\.output_subdir|/\w+_logging|[./]launcher(\.[a-z]\w*)*|\.sweeper\.params(\..*)?)"
 )
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "resume")
 OPEN = re.compile(r"sweep\.(per_model|laptop)[.=]")  # groups of a sweep that may have any keys
 
 kept_back: list[str] = []  # overrides of a grid's runs that Hydra cannot compose the sweep itself with
@@ -41,6 +44,7 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
         main: what `hydra.main` returned.
         grid: whether it runs many cells, each of which is composed by itself.
     """
+    print_any_sign()
     os.environ[DEBUG] = "1"  # Hydra raises its errors instead of printing them
     # Hydra composes twice, first only to find the mode: a grid is always many runs, and None leaves it to flags as -m.
     Hydra.get_mode = lambda *_, **__: RunMode.MULTIRUN if grid else None  # type: ignore[method-assign]
@@ -84,6 +88,8 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' takes away what every run has\nleave it out")
     if key != word and re.match(r"hydra\b", key) and not _may_be_said(key, value):
         raise UserError(f"'{key}' is set by cnnzoo itself\nleave it out")
+    if key in FOLDERS and NO_TEXT.fullmatch(value) and value.lower() != "null" and values_of(word) != [value]:
+        raise UserError(f"'{word}' is read as {values_of(word)[0]}\ntype {as_typed(key, value)}")
     for name in values_of(word) if key == "experiment" and value else []:
         _refuse_what_experiments_may_not_say(name)
 

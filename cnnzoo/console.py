@@ -1,11 +1,18 @@
 """Where runs and sweeps print."""
 
 import errno
+import io
 import os
 import sys
 from typing import Any
 
 from rich.console import Console
+
+
+def print_any_sign() -> None:
+    """Have signs print as question marks that are not in the terminal's encoding, such as a minus in GBK."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 class RunConsole(Console):

@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -60,8 +59,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
             return f"unknown {group} {option!r}{nearest(option, known)}\nall of them: {', '.join(known)}"
     if isinstance(error, OverrideParseException):
         if path := re.fullmatch(r"([\w.]+)=([^\[\]{},'\"]+)", error.override):
-            right = as_typed(path[1], str(Path(path[2]).expanduser()))
-            return f"cannot read '{error.override}'\ntype {right}"
+            home = os.path.expanduser(path[2])  # noqa: PTH111  # which leaves ~NOBODY as it is
+            return f"cannot read '{error.override}'\ntype {as_typed(path[1], home)}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
         return f"cannot read '{error.override}'\ntype key=value, such as {example}"
     if entry := re.match(r"Error merging override (sweep\.(?:variants|exclude))=(\{.*)", text):

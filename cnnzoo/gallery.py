@@ -14,6 +14,7 @@ from cnnzoo.build import build_data
 from cnnzoo.checks import check_config
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import read_photo
+from cnnzoo.disk import numbered
 from cnnzoo.errors import UserError
 from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_first_filters, draw_gallery
@@ -70,8 +71,8 @@ def draw_maps(
         first = first or (traced, title)
         words = title.removeprefix("test image ").replace(": ", "-") if name in tested else Path(name).stem
         file = f"maps-{words.replace('/', '-').replace(' ', '-')}"
-        another = f"-{len(files) + 1}" if f"{file}.png" in files else ""  # of the same name, from another folder
-        files[f"{file}{another}.png"] = _png(draw_gallery(traced, title, align))
+        free = (each.name for each in numbered(Path(file)) if f"{each.name}.png" not in files)
+        files[f"{next(free)}.png"] = _png(draw_gallery(traced, title, align))  # pictures may be called alike
     traced, title = first or ([], "")
     if any(net.stages for net in traced):
         files["receptive-fields.png"] = _png(

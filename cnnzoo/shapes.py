@@ -1,10 +1,11 @@
 """What shape a stack of stages makes of an image, found without computing anything."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
@@ -23,6 +24,26 @@ def feature_shape(features: nn.Sequential, in_channels: int, image_size: int) ->
         index = bisect_left(larger, True, key=lambda size: _works(features, in_channels, size))
         needs = f"data.resize >= {larger[index]}" if index < len(larger) else "larger ones than there can be"
         raise ValueError(f"images of {image_size} px shrink to nothing at {vanished}; this net needs {needs}") from None
+
+
+def call_without_values(module: nn.Module, state: Mapping[str, Tensor], x: Tensor) -> Any:
+    """Return what `module` makes of `x`, with what `without_values` returned in place of its parameters and buffers."""
+    return functional_call(module, dict(state), (x,), tie_weights=False)
+
+
+def without_values(module: nn.Module) -> dict[str, Tensor]:
+    """Return stand-ins on the meta device for all parameters and buffers, shared ones for shared ones.
+
+    Each has one name of its module. With another one beside it, or with ties, torch 2.14's `functional_call` would
+    leave the stand-in in its place afterwards.
+    """
+    made: dict[int, Tensor] = {}
+    state = {}
+    for prefix, each in module.named_modules():
+        own = each.named_parameters(recurse=False, remove_duplicate=False)
+        for name, tensor in (*own, *each.named_buffers(recurse=False, remove_duplicate=False)):
+            state[f"{prefix}.{name}".lstrip(".")] = made.setdefault(id(tensor), tensor.to("meta"))
+    return state
 
 
 class _VanishedError(Exception):
@@ -56,10 +77,9 @@ def _works(features: nn.Sequential, in_channels: int, image_size: int) -> bool:
 def _trace(features: nn.Sequential, in_channels: int, image_size: int) -> tuple[int, int, int]:
     x = torch.empty(1, in_channels, image_size, image_size, device="meta")
     for name, module in features.named_children():
-        state = {key: tensor.to("meta") for key, tensor in (*module.named_parameters(), *module.named_buffers())}
         try:
             with ShapesOnly():
-                x = functional_call(module, state, (x,))
+                x = call_without_values(module, without_values(module), x)
         except RuntimeError as error:
             # The only two complaints that mean "too small"; anything else is a bug and must be seen.
             if "Output size is too small" in str(error) or "Kernel size can't be greater" in str(error):

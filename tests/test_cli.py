@@ -65,6 +65,8 @@ REFUSED = [
     (["model.lr=0.01"], ["model.lr has a rate for each optimizer", "type optimizer.lr=0.01"], True),
     (["resume=my (run)"], ["cannot read 'resume=my (run)'", "type \"resume='my (run)'\""], True),
     (["data.root=~/data"], ["cannot read 'data.root=~/data'", f"type data.root={Path.home()}/data"], True),
+    (["hydra.run.dir=~nobody-here/runs"], ["type \"hydra.run.dir='~nobody-here/runs'\""], True),
+    (["hydra.run.dir=2026_11_28"], ["is read as 20261128", "type \"hydra.run.dir='2026_11_28'\""], True),
     (["data=28"], ["a group is chosen by the name of one of its options"], True),
     (["model=null"], ["a group is chosen by the name of one of its options"], True),
     (["+experiment=course/lenet"], ["experiment has an option already", "type experiment=OPTION, without a +"], True),

@@ -110,7 +110,19 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"hydra", "omegaconf"},
     ),
     "cli": (
-        {"checks", "choices", "config", "errors", "explain", "help", "overrides", "preflight", "record"},
+        {
+            "checks",
+            "choices",
+            "commands",
+            "config",
+            "console",
+            "errors",
+            "explain",
+            "help",
+            "overrides",
+            "preflight",
+            "record",
+        },
         {"hydra"},
     ),
     "info": (
@@ -130,7 +142,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "hydra", "omegaconf", "rich"},
     ),
     "gallery": (
-        {"analysis", "build", "checks", "config", "data", "errors", "reload", "report", "trained"},
+        {"analysis", "build", "checks", "config", "data", "disk", "errors", "reload", "report", "trained"},
         {"torch", "matplotlib", "PIL"},
     ),
     "__main__": (
@@ -138,6 +150,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "build",
             "checks",
             "config",
+            "console",
             "errors",
             "explain",
             "gallery",

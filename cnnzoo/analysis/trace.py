@@ -1,18 +1,17 @@
 """What every layer of a net makes, costs and sees."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from cnnzoo.analysis.receptive_field import Field, image_field, output_field, union
-from cnnzoo.shapes import ShapesOnly
+from cnnzoo.shapes import ShapesOnly, call_without_values, without_values
 
 Part = Literal["convolution", "dense", "other"]
 BYTES = 4  # of an activation in float32
@@ -89,15 +88,15 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
     cannot be traced.
 
     Raises:
-        ValueError: the net has lazy parameters that no image has passed yet, `input_shape` is not (C, H, W), or a layer
-            cannot take what the one before it gives; the message names it.
+        ValueError: the net has lazy parameters that no image has passed yet, or weights that it does not know of,
+            `input_shape` is not (C, H, W), or a layer cannot take what the one before it gives; the message names it.
     """
     if len(input_shape) != 3:
         raise ValueError(f"input_shape is (C, H, W), of one image (got {tuple(input_shape)})")
     if any(is_lazy(parameter) for parameter in net.parameters()):
         raise ValueError("the net has lazy layers, whose shapes are not known before it has seen an image")
-    tracer = _Tracer(net, input_shape)
-    state = {name: tensor.to("meta") for name, tensor in (*net.named_parameters(), *net.named_buffers())}
+    state = without_values(net)
+    tracer = _Tracer(net, state, input_shape)
     modes = {module: module.training for module in net.modules()}
     handles = []
     for name, module in net.named_modules():
@@ -107,7 +106,7 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
     try:
         net.eval()
         with torch.no_grad(), torch.device("meta"), ShapesOnly(), tracer:
-            functional_call(net, state, (tracer.image,))
+            call_without_values(net, state, tracer.image)
     except RuntimeError as error:
         raise ValueError(f"{tracer.where} cannot take what it is given: {str(error).splitlines()[0]}") from error
     finally:
@@ -149,7 +148,7 @@ class _Running:
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation of a forward pass: counts its multiply-adds and follows what its output sees."""
 
-    def __init__(self, net: nn.Module, input_shape: tuple[int, int, int]) -> None:
+    def __init__(self, net: nn.Module, state: Mapping[str, Tensor], input_shape: tuple[int, int, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         dtypes = [parameter.dtype for parameter in net.parameters() if parameter.is_floating_point()]
         self.image = torch.empty(1, *input_shape, device="meta", dtype=dtypes[0] if dtypes else None)
@@ -158,10 +157,14 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Taken down before the pass, in which others stand in for them; shared ones count where they are used first.
         self._own = {module: list(module.parameters(recurse=False)) for module in net.modules()}
         self._counted: set[int] = set()
+        self._registered = {id(tensor) for tensor in state.values()}
         self._fields: dict[int, tuple[Tensor, Field]] = {id(self.image): (self.image, image_field(*input_shape[1:]))}
         self._written: dict[int, tuple[Tensor, Field]] = {}  # by storage: what was written into a part of it
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(isinstance(each, nn.Parameter) and id(each) not in self._registered for each in _tensors(args)):
+            what = f"{self.where} uses weights that are not the net's own, and would be neither trained nor saved"
+            raise ValueError(f"{what}\nkeep layers as attributes, or in an nn.ModuleList, and not in a list")
         output = func(*args, **(kwargs or {}))
         op = func.overloadpacket
         running = self._running[-1]

@@ -26,7 +26,8 @@ class Change:
 def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -> None:
     """Add to each row what it saves against `baseline`, and whether its test accuracy is `at_least` so much.
 
-    Keys: `time_saved`, `params_saved` and `macs_saved`, fractions; `acc_change`, a `Change`; `enough`, True or False.
+    Keys: `time_saved`, `params_saved` and `macs_saved`, fractions; `acc_change`, a `Change`, where the images are the
+    same; `enough`, True or False.
     """
     for row in rows:
         if at_least is not None and row["test_acc"] is not None:
@@ -38,7 +39,8 @@ def compare(rows: Sequence[Row], baseline: Row | None, at_least: float | None) -
             comparable = key != "time_saved" or comparable_times([row, baseline])
             if comparable and row[figure] is not None and baseline[figure]:
                 row[key] = 1 - row[figure] / baseline[figure]
-        row["acc_change"] = _change(row["test_acc"], baseline["test_acc"])
+        if row["runs"][0].get("data") == baseline["runs"][0].get("data"):  # rows never pool several
+            row["acc_change"] = _change(row["test_acc"], baseline["test_acc"])
 
 
 def comparable_times(rows: Iterable[Row]) -> bool:

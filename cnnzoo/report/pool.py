@@ -141,7 +141,7 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
             | {"label": label, "runs": group, "seeds": seeds, "reason": "; ".join(reasons)}
             | {"status": ", ".join(words) or "completed", "pooled": beside}
             | {key: statistics.fmean(known) if (known := _known(key, timed)) else None for key in AVERAGED}
-            | {key: spread(_known(key, kind) for kind in kinds) for key in ("val_acc", "test_acc")}
+            | {key: spread(_of_seeds(key, kind) for kind in kinds) for key in ("val_acc", "test_acc")}
         )
     return pooled
 
@@ -204,6 +204,14 @@ def _but_for_seeds(rows: Sequence[Row]) -> list[list[Row]]:
     for row in rows:
         kinds.setdefault(_identity(row | {"seed": None} | dict.fromkeys(MEASURED_WITH)), []).append(row)
     return list(kinds.values())
+
+
+def _of_seeds(key: str, rows: Iterable[Row]) -> list[float]:
+    """Return one value for each seed, which may have been run on several devices: these say nothing of chance."""
+    seeds: dict[Any, list[Row]] = {}
+    for row in rows:
+        seeds.setdefault(row.get("seed"), []).append(row)
+    return [statistics.fmean(known) for of_seed in seeds.values() if (known := _known(key, of_seed))]
 
 
 def _known(key: str, rows: Iterable[Row]) -> list[float]:

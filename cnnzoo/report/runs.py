@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from cnnzoo.record import FILE_NAME, flatten, parts_of, read_record
 Row = dict[str, Any]
 
 PLAN = "sweep.json"
-NO_RUNS = ("checkpoints", ".git")  # folders that are not looked into
+NO_RUNS = (".git",)  # folders that are not looked into
+WITHIN_RUNS = (*NO_RUNS, "checkpoints")
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
 NEEDED = ("trainer.max_epochs", "data.batch_size")  # of the configuration of a run
 PLANNED = ("overrides", "problem", "group", "px")  # of a cell
@@ -52,8 +54,9 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
     if not folder.is_dir():
         raise UserError(f"no folder {folder}\ntype the folder of a sweep or of runs, such as outputs")
     seen = set()  # because links may go round in a circle
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted((name for name in folders if name not in NO_RUNS), key=_natural)
+    for parent, folders, files in os.walk(folder, onerror=_tell_unreadable, followlinks=True):
+        without = WITHIN_RUNS if FILE_NAME in files else NO_RUNS
+        folders[:] = sorted((name for name in folders if name not in without), key=_natural)
         path = Path(parent)
         if path.resolve() in seen:
             folders.clear()
@@ -63,6 +66,10 @@ def _find(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
             yield path, read_plan(path)
         if FILE_NAME in files:
             yield path, None
+
+
+def _tell_unreadable(error: OSError) -> None:
+    print(f"note: {error.filename} is left out: {error.strerror}", file=sys.stderr)
 
 
 def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[str, dict[str, Any]]:
@@ -76,7 +83,7 @@ def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[st
         cells: dict[str, dict[str, Any]] = dict(json.loads(path.read_text(encoding="utf-8"))["cells"])
         if not all(isinstance(cell, dict) and {*PLANNED} <= cell.keys() for cell in cells.values()):
             raise ValueError(f"a cell lacks one of {', '.join(PLANNED)}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}\n{remedy}") from error
     return cells
 

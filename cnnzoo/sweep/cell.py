@@ -85,8 +85,12 @@ def main(config: RunConfig, changed: dict[str, Any], folder: Path, slots: int, g
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back until now
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    folder.mkdir(parents=True, exist_ok=True)
-    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:  # such as a link to nowhere
+        print(f"error: cannot write to {folder}: {error.strerror}", file=sys.stderr)
+        sys.exit(USER_ERROR)
     os.dup2(log, 1)
     os.dup2(log, 2)
     import torch

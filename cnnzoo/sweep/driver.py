@@ -71,6 +71,8 @@ def sweep(
     if any(key_of(each).startswith("sweep.per_model") for each in arguments):  # and not an experiment's alone
         absent = settings.per_model.keys() - {cell.config.choices["model"] for cell in cells}
         notes += [f"sweep.per_model: no cell has model: {model}" for model in sorted(absent)]
+    if config.budget != "laptop" and any(key_of(each).startswith("sweep.laptop") for each in arguments):
+        notes.append("sweep.laptop is for budget=laptop, and changes nothing without it")
     _refuse_the_impossible(cells, settings)
     device = _device(cells) if here else None
     gpus, slots = _choose_slots(device, settings)
@@ -225,8 +227,9 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
 
 
 def _again(folder: SweepFolder) -> str:
-    """Return the command that goes on with a sweep, also where its folder was a fresh one."""
-    command = typed or sys.argv
-    others = [each for each in command if not each.startswith("fresh=")]
-    where = [] if others == command else [f"hydra.sweep.dir={quoted(str(folder.path))}"]
-    return shlex.join(["python", *others, *where])
+    """Return the command that goes on with a sweep, also where its folder was a fresh one, or is named by the time."""
+    command, of_folder = typed or sys.argv, ("fresh", "hydra.sweep.dir")
+    if any(key_of(each) == "fresh" or (key_of(each) in of_folder and "${" in each) for each in command):
+        others = [each for each in command if key_of(each) not in of_folder]
+        command = [*others, f"hydra.sweep.dir={quoted(str(folder.path))}"]
+    return shlex.join(["python", *command])

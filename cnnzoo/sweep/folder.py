@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,17 @@ class SweepFolder:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         if not (self.path / PLAN).exists():
-            if others := [name for name in SUMMARIES if (self.path / name).exists()]:
+            others = [name for name in SUMMARIES if (self.path / name).exists()]
+            if others and not self._has_own_summary():  # with which only the plan was lost
                 what = f"{self.path} already has {', '.join(others)}, not written by cnnzoo"
                 raise UserError(f"{what}\ntype hydra.sweep.dir=DIR with a new folder")
             return {}
         return read_plan(self.path, "mend it, or type hydra.sweep.dir=DIR with another folder")
+
+    def _has_own_summary(self) -> bool:
+        with suppress(FileNotFoundError), (self.path / SUMMARIES[0]).open("rb") as file:
+            return file.readline().strip() == ",".join(COLUMNS).encode()
+        return False
 
     def add(self, cells: Sequence[Cell]) -> None:
         """Note down the cells of a grid, while the folder is locked."""
@@ -60,8 +66,16 @@ class SweepFolder:
         write_text(self.path / PLAN, json.dumps({"cells": self.cells}, indent=2) + "\n")
 
     def know(self, cells: Sequence[Cell]) -> None:
-        """Put the cells of a grid among `cells`, with what is known of them now."""
+        """Put the cells of a grid among `cells`, with what is known of them now.
+
+        Raises:
+            UserError: the folder of one holds a run of another net, size, optimizer or seed.
+        """
         for cell in cells:
+            name = (self.record(cell.name) or {}).get("name")
+            if name not in (None, cell.config.name):
+                what = f"{self.path / cell.name} holds another run, {name}, such as a copy"
+                raise UserError(f"{what}\nmove it away, or type hydra.sweep.dir=DIR with another folder")
             if cell.problem and cell.name in self.cells and is_completed(self.path / cell.name):
                 continue  # it is impossible here, but was completed on another machine
             values = cell.config.values
@@ -211,3 +225,5 @@ def is_locked(run_dir: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # a folder that may not be written to, as the run itself will say
+        return False

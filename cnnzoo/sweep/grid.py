@@ -82,9 +82,8 @@ def make_cells(
     last = {key: override for key, override in last.items() if key not in replaced}
     named = [str(name) for values in (*variants, *exclude) for name in _as_list(values.get("model", []))]
     _check_models(_values(last, "model"), [*map(str, per_model or {}), *named])
-    _check_experiments(
-        _values(last, "experiment"), [str(each["experiment"]) for each in variants if "experiment" in each]
-    )
+    more = [*variants, *(per_model or {}).values()]
+    _check_experiments(_values(last, "experiment"), [str(each["experiment"]) for each in more if "experiment" in each])
     cells: dict[str, Cell] = {}
     faults: dict[str, None] = {}  # in order, each once
     dropped: Counter[str] = Counter()
@@ -136,8 +135,8 @@ def _check_models(typed: list[str], others: list[str]) -> None:
             )
 
 
-def _check_experiments(names: list[str], of_variants: list[str]) -> None:
-    for name in [*(names if len(names) > 1 else []), *of_variants]:
+def _check_experiments(typed: list[str], others: list[str]) -> None:
+    for name in [*(typed if len(typed) > 1 else []), *others]:
         if name in options("experiment") and is_grid(name):
             raise UserError(f"{name} is a grid of its own\ntype python sweep.py experiment={name}, then the next")
 

@@ -3,11 +3,13 @@
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.commands import as_typed
 from cnnzoo.disk import BYTES_PER_PARAMETER, free_space
+from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
@@ -127,7 +129,11 @@ def _status(cell: Cell, folder: SweepFolder) -> str:
 
 def _epochs_done(cell: Cell, folder: SweepFolder) -> int:
     """Return how many epochs a cell has from which it goes on; the record of one that was killed does not know."""
-    return 0 if folder.status(cell.name) == "completed" else len(read_history(folder.path / cell.name))
+    if folder.status(cell.name) == "completed":
+        return 0
+    with suppress(UserError):  # its history is damaged, as the cell itself will say
+        return len(read_history(folder.path / cell.name))
+    return 0
 
 
 def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) -> float | None:

@@ -114,7 +114,9 @@ def _progress(cell: Cell, folder: SweepFolder) -> str:
 
 def _outcome(cell: Cell, folder: SweepFolder) -> str:
     """Return what became of a cell."""
-    record, status = folder.record(cell.name) or {}, folder.status(cell.name)
+    record, status = folder.record(cell.name), folder.status(cell.name)
+    if record is None:
+        return f"{status}: nothing is on record of it"
     if status == "completed":
         return f"{record['metrics']['test/acc']:.2%}  {record['seconds']['total']:,.0f} s"
     reason = str(record.get("error") or "").strip().splitlines()

@@ -198,6 +198,28 @@ def test_what_is_not_known_to_work_place_by_place_sees_everything(net):
     assert (layer.receptive_field, layer.stride) == ((12, 10), (0, 0))
 
 
+class Listed(nn.Module):
+    """Keeps its layers where torch does not find them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.more = [nn.Conv2d(2, 2, 3)]
+
+    def forward(self, x):
+        return self.more[0](self.conv(x))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_layers_that_torch_does_not_find_are_told(device):
+    with torch.device(device):
+        net = Listed()
+    with pytest.raises(
+        ValueError, match=r"neither trained nor saved\nkeep layers as attributes"
+    ):
+        trace_layers(net, (1, 12, 12))
+
+
 def test_a_dense_layer_sees_the_pixels_that_its_inputs_see():
     net = nn.Sequential(nn.Conv2d(1, 1, 3, stride=3), nn.Flatten(), nn.Linear(9, 2))  # the 11th column is never read
     assert by_name(net, (1, 11, 11))["2"].receptive_field == (9, 9)

@@ -108,6 +108,31 @@ def test_seeds_on_several_devices_are_one_kind_and_have_no_times(tmp_path):
     assert (other["s/epoch"], other["peak MiB"]) == ("10.0", "1,024")
 
 
+def test_the_same_seed_on_several_devices_is_one(tmp_path):
+    """Between devices figures differ in their last digits, which would pass for a small spread over seeds."""
+    for model, seeds in (("lenet", (0,)), ("nin", (0, 1))):
+        for seed in seeds:
+            for device in ("cpu", "cuda"):
+                acc = 0.9 + seed / 50 + 0.001 * (device == "cuda")
+                folder = write_run(tmp_path / f"{model}-{seed}-{device}", model=model, seed=seed, acc=acc)
+                write_record(folder, read_record(folder) | {"device": device})
+    lenet, nin = table_of(tmp_path, rows=["model"], baseline="lenet")
+    assert (lenet["test acc"], lenet["seeds"]) == ("90.05%", "2/2 runs")
+    assert (nin["test acc"], nin["seeds"], nin["change (points)"]) == ("91.05% ± 1.41", "4/4 runs", "+1.00*")
+
+
+def test_accuracies_on_other_images_are_not_compared(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", model="nin")
+    write_run(tmp_path / "c", data="synthetic")
+    rows = {row["data"] + row["model"]: row for row in table_of(tmp_path, baseline="lenet fashion_mnist")}
+    assert {name: row["change (points)"] for name, row in rows.items()} == {
+        "fashion_mnistlenet": "",
+        "fashion_mnistnin": "0.00*",
+        "syntheticlenet": "",
+    }
+
+
 def test_measurements_are_of_completed_runs_alone_and_each_stands_in_its_own_column(tmp_path):
     for seed, (seconds, status, size) in enumerate(
         ((10.0, "completed", 64), (90.0, "failed", 64), (10.0, "completed", 16))

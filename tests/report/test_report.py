@@ -1,12 +1,14 @@
 """Reports from runs on the disk, and the command that makes them."""
 
 import csv
+import errno
 import io
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +119,8 @@ def test_the_options_of_the_command_do_what_they_say(in_tmp, capsys):
         (["runs", "--columns", "model", "--baseline", "lenet"], "--columns cannot be combined with"),
         (["runs", "--save", "/proc/x"], "cannot write to /proc/x"),
         (["runs", "--save", "report.html"], "argument --save: report.html is to be a folder; leave .html out"),
+        (["runs", "--baseline", ""], "argument --baseline: it is empty"),
+        (["runs", "--columns", ""], "argument --columns: it is empty"),
         (["runs", ""], "argument FOLDER: the name of a folder is missing"),
         (["a_file"], "no folder a_file"),
         (["runs", "--save", "a_file"], "argument --save: a_file is a file, and no folder"),
@@ -150,6 +154,37 @@ def test_a_damaged_record_is_named(more, words, in_tmp, capsys):
     with pytest.raises(SystemExit):
         main(["report", "."])
     assert f"run.json is damaged: {words}\nmend it, or move its folder away" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_read_is_named(in_tmp, monkeypatch, capsys):
+    def read(folder):
+        if Path(folder).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    list_folder = os.scandir
+    write_run(in_tmp / "runs" / "a")
+    (in_tmp / "runs" / "locked").mkdir()
+    monkeypatch.setattr(os, "scandir", read)
+    main(["report", "runs"])
+    shown = capsys.readouterr()
+    assert "lenet" in shown.out
+    assert "note: runs/locked is left out: Permission denied" in shown.err
+
+
+def test_runs_may_be_in_a_folder_called_checkpoints(tmp_path):
+    write_run(tmp_path / "checkpoints" / "a")
+    write_run(tmp_path / "checkpoints" / "a" / "checkpoints" / "b")  # where no run is looked for
+    assert [row["seeds"] for row in table_of(tmp_path)] == ["1/1"]
+
+
+def test_a_terminal_without_a_minus_has_a_question_mark(tmp_path):
+    for model, acc in (("lenet", 0.9), ("nin", 0.8)):
+        write_run(tmp_path / model, model=model, acc=acc)
+    command = [sys.executable, "-m", "cnnzoo", "report", str(tmp_path), "--baseline", "lenet"]
+    environment = {**os.environ, "PYTHONIOENCODING": "gbk"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert "?10.00" in done.stdout.decode("gbk")
 
 
 def test_figures_that_cannot_be_drawn_are_not_blamed_on_the_folder(in_tmp, capsys):

@@ -495,6 +495,45 @@ def test_a_summary_that_no_sweep_has_written_is_not_overwritten(in_tmp):
     assert [(path.name, path.read_text()) for path in in_tmp.iterdir()] == [("summary.md", "my notes")]
 
 
+def test_a_grid_goes_on_where_its_plan_is_lost(finished, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(finished, tmp_path / "outputs" / "small")
+    (folder / "sweep.json").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert run(*SMALL, "sweep.name=small") == 0
+    assert "4 cells in outputs/small: 0 to do" in capsys.readouterr().out
+    assert [row["status"] for row in summary(folder)] == ["completed"] * 4
+
+
+def test_a_folder_with_another_cells_run_is_refused(finished, tmp_path):
+    folder = SweepFolder(shutil.copytree(finished, tmp_path / "small"))
+    cells, _ = make_cells([*SMALL[:-1], "seed=5"])
+    shutil.copytree(folder.path / next(iter(folder.cells)), folder.path / cells[0].name)
+    with pytest.raises(UserError, match=r"s5-\w+ holds another run, lenet-28-adamw-s0, such as a copy\nmove it away"):
+        folder.add(cells)
+
+
+def test_a_folder_that_may_not_be_written_to_is_not_at_work(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    assert not is_locked(tmp_path)
+
+
+def test_a_cells_folder_that_leads_nowhere_fails_it_in_words(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cell_process, "gc", SimpleNamespace(freeze=lambda: None))
+    monkeypatch.setattr(cell_process.signal, "signal", lambda *_: None)
+    (tmp_path / "cell").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SystemExit) as exited:
+        cell_process.main(compose_config([]), {}, tmp_path / "cell", 1, None)
+    assert exited.value.code == 2
+    assert capsys.readouterr().err == f"error: cannot write to {tmp_path}/cell: File exists\n"
+    (cell,), folder = planned(["data=synthetic", "trainer=smoke", "model=mlp"], tmp_path / "sweep")
+    assert screen._outcome(cell, folder) == "to do: nothing is on record of it"
+
+
+def test_what_is_said_of_a_budget_that_is_not_chosen_is_told(in_tmp, capsys):
+    assert run(*SMALL, "sweep.laptop={seed: 5}", "plan=true") == 0
+    assert "note: sweep.laptop is for budget=laptop, and changes nothing without it" in capsys.readouterr().out
+
+
 def test_a_cell_is_run_only_as_its_name_says(finished, tmp_path):
     """Where a file in conf/ has been changed since it was planned."""
     plan = json.loads((finished / "sweep.json").read_text())
@@ -721,6 +760,10 @@ def test_a_killed_cell_has_the_epochs_of_its_history(finished):
     try:
         write_record(record.parent, json.loads(before) | {"status": "running", "epochs": 0})
         assert [_epochs_done(cell, folder) for cell in cells[:2]] == [2, 0]  # the other is completed
+        (history := record.with_name("metrics.csv")).rename(kept := record.with_name("kept.csv"))
+        history.write_text("damaged")
+        assert _epochs_done(cells[0], folder) == 0  # as the cell itself will say
+        kept.replace(history)
     finally:
         record.write_bytes(before)
 
@@ -879,9 +922,9 @@ def test_a_launcher_is_given_the_folder_of_each_cell(in_tmp, capsys):
 def test_of_a_traceback_the_screen_has_the_last_line(tmp_path):
     (cell,), folder = planned(["data=synthetic", "trainer=smoke", "model=mlp"], tmp_path)
     folder.fail(cell, f"{screen.TRACEBACK}\n  File x\nValueError: broken")
-    assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: ValueError: broken\n")
+    assert screen._outcome(cell, folder).startswith("failed: ValueError: broken\n")
     folder.fail(cell, "no room\nmake some")
-    assert screen._outcome(cell, folder).startswith(f"{cell.name}  failed: no room; make some\n")
+    assert screen._outcome(cell, folder).startswith("failed: no room; make some\n")
 
 
 def test_a_cell_that_dies_before_its_first_record_is_pooled_with_the_seeds_that_are_completed(tmp_path):
@@ -968,6 +1011,8 @@ def test_cells_for_another_machine_are_planned_where_there_is_no_gpu(in_tmp, cap
 def test_grids_are_run_one_after_the_other(in_tmp):
     with pytest.raises(UserError, match=r"is a grid of its own\ntype python sweep.py experiment=small_grid, then"):
         run("experiment=small_grid,inception_ladder", "plan=true")
+    with pytest.raises(UserError, match="small_grid is a grid of its own"):
+        run(*SMALL, "sweep.per_model={lenet: {experiment: small_grid}}", "plan=true")
 
 
 def test_times_of_several_devices_are_not_averaged():
@@ -1062,6 +1107,10 @@ def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp
     assert _again(folder) == "python sweep.py model=mlp"
     monkeypatch.setattr("sys.argv", ["sweep.py", "fresh=true"])
     assert shlex.split(_again(SweepFolder(Path("lr=1-2")))) == ["python", "sweep.py", "hydra.sweep.dir='lr=1-2'"]
+    monkeypatch.setattr("sys.argv", ["sweep.py", "++fresh=true", "hydra.sweep.dir=small", "seed=0,1"])
+    assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
+    monkeypatch.setattr("sys.argv", ["sweep.py", "hydra.sweep.dir=${now:%H-%M-%S}", "seed=0,1"])  # another one soon
+    assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
 
 
 def test_a_completed_cell_is_exported_by_the_same_command_once_more_and_needs_no_data(finished, monkeypatch, capsys):
@@ -1095,8 +1144,9 @@ def test_seeds_are_pooled_of_one_model_only():
     rows = [
         {"model": cell.config.choices["model"], "group": cell.group, "status": "completed", "settings": ""}
         | dict.fromkeys(("px", "optimizer", "stem", "params", "macs", "seconds_per_epoch", "images_per_second"))
-        | {"peak_bytes": None, "test_acc": cell.config.values["seed"] / 10, "device": "cpu"}
+        | {"peak_bytes": None, "test_acc": seed / 10, "seed": seed, "device": "cpu"}
         for cell in cells
+        for seed in (cell.config.values["seed"],)
     ]
     assert len({row["group"] for row in rows}) < 4
     assert [row["seeds"] for row in pool(rows)] == ["3/3"] * 4

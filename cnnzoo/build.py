@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from cnnzoo.blocks import ConvNet, initialize
 from cnnzoo.choices import CONF
 from cnnzoo.config import RunConfig
-from cnnzoo.errors import UserError
+from cnnzoo.errors import CodeError, UserError
 
 PACKAGE = Path(__file__).parent
 NOT_FUSED = {"fused", "foreach", "differentiable"}  # with one of which a yaml chooses for itself
@@ -63,11 +63,26 @@ def in_words() -> Iterator[None]:
     """Say why something cannot be built, or a net not be traced, as a `UserError`."""
     try:
         yield
-    except (TypeError, ValueError, RuntimeError) as error:
-        words = str(error).splitlines()[0] if isinstance(error, RuntimeError) else str(error)
+    except Exception as error:
+        if place := _mistake(error):
+            what = f"{place}: {type(error).__name__}: {error}"
+            raise CodeError(f"{what}\nlook at that line, and at the values that it is given") from error
+        if not isinstance(error, TypeError | ValueError | RuntimeError):
+            raise
+        words = str(error) or type(error).__name__
+        words = words.splitlines()[0] if isinstance(error, RuntimeError) else words
         if "meta tensor" in words:
             words += "\na net is first built without values: compute numbers, such as widths, with Python or numpy"
         raise UserError(words) from error
+
+
+def _mistake(error: Exception) -> str:
+    """Return where in a net's file an error came up by itself, and not to refuse something; elsewhere nothing."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(last.filename)
+    if PACKAGE / "models" not in file.parents or (last.line or "").startswith("raise "):
+        return ""
+    return f"{file.relative_to(CONF.parent)}, line {last.lineno}"
 
 
 def build_net(config: RunConfig) -> ConvNet:
@@ -108,7 +123,7 @@ def build_optimizer(config: RunConfig) -> "Callable[..., Optimizer]":
 
 def build_data(config: RunConfig) -> "ImageDataModule":
     """Return the configured data module; it has not read anything yet."""
-    facts = ("channels", "num_classes")  # stand in the configuration for the nets
-    arguments = {key: value for key, value in config.values["data"].items() if key not in facts}
+    # The number of classes stands in the configuration for the nets.
+    arguments = {key: value for key, value in config.values["data"].items() if key != "num_classes"}
     data: ImageDataModule = build(arguments | {key: config.values[key] for key in ("protocol", "seed")})
     return data

@@ -12,7 +12,7 @@ from typing import Any
 
 from cnnzoo.choices import is_grid, options, read_experiment
 from cnnzoo.commands import as_typed
-from cnnzoo.config import RunConfig, own_choices, schema_of
+from cnnzoo.config import OF_ONE_OPTION, RunConfig, own_choices, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, is_setting, rule_of
@@ -134,6 +134,8 @@ def _experiment_faults(config: RunConfig, schema: RunConfig) -> Iterator[str]:
     usual = own_choices(experiment)
     for key in sorted(own):
         group = key.partition(".")[0]
+        if group in OF_ONE_OPTION and group in read_experiment(experiment)[1]:  # the file's is left out: it was typed
+            continue
         choice = f"{group}={config.choices.get(group)}"
         if group in config.choices and config.choices[group] != usual.get(group):
             what = f"experiment={experiment} sets {key}, which {choice} does not have"
@@ -151,6 +153,9 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         elif key == "_target_":
             begins = TARGETS.get(prefix.removesuffix("."))
             if begins is None or value != default or not str(value).startswith(begins):
+                if begins and value == default:  # in a file of one's own
+                    yield f"{name}={value} does not begin with {begins}\nmend it in its yaml"
+                    continue
                 where = f"it stands in the group's yaml, and begins with {begins}"
                 yield f"{name}={value} is refused: {where if begins else 'there is none'}\nleave it as it is"
         elif name not in DERIVED and (rule := rule_of(name, default, value)) and not rule.allows(value):

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,11 +131,11 @@ def resolve(composed: DictConfig, choices: Mapping[str, str | None], overrides: 
     Raises:
         UserError: a value refers to a key that does not exist.
     """
-    config = _plain(_without_others(composed, choices, overrides), choices)
+    config = _plain(without_others(composed, choices, overrides), choices)
     return replace(config, values=_with_floats(config.values, schema_of(config).values))
 
 
-def _without_others(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> DictConfig:
+def without_others(composed: DictConfig, choices: Mapping[str, str | None], overrides: Sequence[str]) -> DictConfig:
     """Return what was composed, without what an experiment says of its own optimizer where another one is chosen."""
     typed = {*map(key_of, overrides)}
     groups = [group for group in OF_ONE_OPTION if group in typed]
@@ -187,9 +188,10 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
             ) from error
         if error.full_key == "optimizer.lr" and "model.lr" in str(error):
             net, optimizer = choices["model"], choices["optimizer"]
+            rate = (re.findall(r"model\.lr\.(\w+)", str(error)) or [optimizer])[0]  # as the optimizer's yaml calls it
             raise UserError(
                 f"{net} has no learning rate for {optimizer}\n"
-                f"type optimizer.lr={USUAL_RATE}, or add one under lr in conf/model/{net}.yaml"
+                f"type optimizer.lr={USUAL_RATE}, or add {rate} under lr in conf/model/{net}.yaml"
             ) from error
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)

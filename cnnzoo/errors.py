@@ -18,6 +18,10 @@ class UserError(ValueError):
     """
 
 
+class CodeError(UserError):
+    """A net's own code has a mistake, and no value that it refuses."""
+
+
 class BusyError(UserError):
     """Another process is at work in the folder; the command lines exit with `BUSY`."""
 

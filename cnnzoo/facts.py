@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
 from cnnzoo.analysis.trace import total, trace_layers
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build, build_data, build_net_without_weights, build_optimizer, in_words
@@ -65,7 +67,10 @@ def check(config: RunConfig, *, here: bool = True) -> Facts:
             wanted = f"(N, {data['num_classes']})"
             raise ValueError(f"{config.choices['model']} returns {what}\nlet it return logits of shape {wanted}")
         optimizer = build_optimizer(config)(net.parameters())
-        build(config.values["scheduler"])(optimizer, total_steps=100)
+        scheduler = build(config.values["scheduler"])(optimizer, total_steps=100)
+        if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
+            what = f"scheduler={config.choices['scheduler']} makes {type(scheduler).__name__}"
+            raise ValueError(f"{what}, and not what is stepped after each batch\nlet its function return a LambdaLR")
         images = build_data(config)
         name, count = config.choices["data"], len(images.class_names)
         if count != data["num_classes"]:

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cnnzoo.choices import CONF, groups, is_grid, options
+from cnnzoo.config import without_others
 
 KEY = re.compile(r"( *)(\w+):")
 COMMENT = re.compile(r": *(.*?)  # (.*)$")
@@ -38,8 +39,8 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     for group, option in composed.hydra.runtime.choices.items():
         if group in chosen and option:
             explained |= _comments(f"{group}/{option}")
-    keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    values = OmegaConf.to_container(keys)
+    trained = without_others(composed, composed.hydra.runtime.choices, overrides)
+    values = OmegaConf.to_container(OmegaConf.masked_copy(trained, [str(key) for key in trained if key != "hydra"]))
     text = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
     lines = [f"{line}{explained[key].behind(line)}" if key in explained else line for line, key in _lines(text)]
     return Template(composed.hydra.help.template).substitute(APP_CONFIG_GROUPS=listed, CONFIG="\n".join(lines))

@@ -105,12 +105,11 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         key = (" ".join([config.choices["model"], *arguments]), config.values["data"]["resize"])
         if key not in rows:  # one row for what differs in nothing of the net, such as in its seed
             rows[key] = {"model": key[0], "px": key[1]} | _net_row(config)
-    problems = [problem for row in rows.values() if (problem := row.pop("problem", None))]
+    problems = {key: problem for key, row in rows.items() if (problem := row.pop("problem", None))}
     if len(problems) == len(rows):
-        raise UserError("\n".join(dict.fromkeys(problems[:MAX_FAULTS])))
-    for (name, px), row in rows.items():
-        if row.get("params") is None:
-            print(f"n/a: {name} at {px} px", file=sys.stderr)
+        raise UserError("\n".join([*dict.fromkeys(problems.values())][:MAX_FAULTS]))
+    for (name, px), problem in problems.items():
+        print(f"n/a: {name} at {px} px: {problem.splitlines()[0]}", file=sys.stderr)
     return FORMATS[style](NET_COLUMNS, list(rows.values()))
 
 

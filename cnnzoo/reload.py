@@ -14,7 +14,7 @@ from cnnzoo.choices import groups, options
 from cnnzoo.config import RunConfig, compose_config, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import key_of
-from cnnzoo.record import FILE_NAME, SCHEMA, read_record
+from cnnzoo.record import FILE_NAME, SCHEMA, flatten, read_record
 from cnnzoo.rules import LATER_KEYS
 
 ELSEWHERE = ("trainer.accelerator", "data.root")  # another machine has others
@@ -57,7 +57,12 @@ def read_run(name: str) -> tuple[RunConfig, dict[str, Any]]:
     if (schema := record.get("schema")) != SCHEMA:
         raise UserError(f"{folder / FILE_NAME} has schema {schema}, and this cnnzoo reads {SCHEMA}\ntype another run")
     try:
-        if added := _add_missing(config.values, schema_of(config).values):
+        usual = schema_of(config).values
+        config.values["model"]["lr"] = usual["model"]["lr"]  # of which the run has one, as `optimizer.lr`
+        if unknown := [key for key in flatten(config.values) if key not in flatten(usual)]:
+            what = f"{name} has a value of {unknown[0]}, which no file in conf/ has any more"
+            raise UserError(f"{what}\nput it back there, or type another run")
+        if added := _add_missing(config.values, usual):
             print(f"note: {name} is from before there was {', '.join(added)}", file=sys.stderr)
         check_config(config)
     except (HydraException, AttributeError, KeyError, TypeError) as error:

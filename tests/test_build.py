@@ -1,10 +1,12 @@
 """What cannot be built is said in words."""
 
+import runpy
+
 import pytest
 
 from cnnzoo import build, trained
 from cnnzoo.config import compose_config
-from cnnzoo.errors import UserError
+from cnnzoo.errors import CodeError, UserError
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,28 @@ def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, m
     what, remedy = str(refusal.value).split("\n")
     assert what.startswith(f"{package.name}/net.py, {place}")
     assert remedy == f"mend that line; {package.name}.net.Net cannot be imported without it"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a, b = (1, 2, 3)", "models/net.py, line 2: ValueError: too many values to unpack (expected 2)"),
+        ("return nothing", "models/net.py, line 2: NameError: name 'nothing' is not defined"),
+        ("raise NotImplementedError", "NotImplementedError"),
+        ("raise ValueError('width is 3')", "width is 3"),
+    ],
+)
+def test_a_mistake_in_a_nets_code_is_told_with_its_place_and_a_refusal_as_it_is(line, said, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.py").write_text(f"def make():\n    {line}\n")
+    monkeypatch.setattr(build, "PACKAGE", tmp_path)
+    monkeypatch.setattr(build, "CONF", tmp_path / "conf")
+    made = runpy.run_path(str(tmp_path / "models" / "net.py"))
+    with pytest.raises(UserError) as refusal, build.in_words():
+        made["make"]()
+    what, *more = str(refusal.value).splitlines()
+    assert what == said
+    assert isinstance(refusal.value, CodeError) == said.startswith("models/") == bool(more)
 
 
 def test_a_class_that_is_not_there_is_answered_with_where_to_look_for_its_name():

@@ -5,12 +5,13 @@ import sys
 import pytest
 from hydra.errors import HydraException
 
-from cnnzoo import choices, cli, config
+from cnnzoo import choices, cli, config, facts
 from cnnzoo.checks import changes, check_config, nearest
 from cnnzoo.choices import CONF, groups, options
 from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
+from cnnzoo.training import schedules
 
 # What is typed, and what the first line of the answer says.
 REFUSED = {
@@ -115,6 +116,12 @@ EVERY = "in_channels: ${data.channels}\nnum_classes: ${data.num_classes}\nimage_
 EVERY += "init: xavier\nmin_size: 1\nlr: {adamw: 0.1}\n"
 ADAM = "_target_: torch.optim.Adam\n_partial_: true\nweight_decay: 0.0\n"
 OWN_FILES = {  # a file, its text, what is typed, and what the answer says; nothing where it is right
+    "a class of one's own": (
+        "optimizer/mine",
+        ADAM.replace("torch.optim", "mine") + "lr: 0.1\n",
+        "optimizer=mine",
+        "optimizer._target_=mine.Adam does not begin with torch.optim.\nmend it in its yaml",
+    ),
     "betas": ("optimizer/mine", f"{ADAM}lr: 0.1\nbetas: [0.9, 0.95]\n", "optimizer=mine", None),
     "other betas": (
         "optimizer/mine",
@@ -127,7 +134,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "optimizer/mine",
         ADAM + "lr: ${model.lr.mine}\n",
         "optimizer=mine",
-        "lenet has no learning rate for mine\ntype optimizer.lr=0.001, or add one under lr in conf/model/lenet.yaml",
+        "lenet has no learning rate for mine\ntype optimizer.lr=0.001, or add mine under lr in conf/model/lenet.yaml",
     ),
     "typed rate": ("optimizer/mine", ADAM + "lr: ${model.lr.mine}\n", "optimizer=mine optimizer.lr=0.01", None),
     "wrong rate": (
@@ -198,7 +205,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "scheduler/mine",
         "_target_: torch.optim.lr_scheduler.ExponentialLR\n_partial_: true\n",
         "scheduler=mine",
-        "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR is refused: it stands in the group's yaml, and",
+        "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR does not begin with cnnzoo.training.schedules.",
     ),
     "five classes": (
         "data/mine",
@@ -293,6 +300,27 @@ def test_a_grid_of_an_optimizer_or_a_net_of_ones_own_needs_no_rate_that_it_does_
     monkeypatch.setattr(cli, "kept_back", [])
     cli.keep_back()
     assert sorted([*sys.argv[1:], *cli.kept_back]) == sorted(["--multirun", *typed.split()])
+
+
+def test_what_is_typed_is_not_blamed_on_the_experiment():
+    with pytest.raises((UserError, HydraException)) as refusal:
+        check_config(compose_config(["experiment=course/lenet", "optimizer=adam", "optimizer.momentum=0.5"]))
+    assert str(refusal.value).startswith("unknown key 'optimizer.momentum'")
+
+
+def test_a_rate_that_is_called_otherwise_is_named(own_conf):
+    (own_conf / "optimizer" / "mine.yaml").write_text(ADAM + "lr: ${model.lr.nadm}\n")
+    with pytest.raises(
+        UserError, match=r"no learning rate for mine\ntype .*, or add nadm under lr in conf/model/lenet"
+    ):
+        compose_config(["optimizer=mine"])
+
+
+def test_a_schedule_that_is_none_is_refused_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr(schedules, "constant", lambda optimizer, total_steps, warmup: None)
+    config = compose_config(["scheduler=constant"])
+    with pytest.raises(UserError, match=r"scheduler=constant makes NoneType, and not what is stepped after each batch"):
+        facts.check(config)
 
 
 def test_the_limits_of_a_trial_are_told():

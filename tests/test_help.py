@@ -37,6 +37,15 @@ def test_what_a_net_inherits_is_explained(net):
     assert "\nwatch:\n  patience: 3  # epochs at chance" in text
 
 
+def test_what_an_experiment_says_of_another_optimizer_is_not_shown():
+    text = help_text("train", ["experiment=course/lenet", "optimizer=adam", "scheduler=onecycle"])
+    optimizer = text.partition("\noptimizer:\n")[2].partition("\nscheduler:\n")[0]
+    assert "  lr: ${model.lr.adam}" in optimizer
+    assert "momentum" not in optimizer
+    assert "  warmup: 0.2" in text
+    assert "  lr: 0.9" in help_text("train", ["experiment=course/lenet"])
+
+
 def test_a_net_says_its_own_words_before_those_it_inherits():
     assert "  norm: batch  # none, scratch\n" in help_text("train", ["model=googlenet_bn"])
 

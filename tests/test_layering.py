@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "choices": (set(), {"omegaconf"}),
     "overrides": ({"choices", "errors"}, {"hydra"}),
     "config": ({"choices", "errors", "overrides", "rules"}, {"hydra", "omegaconf", "yaml"}),
-    "help": ({"choices"}, {"hydra", "omegaconf", "yaml"}),
+    "help": ({"choices", "config"}, {"hydra", "omegaconf", "yaml"}),
     "composer": ({"choices", "config", "overrides"}, {"hydra", "omegaconf"}),
     "rules": (set(), set()),
     "checks": ({"choices", "commands", "config", "errors", "overrides", "record", "rules"}, set()),
@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "resume": ({"build", "config", "disk", "record", "training"}, set()),
     "memory": ({"blocks", "build", "commands", "errors", "fit", "record", "training"}, {"torch"}),
-    "facts": ({"analysis", "blocks", "build", "config", "trained", "training"}, set()),
+    "facts": ({"analysis", "blocks", "build", "config", "trained", "training"}, {"torch"}),
     "run": (
         {
             "build",

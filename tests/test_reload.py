@@ -45,6 +45,20 @@ def test_a_run_from_before_there_was_a_key_is_read_as_with_its_usual_value(finis
     assert capsys.readouterr().err == f"note: {tmp_path} is from before there was model.init, now kaiming\n"
 
 
+def test_the_rates_of_other_optimizers_may_have_changed_since(finished, tmp_path, capsys):
+    record = read_record(finished)
+    record["config"]["model"]["lr"] = {"nadam": 0.1}
+    write_record(tmp_path, record)
+    assert read_run(str(tmp_path))[0].values == read_run(str(finished))[0].values
+    assert capsys.readouterr().err == ""
+    record["config"]["model"]["depth"] = 3
+    write_record(tmp_path, record)
+    with pytest.raises(
+        UserError, match=r"has a value of model.depth, which no file in conf/ has any more\nput it back"
+    ):
+        read_run(str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -108,7 +108,8 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
         with torch.no_grad(), torch.device("meta"), ShapesOnly(), tracer:
             call_without_values(net, state, tracer.image)
     except RuntimeError as error:
-        raise ValueError(f"{tracer.where} cannot take what it is given: {str(error).splitlines()[0]}") from error
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{tracer.where} cannot take what it is given: {why}") from error
     finally:
         for handle in handles:
             handle.remove()

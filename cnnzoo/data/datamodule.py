@@ -39,6 +39,7 @@ class ImageDataModule(lightning.LightningDataModule):
         augment: none, flip, crop_flip or strong (crop, flip, erase); of training images only.
         protocol: holdout or course.
         seed: of the training order.
+        channels: C of the stored images.
     """
 
     mean: float
@@ -49,8 +50,11 @@ class ImageDataModule(lightning.LightningDataModule):
     class_names: tuple[str, ...]
     images: Images
 
-    def __init__(self, *, resize: int, batch_size: int, augment: str, protocol: Protocol, seed: int) -> None:
+    def __init__(
+        self, *, resize: int, batch_size: int, augment: str, protocol: Protocol, seed: int, channels: int = 1
+    ) -> None:
         super().__init__()
+        self.channels = channels
         self.batch_size = batch_size
         self.protocol = protocol
         self.seed = seed
@@ -76,6 +80,8 @@ class ImageDataModule(lightning.LightningDataModule):
             raise ValueError(
                 f"{self.num_train:,} training images are too few to hold out some of each class\ntype protocol=course"
             )
+        if not counts["test"]:
+            raise ValueError("there are no images to test with\nlook at num_test of the data's class")
         if not counts["train"]:
             images = self.num_images["train"]
             raise ValueError(
@@ -120,6 +126,7 @@ class ImageDataModule(lightning.LightningDataModule):
         if hasattr(self, "images"):
             return
         images = self.load()
+        self._check(images)
         if self.protocol == "holdout":
             train, val = stratified_split(images.labels[: images.num_train], self.num_held_out, seed=SPLIT_SEED)
         else:
@@ -129,6 +136,29 @@ class ImageDataModule(lightning.LightningDataModule):
         pixels, labels = images.pixels.to(device), images.labels.to(device)
         self.train_set, self.val_set, self.test_set = (Subset(pixels, labels, part) for part in (train, val, test))
         self.images = images
+
+    def _check(self, images: Images) -> None:
+        """Check that the images are those that the class speaks of, as a data set of one's own may not be.
+
+        Raises:
+            UserError: they are not.
+        """
+        remedy = f"look at load() of {type(self).__name__}, and at its num_train, num_test, image_size and class_names"
+        count, side = self.num_train + self.num_test, self.image_size
+        for name, tensor, dtype, shape in (
+            ("pixels", images.pixels, torch.uint8, (count, self.channels, side, side)),
+            ("labels", images.labels, torch.int64, (count,)),
+        ):
+            if not isinstance(tensor, Tensor):
+                raise UserError(f"{name} are to be a tensor (got {type(tensor).__name__})\n{remedy}")
+            if (found := (tensor.dtype, tuple(tensor.shape))) != (dtype, shape):
+                got = f"{found[0]} of shape {found[1]}"
+                raise UserError(f"{name} are to be {dtype} of shape {shape} (got {got})\n{remedy}")
+        if images.num_train != self.num_train:
+            raise UserError(f"num_train is {self.num_train:,}, and that of the images {images.num_train:,}\n{remedy}")
+        low, high = (int(each) for each in images.labels.aminmax())
+        if low < 0 or high >= len(self.class_names):
+            raise UserError(f"labels are to be from 0 to {len(self.class_names) - 1} (got {low} to {high})\n{remedy}")
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many batches, or pieces of them, of an unfinished epoch have been trained on."""

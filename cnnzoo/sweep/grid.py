@@ -14,7 +14,7 @@ from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.choices import groups, is_grid, options
 from cnnzoo.composer import Composer
 from cnnzoo.config import RunConfig, schema
-from cnnzoo.errors import UserError
+from cnnzoo.errors import CodeError, UserError
 from cnnzoo.explain import explain
 from cnnzoo.importing import importing_torch
 from cnnzoo.overrides import expand, is_of_runs, key_of, values_of
@@ -219,8 +219,8 @@ def _with_facts(cells: Iterable[Cell], here: bool) -> list[Cell]:
             try:
                 known[key] = {"facts": asdict(check(cell.config, here=here))}
             except UserError as error:
-                if isinstance(error.__cause__, OptionError):  # a mistake, and no cell that cannot be
-                    raise
+                if isinstance(error, CodeError) or isinstance(error.__cause__, OptionError):
+                    raise  # a mistake, and no cell that cannot be
                 known[key] = {"problem": str(error).split("\n")[0]}
         found.append(replace(cell, **known[key]))
     return found

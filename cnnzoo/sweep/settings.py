@@ -157,6 +157,8 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         experiments = [name for each in chosen for name in values_of(each)]
         experiment = experiments[0] if len(experiments) == 1 else "sweep"
         others = sorted(each for each in overrides if key_of(each) != "experiment" or experiment == "sweep")
+        if experiment == "sweep":  # the grid is what is typed, also as a list of variants
+            others += [word for key, word in last.items() if key == "sweep.variants"]
         digest = hashlib.sha256("\n".join(others).encode()).hexdigest()[:8]
         name = experiment.replace("/", "-") + (f"-{digest}" if others or experiment == "sweep" else "")
         name += "-laptop" if config.budget == "laptop" else ""

@@ -17,7 +17,7 @@ MARGIN = 0.01  # a loss this near to that of guessing is at chance, and one that
 
 
 class Watch(lightning.Callback):
-    """Ends a run as `diverged` at a loss or gradient that is not finite, and as `stuck` at a loss that stays at chance.
+    """Ends a run as `diverged` at a loss or gradient that is not finite, and as `stuck` at one that stays at chance.
 
     On a CPU the step that would spoil the weights is not taken. On an accelerator it is noticed some steps later, but
     before anything is saved (`check`).
@@ -75,7 +75,8 @@ class Watch(lightning.Callback):
         if at_chance and latest[-1] > latest[0] - MARGIN:  # a loss that begins high and falls is on its way
             raise RunEnded(
                 "stuck",
-                f"the training loss is still that of guessing ({self.chance:.3f}) after {self.patience} epochs\n"
+                f"after {self.patience} epochs the training loss is no better than that of guessing "
+                f"({self.chance:.3f}), and does not fall\n"
                 f"type another optimizer.lr (it is {_rate(trainer):g}) or model.init, "
                 "or watch.patience=N to wait longer",
             )

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torchvision.datasets import FashionMNIST
 
 from cnnzoo.data import FashionMNISTDataModule, SyntheticDataModule
 from cnnzoo.data.synthetic import make_synthetic
+from cnnzoo.errors import UserError
 from tests.conftest import ROOT
 
 OPTIONS = {"resize": 28, "batch_size": 100, "augment": "none", "protocol": "holdout", "seed": 0}
@@ -13,6 +17,43 @@ def synthetic(**options):
     module = SyntheticDataModule(num_train=1200, num_test=300, **{**OPTIONS, **options})
     module.setup()
     return module
+
+
+MISTAKES = {
+    "as floats": (
+        {"pixels": torch.rand(150, 1, 28, 28)},
+        r"pixels are to be torch.uint8 .*got torch.float32 of shape \(150",
+    ),
+    "no channels": (
+        {"pixels": torch.zeros(150, 28, 28, dtype=torch.uint8)},
+        r"shape \(150, 1, 28, 28\) \(got .*\(150, 28, 28",
+    ),
+    "an array": ({"pixels": np.zeros((150, 1, 28, 28), np.uint8)}, r"pixels are to be a tensor \(got ndarray\)"),
+    "too few": ({"labels": torch.zeros(149, dtype=torch.int64)}, r"labels are to be torch.int64 of shape \(150,\)"),
+    "small labels": ({"labels": torch.zeros(150, dtype=torch.int32)}, r"got torch.int32 of shape \(150,\)"),
+    "labels from 1": ({"labels": torch.arange(150) % 10 + 1}, r"labels are to be from 0 to 9 \(got 1 to 10\)"),
+    "no class": ({"labels": torch.arange(150) % 10 - 1}, r"labels are to be from 0 to 9 \(got -1 to 8\)"),
+    "other sets": ({"num_train": 100}, r"num_train is 120, and that of the images 100"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_images_that_are_not_what_their_class_says_are_refused(wrong, words, monkeypatch):
+    images = replace(make_synthetic(120, 30), **wrong)
+    module = SyntheticDataModule(num_train=120, num_test=30, **OPTIONS)
+    monkeypatch.setattr(module, "load", lambda: images)
+    with pytest.raises(UserError, match=rf"{words}.*\nlook at load\(\) of SyntheticDataModule"):
+        module.setup()
+
+
+def test_images_in_colour_are_said_to_be_so(monkeypatch):
+    with pytest.raises(UserError, match=r"of shape \(150, 3, 28, 28\)"):
+        SyntheticDataModule(num_train=120, num_test=30, channels=3, **OPTIONS).setup()
+
+
+def test_a_data_set_without_test_images_is_refused_before_it_is_read():
+    with pytest.raises(ValueError, match="there are no images to test with"):
+        SyntheticDataModule(num_train=1200, num_test=0, **OPTIONS).check_limits({})
 
 
 def pixels(loader):

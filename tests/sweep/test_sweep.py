@@ -324,6 +324,9 @@ def test_default_names_follow_the_grid_and_nothing_else():
     several += (name("~experiment"),)
     assert all(re.fullmatch(r"outputs/sweep-[0-9a-f]{8}", each) for each in several)
     assert len({*several, name()}) == 4
+    lists = [f"sweep.variants=[{{model: {model}}}]" for model in ("lenet", "nin")]
+    assert len({name(), *map(name, lists)}) == 3
+    assert name("experiment=small_grid", lists[0]) == name("experiment=small_grid", lists[1])  # join its table
 
 
 def test_cells_of_another_grid_of_the_same_words_are_told_of(in_tmp, capsys):

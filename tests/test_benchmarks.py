@@ -14,7 +14,19 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import __main__ as command
-from benchmarks import accuracy, compiled, evaluation, gpu, growth, loops, slots, stopwatch, training
+from benchmarks import (
+    accuracy,
+    compiled,
+    evaluation,
+    gpu,
+    growth,
+    loops,
+    slots,
+    startup,
+    stopwatch,
+    sweep_cells,
+    training,
+)
 from benchmarks.cases import CASES, QUICK, Case, Scope
 from benchmarks.course import WORKERS
 from benchmarks.loops import LOOPS, lay_out, run_loop
@@ -419,3 +431,90 @@ def test_growth_counts_three_forwards_a_step(monkeypatch, tmp_path):
     monkeypatch.setattr(growth, "_draw", lambda rows: Figure())
     *_, line = growth.measure(Scope([], 3, 0.1, tmp_path)).splitlines()
     assert cells_of(line) == ["data.resize", "28", "2,000.0", "20", "150%", "120.0"]
+
+
+def test_the_first_round_of_commands_fills_the_file_cache_and_is_not_counted(monkeypatch, tmp_path):
+    now, taken = 0.0, iter((100.0, 200.0, 1.0, 3.0, 2.0, 5.0))
+
+    def run(*_, **__):
+        nonlocal now
+        now += next(taken)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(startup, "load_files", lambda root: None)
+    monkeypatch.setattr(startup, "COMMANDS", {startup.FLOOR: ([], 0), startup.STEP: ([], 0)})
+    monkeypatch.setattr(startup.subprocess, "run", run)
+    monkeypatch.setattr(startup.time, "perf_counter", lambda: now)
+    told = startup.measure(Scope([], 2, 0.1, tmp_path))
+    assert cells_of(told.splitlines()[3]) == [startup.STEP, "4.00", "3.00", "5.00"]
+    assert "The first step ends 2.50 s after what the imports take." in told
+
+
+def test_what_a_cell_costs_beyond_its_own_account_is_of_those_behind_the_first():
+    seen = sweep_cells.Measured(ends=[5.0, 7.0, 9.0], totals=[4.0, 1.5, 1.5], memory=[], files=[])
+    assert seen.overhead == 0.5
+
+
+def test_two_cells_have_half_of_the_threads_each_and_begin_in_turn(monkeypatch):
+    begun = []
+
+    class Turn(contextlib.nullcontext):
+        def __init__(self, *_, threads):
+            super().__init__(self)
+            self.threads = threads
+
+        def begin(self, seconds):
+            begun.append(self.threads)
+
+        def end(self):
+            return SimpleNamespace(images_per_second=float(self.threads))
+
+    monkeypatch.setattr(slots, "Turns", Turn)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    assert slots.side_by_side(SMALL, 2) == [(6.0, 6.0), (6.0, 6.0)]
+    assert begun == [6, 3, 3, 3, 3, 6]
+
+
+def test_the_compiled_net_goes_first_in_every_other_round(monkeypatch):
+    now, done = 0.0, []
+
+    def bare_step(case, compile_mode=None):
+        def step():
+            nonlocal now
+            now += 1.0
+            done.append("compiled" if compile_mode else "plain")
+
+        return step
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # which is put back afterwards
+    monkeypatch.setattr(compiled, "bare_step", bare_step)
+    monkeypatch.setattr(compiled.time, "perf_counter", lambda: now)
+    compiled.side_by_side(SMALL, 1.0, 2)
+    assert done[-4:] == ["plain", "compiled", "compiled", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        ([], {"slots", "compile"}),
+        (["--quick"], {"slots", "compile", "growth", "accuracy"}),
+        (["compile", "gpu"], {*command.PARTS} - {"compile", "gpu"}),
+    ],
+)
+def test_what_takes_long_is_measured_where_it_is_asked_for(words, left_out, outside, monkeypatch):
+    measured, names = [], [*command.PARTS]
+    parts = {name: lambda scope, name=name: measured.append(name) or "" for name in names}
+    monkeypatch.setattr(command, "PARTS", parts)
+    monkeypatch.setattr(command, "load_files", lambda root: None)
+    monkeypatch.setattr("sys.argv", ["benchmarks", *words])
+    command.main()
+    assert {*names} - {*measured} == left_out
+
+
+def test_each_variant_is_what_its_column_says():
+    default, changed = SMALL.config().values["trainer"], {}
+    for name, (_, *overrides) in gpu.VARIANTS.items():
+        trainer = SMALL.config(*overrides).values["trainer"]
+        changed[name] = {key: trainer[key] for key in ("precision", "deterministic") if trainer[key] != default[key]}
+    assert changed["any kernels"] == {"deterministic": False}
+    assert changed["16-mixed"] == {"precision": "16-mixed"}

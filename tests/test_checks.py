@@ -35,6 +35,7 @@ REFUSED = {
     "trainer.limit_val_batches=0": "trainer.limit_val_batches must be a share from 0.0 to 1.0 or a whole number of",
     "trainer.gradient_clip_val=-1": "trainer.gradient_clip_val must be a number above 0, or null (got -1.0)",
     "optimizer.lr=0": "optimizer.lr must be a number above 0 (got 0)",
+    f"optimizer.lr={10**400}": "optimizer.lr must be a number above 0 (got 1000",
     "optimizer.lr=.inf": "optimizer.lr must be a number above 0 (got '.inf')",
     "scheduler.warmup=1": "scheduler.warmup must be a number from 0 to below 1 (got 1)",
     "checkpoint.every_minutes=abc": "checkpoint.every_minutes must be a number above 0, or null (got 'abc')",
@@ -408,3 +409,14 @@ def test_an_optimizer_that_is_taken_away_beside_an_experiment_is_answered():
 def test_what_is_typed_beside_an_experiment_stays():
     config = compose_config(["experiment=course/lenet", "optimizer=rmsprop", "optimizer.lr=0.9"])
     assert (config.values["optimizer"]["lr"], config.values["optimizer"]["momentum"]) == (0.9, 0.9)
+
+
+@pytest.mark.parametrize("share", ["0", "1"])
+def test_a_milestone_is_within_the_run(share):
+    with pytest.raises(UserError, match=r"^scheduler\.milestones must be a list of shares between 0 and 1"):
+        check_config(compose_config(["scheduler=step", f"scheduler.milestones=[{share}]"]))
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 10**400])
+def test_a_whole_number_that_no_float_is_stays_as_it_was_typed(number):
+    assert compose_config([f"optimizer.weight_decay={number}"]).values["optimizer"]["weight_decay"] == number

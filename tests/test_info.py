@@ -4,7 +4,10 @@ import io
 import pytest
 
 from cnnzoo.__main__ import main
+from cnnzoo.build import build_net_without_weights
 from cnnzoo.choices import options
+from cnnzoo.config import compose_config
+from cnnzoo.info import _smallest
 from cnnzoo.overrides import expand
 from tests.models.test_zoo import EXPECTED
 
@@ -195,3 +198,13 @@ def test_a_pattern_that_no_net_has_is_answered(capsys):
 def test_the_smallest_size_follows_arguments_however_they_are_given(capsys):
     (row,) = table(capsys, "model=alexnet,nin", "++model.stem=paper", "data.resize=28,67")[1:2]
     assert (row["px"], row["min_size"]) == ("67", "67")
+
+
+def test_the_smallest_size_is_one_at_which_the_net_chooses_a_stem_that_works():
+    """The small stem would do from 128 px on, where the net chooses the paper's."""
+    deep = ["model=densenet", "model.blocks=[1,1,1,1,1,1,1,1]"]
+    smallest = _smallest(compose_config(deep))
+    assert smallest is not None
+    build_net_without_weights(compose_config([*deep, f"data.resize={smallest}"]))
+    with pytest.raises(ValueError, match=f"this net needs data.resize >= {smallest}"):
+        build_net_without_weights(compose_config([*deep, f"data.resize={smallest - 1}"]))

@@ -22,7 +22,7 @@ from cnnzoo import fit
 from cnnzoo import run as run_module
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import read_record, write_record
-from cnnzoo.resume import find_checkpoint
+from cnnzoo.resume import MADE_WITH, earlier_parts, find_checkpoint
 from cnnzoo.run import train
 from cnnzoo.training import checkpoint_files, checkpoints, history
 from cnnzoo.training.checkpoint_files import LAST, load
@@ -585,3 +585,10 @@ def test_a_reader_that_has_seen_enough_does_not_end_the_run(tmp_path):
     subprocess.run(f"{command} hydra.run.dir=run | head -1", shell=True, cwd=tmp_path, check=True, capture_output=True)
     record = read_record(tmp_path / "run")
     assert (record["status"], record["epochs"]) == ("completed", 10)
+
+
+def test_other_threads_are_said(capsys):
+    made = dict.fromkeys(MADE_WITH) | {"device": "cpu", "threads": 2}
+    before = made | {"threads": 4, "from_step": 0}
+    assert [part["threads"] for part in earlier_parts(before, made | {"from_step": 9})] == [4]
+    assert capsys.readouterr().err == "note: an earlier part ran with threads 4, this one with 2\n"

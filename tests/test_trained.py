@@ -300,7 +300,7 @@ def test_nets_for_colour_are_exported_and_take_no_grey_pictures(tmp_path, monkey
     config = compose_config([*RUN, "model=mlp", "data.channels=3"])
     net = TrainedNet(build_net(config).eval(), _make_transform(build_data(config).transform, 32, 3), ())
     monkeypatch.setattr("cnnzoo.trained.load", lambda folder: net)
-    monkeypatch.setattr("cnnzoo.trained.read_run", lambda folder: (config, {}))
+    monkeypatch.setattr("cnnzoo.trained.read_record", lambda folder: {"config": config.values})
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(export_onnx(tmp_path)))
     images = torch.randn(5, 3, 32, 32)
@@ -308,3 +308,20 @@ def test_nets_for_colour_are_exported_and_take_no_grey_pictures(tmp_path, monkey
     np.testing.assert_allclose(logits, net.net(images).detach().numpy(), atol=1e-5)
     with pytest.raises(UserError, match="this net was trained on images of 3 channels"):
         net.transform(Image.new("L", (28, 28)))
+
+
+def test_a_grey_background_is_bright_from_the_middle_on():
+    assert has_bright_background(shirt("RGB", 140, 0, (50, 50)))
+    assert not has_bright_background(shirt("RGB", 110, 255, (50, 50)))
+
+
+def test_a_dark_picture_of_16_bits_stays_dark():
+    assert to_pixels(Image.new("I;16", (30, 30), 250), 28).max() == 1
+
+
+def test_a_run_that_was_stuck_at_once_is_not_to_be_gone_on_with(tmp_path):
+    with pytest.raises(RunEnded):
+        train(compose_config([*RUN, "model=mlp", "optimizer.lr=1e30", "pictures=false"]), tmp_path)
+    write_record(tmp_path, read_record(tmp_path) | {"status": "stuck"})
+    with pytest.raises(UserError, match=r"stuck before it had a best\.ckpt\ntype another run"):
+        cnnzoo.load(tmp_path)

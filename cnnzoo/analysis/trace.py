@@ -94,7 +94,8 @@ def trace_layers(net: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
     if len(input_shape) != 3:
         raise ValueError(f"input_shape is (C, H, W), of one image (got {tuple(input_shape)})")
     if any(is_lazy(parameter) for parameter in net.parameters()):
-        raise ValueError("the net has lazy layers, whose shapes are not known before it has seen an image")
+        what = "the net has lazy layers, whose shapes are not known before it has seen an image"
+        raise ValueError(f"{what}\npass one through it first, such as at the end of __init__")
     state = without_values(net)
     tracer = _Tracer(net, state, input_shape)
     modes = {module: module.training for module in net.modules()}

@@ -124,6 +124,18 @@ class GroupMean(nn.Module):
         return x.reshape(len(x), 2, -1, *x.shape[2:]).mean(1)
 
 
+class LastOnes(nn.Module):
+    def forward(self, x):
+        return x[:, :, -8:, -6:]
+
+
+class OwnKernel(nn.Module):
+    """Convolves an image with a kernel that is a part of it."""
+
+    def forward(self, x):
+        return F.conv2d(x, x[:, :, :3, :3])
+
+
 class MeanOfColumns(nn.Module):
     """A map of as many columns, each the mean of all."""
 
@@ -189,7 +201,7 @@ def test_receptive_fields_are_where_the_gradient_is(name):
 
 WHOLE = [Gate(), nn.AdaptiveAvgPool2d(1), nn.Softmax(dim=3), nn.Upsample(scale_factor=2), Rows(), Piecewise(), Turned()]
 WHOLE += [nn.AdaptiveAvgPool2d(7), nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]
-WHOLE += [MeanOfColumns(), RowsByTable()]
+WHOLE += [MeanOfColumns(), RowsByTable(), nn.AdaptiveAvgPool2d((4, 3)), OwnKernel()]
 
 
 @pytest.mark.parametrize("net", WHOLE)
@@ -395,3 +407,8 @@ def test_the_projects_own_convolution_is_one():
 def test_a_norm_with_a_weight_for_each_pixel_is_no_convolution():
     (layer,) = trace_layers(nn.LayerNorm((1, 8, 8)), (1, 8, 8))
     assert (layer.part, layer.params) == ("other", 128)
+
+
+def test_a_crop_may_be_counted_from_the_end():
+    cropped = nn.Sequential(LastOnes(), nn.AdaptiveAvgPool2d(1))
+    assert by_name(cropped, (1, 9, 10))["1"].receptive_field == (8, 6)

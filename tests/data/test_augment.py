@@ -69,3 +69,19 @@ def test_each_augmentation_is_made_of_what_its_name_says():
 def test_the_configuration_names_all_of_them():
     assert all(RULES["data.augment"].allows(name) for name in AUGMENTATIONS)
     assert not RULES["data.augment"].allows("autoaugment")
+
+
+def test_rectangles_reach_every_edge():
+    torch.manual_seed(0)
+    touched = erase(torch.zeros(2000, 1, 28, 28, dtype=torch.uint8))[:, 0].bool()
+    top, bottom, left, right = (
+        edge.any(1).sum() for edge in (touched[:, 0], touched[:, -1], touched[:, :, 0], touched[:, :, -1])
+    )
+    assert min(top, bottom, left, right) > 0.7 * max(top, bottom, left, right)
+
+
+def test_tall_rectangles_are_as_likely_as_wide_ones():
+    torch.manual_seed(0)
+    touched = erase(torch.zeros(2000, 1, 28, 28, dtype=torch.uint8))[:, 0].bool()
+    tall, wide = touched.any(2).sum(1), touched.any(1).sum(1)
+    assert 0.8 < (tall > wide).sum() / (wide > tall).sum() < 1.25

@@ -19,7 +19,7 @@ from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import render, save
 from tests.report.runs import CLASSES, HISTORY, write_run
-from tests.report.shown import tables
+from tests.report.shown import notes_of, tables
 
 
 def write_history(folder, losses, accuracies):
@@ -374,3 +374,52 @@ def test_epochs_are_told_once(tmp_path):
     labels = {line.get_label() for line in figure_of(make_report([tmp_path]), "curves").draw().axes[0].lines}
     of_two = {f"net{number} max_epochs={epochs}" for number in (0, 1) for epochs in (2, 30)}
     assert labels == of_two | {"nin"}
+
+
+def test_the_front_ends_at_its_best_where_something_dearer_is_worse():
+    points = [(1, 0.8), (5, 0.9), (9, 0.7)]
+    rows = [{"label": f"{cost}", "params": cost, "test_acc": Spread(accuracy, None)} for cost, accuracy in points]
+    lines = draw_trade_off(rows, "params", "en").axes[0].get_lines()
+    line = next(each for each in lines if each.get_label() == "Pareto front")
+    assert line.get_xydata().tolist() == [[1, 0.8], [5, 0.9], [9, 0.9]]
+
+
+def test_a_part_that_one_net_lacks_is_drawn_of_the_others():
+    conv = {"label": "a", "params": 40_000, "conv_params": 40_000, "dense_params": 0}
+    dense = {"label": "b", "params": 90_000, "conv_params": 30_000, "dense_params": 60_000}
+    figure = draw_parameters([conv, dense], "en")
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in figure.axes[0].patches]
+    assert bars == [(0, 40_000), (0, 30_000), (40_000, 40_000), (30_000, 90_000)]
+
+
+def test_accuracy_is_not_drawn_against_time_where_a_row_was_timed_otherwise(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name, model=name)
+    for seed, device in enumerate(("cpu", "cuda")):
+        folder = write_run(tmp_path / f"c{seed}", model="c", seed=seed)
+        write_record(folder, read_record(folder) | {"device": device})
+    report = make_report([tmp_path], rows=["model"])
+    assert "accuracy is not plotted against time" in notes_of(tmp_path, rows=["model"])
+    assert "accuracy-time" not in [block.name for block in report.blocks if isinstance(block, Figure)]
+
+
+def test_curves_stand_in_the_order_of_the_table(tmp_path):
+    for model, acc in (("a", 0.7), ("b", 0.9), ("c", 0.8)):
+        write_run(tmp_path / model, model=model, acc=acc)
+    curves = figure_of(make_report([tmp_path]), "curves").draw()
+    assert [line.get_label() for line in curves.axes[0].lines] == ["a", "b", "c"]
+
+
+def test_percentages_in_a_matrix_are_rounded(tmp_path):
+    folder = write_run(tmp_path / "a")
+    (folder / "confusion.csv").write_text("true,shirt,coat\nshirt,2,1\ncoat,0,3\n")
+    (axes,) = draw_confusion([{"label": "lenet", "runs": read_runs([tmp_path])}], "en").axes
+    assert [text.get_text() for text in axes.texts] == ["67", "33", "100"]
+
+
+@pytest.mark.parametrize(("params", "names"), [(62_000, set()), (63_000, {"accuracy-parameters"})])
+def test_accuracy_is_drawn_against_parameters_where_they_are_apart(params, names, tmp_path):
+    write_run(tmp_path / "a", model="a")
+    write_run(tmp_path / "b", model="b", params=params)
+    figures = {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
+    assert figures & {"accuracy-parameters"} == names

@@ -547,3 +547,47 @@ def test_numbers_stand_at_the_right_and_what_is_usual_is_not_said(tmp_path):
     assert (left["model"], left["test_acc"]) == (True, False)
     assert not any("at a time" in line for line in note_lines(report))
     assert labels_of([{"device": "cpu", "threads": 2}], ["device", "threads"]) == ["cpu"]
+
+
+def test_a_limit_beyond_all_test_images_is_none_under_the_protocol_of_the_course(tmp_path):
+    for name, limit in (("a", 1.0), ("b", 1000)):
+        folder = write_run(tmp_path / name, model=name, **{"trainer.limit_val_batches": limit})
+        images = {"train": 60_000, "val": 0, "test": 10_000, "sha256": {}}
+        write_record(folder, read_record(folder) | {"data": images})
+    assert comparable_times([{"runs": read_runs([tmp_path])}])
+
+
+def test_a_cell_that_asks_for_no_precision_is_one_that_was_completed_in_any(tmp_path):
+    write_plan(tmp_path / "here", {"lenet": ("lenet", 28, 0, None)})
+    plan = json.loads((tmp_path / "here" / "sweep.json").read_text())
+    plan["cells"]["lenet"]["config"]["trainer"]["precision"] = "auto"
+    (tmp_path / "here" / "sweep.json").write_text(json.dumps(plan))
+    folder = write_run(tmp_path / "there")
+    record = read_record(folder)
+    record["config"]["trainer"]["precision"] = "auto"
+    write_record(folder, record)
+    (row,) = table_of(tmp_path)
+    assert "status" not in row
+
+
+def test_the_mean_of_a_row_is_that_of_all_its_runs():
+    assert spread([[0.6], [0.9, 0.9]]).mean == pytest.approx(0.8)
+
+
+def test_rows_never_pool_other_protocols(tmp_path):
+    write_run(tmp_path / "a", acc=0.9)
+    folder = write_run(tmp_path / "b", acc=0.2)
+    record = read_record(folder)
+    record["config"]["protocol"] = record["protocol"] = "course"
+    write_record(folder, record)
+    rows = table_of(tmp_path, rows=["model"])
+    assert [(row["protocol"], row["test acc"]) for row in rows] == [("holdout", "90.00%"), ("course", "20.00%")]
+
+
+def test_what_all_runs_have_is_said_once(tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path / f"{seed}", seed=seed)
+    notes = notes_of(tmp_path).split("; ")
+    assert "2026-11-22" in notes
+    assert f"sha256 train-images {'f' * 12}" in notes
+    assert "the data differ" not in notes

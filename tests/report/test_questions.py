@@ -450,3 +450,48 @@ def test_a_small_stem_that_the_baseline_has_too_is_not_said(tmp_path):
     assert not any("The small stem pads" in each for each in paragraphs(tmp_path))
     write_record(tmp_path / "96", read_record(tmp_path / "96") | {"stem": "paper"})
     assert any("The small stem pads" in each for each in paragraphs(tmp_path))
+
+
+def test_seeds_that_are_not_completed_do_not_make_a_row_one_of_many(tmp_path):
+    for seed in range(5):
+        status = "completed" if seed < 2 else "failed"
+        for name, more in (("a", {}), ("b", {"model.width": 0.5, "params": 9})):
+            folder = tmp_path / f"{name}{seed}"
+            run = {"model": "alexnet", "px": 224, "seed": seed, "status": status, "acc": 0.9 + seed / 100}
+            write_run(folder, experiment="alexnet_simplified", **run, **more)
+    assert "With fewer than five seeds a row, a change beyond the spread may be chance, too." in paragraphs(tmp_path)
+
+
+def test_a_row_that_is_impossible_here_and_failed_elsewhere_is_waited_for(tmp_path):
+    common = {"px": 224, "experiment": "alexnet_simplified"}
+    write_run(tmp_path / "a", model="alexnet", **common)
+    write_run(tmp_path / "b", model="alexnet", params=9, **common, **{"model.width": 0.5})
+    for seed, status in enumerate(("failed", "n/a")):
+        folder = write_run(tmp_path / f"c{seed}", model="alexnet_slim", seed=seed, status="failed", **common)
+        write_record(folder, read_record(folder) | {"status": status})
+    assert "Without a result, and not counted: alexnet_slim." in " ".join(paragraphs(tmp_path))
+
+
+def test_the_fewest_parameters_are_those_of_images_of_the_baselines_size(tmp_path):
+    nets = ((224, 50_000, 9e6), (224, 10_000, 8e6), (224, 30_000, 1e6), (28, 5_000, 2e6))
+    for number, (px, params, macs) in enumerate(nets):
+        changed = {"model.hidden": number} if number else {}
+        write = {"model": "alexnet", "px": px, "experiment": "alexnet_simplified", "params": params}
+        folder = write_run(tmp_path / f"{number}", **write, **changed)
+        write_record(folder, read_record(folder) | {"macs": int(macs)})
+    assert "alexnet 224 hidden=1 has the fewest parameters (80.0% saved" in " ".join(paragraphs(tmp_path))
+
+
+def test_the_second_question_is_of_nets_with_the_same_schedule(tmp_path):
+    for px, schedule in ((224, "cosine"), (28, "step")):
+        folder = write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution")
+        record = read_record(folder)
+        write_record(folder, record | {"choices": record["choices"] | {"scheduler": schedule}})
+    assert not any("the parameters go from" in each for each in paragraphs(tmp_path))
+
+
+def test_one_seed_far_below_the_threshold_tells(tmp_path):
+    folder = write_run(tmp_path / "a", model="alexnet", px=224, experiment="alexnet_simplified", acc=0.84)
+    write_record(folder, read_record(folder) | {"data": {"train": 55_000, "val": 5_000, "test": 10_000, "sha256": {}}})
+    write_run(tmp_path / "b", model="nin", px=224, experiment="alexnet_simplified", acc=0.95)
+    assert "is not reached by alexnet (84.00%)." in paragraphs(tmp_path)[0]

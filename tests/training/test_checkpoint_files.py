@@ -400,3 +400,41 @@ def test_a_folder_can_be_moved(folder, tmp_path_factory):
     moved = tmp_path_factory.mktemp("elsewhere") / "run"
     shutil.move(folder, moved)
     assert step(moved / LAST) == 7
+
+
+@pytest.mark.parametrize("name", [LAST, BEST])
+def test_a_checkpoint_that_is_replaced_between_its_sum_and_its_bytes_is_not_damaged(name, folder, monkeypatch):
+    sha256 = files._sha256
+
+    def replaced_before(path):
+        files.save(STATE | {"global_step": 8}, path)
+        return sha256(path)
+
+    monkeypatch.setattr(files, "_sha256", replaced_before)
+    assert files.is_intact(folder / name)
+
+
+def test_a_checkpoint_has_its_name_on_the_disk_before_the_sum_of_the_old_one_goes(folder, monkeypatch):
+    """Or a loss of power could leave the old file, which nothing knows any more."""
+    done, write = [], files._write_sums
+    monkeypatch.setattr(files, "sync_folder", lambda path: done.append("names"))
+    monkeypatch.setattr(files, "_write_sums", lambda *arguments: (done.append("sums"), write(*arguments)))
+    files.save(STATE | {"global_step": 8}, folder / LAST)
+    assert done == ["sums", "names", "sums"]
+
+
+def test_a_packed_checkpoint_is_not_unpacked_whatever_its_size(folder, monkeypatch):
+    path = folder / LAST
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", os.urandom(2**16))  # which becomes no smaller
+    (folder / SUMS).write_text(f"{files._sha256(path)}  {LAST}\n")
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
+    with pytest.raises(UserError, match="is not a checkpoint of tensors and plain values, and is not opened"):
+        files.load(path)
+
+
+def test_where_all_are_damaged_no_sum_is_left(folder):
+    for name in (LAST, PREVIOUS, BEST):
+        (folder / name).write_bytes(b"damaged")
+    assert len(files.set_damaged_aside(folder)) == 3
+    assert (folder / SUMS).read_text() == ""

@@ -6,6 +6,7 @@ import sysconfig
 
 import pytest
 import torch
+from torch import nn
 
 from cnnzoo.build import build_net
 from cnnzoo.training.device import (
@@ -175,3 +176,11 @@ def test_a_batch_norm_over_few_channels_has_torchs_own_layout_and_makes_the_same
     gradients = [[weight.grad for weight in each.parameters()] for each in (plain, net)]
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
     assert not to_channels_last(torch.nn.BatchNorm2d(6), CUDA)._forward_pre_hooks
+
+
+def test_a_norm_over_as_many_channels_as_a_vector_holds_is_as_it_was():
+    net, seen = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8)), []
+    to_channels_last(net, torch.device("cpu"))
+    net[1].register_forward_pre_hook(lambda _, maps: seen.append(maps[0].is_contiguous()))
+    net(torch.rand(2, 1, 9, 9).contiguous(memory_format=torch.channels_last))
+    assert seen == [False]

@@ -94,19 +94,27 @@ def test_the_page_needs_nothing_else_and_its_ids_are_its_own(question):
     assert text.count("<svg") == len(make_report([question]).figures) == 5
 
 
-@pytest.mark.parametrize("question", ["vgg_resolution"], indirect=True)
-def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(question, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
-    document = make_report([question])
-    written = save(document, "md", folder)
-    assert {path.suffix for path in written} == {".md", ".svg", ".pdf", ".png"}
-    assert all(path.stat().st_size > 1000 for path in written)
-    assert "(figures/accuracy-time.png)" in (folder / "report.md").read_text()
-    save(document, "md", folder)
+def drawn():
+    """Return a report of a sentence and a figure."""
+    drawing = matplotlib.figure.Figure()
+    drawing.add_subplot().plot([1, 2])
+    return Document("en", "title", [Paragraph("words"), Figure("line", "a line", lambda: drawing)])
+
+
+def test_figures_are_saved_in_three_formats_and_what_was_there_is_kept(tmp_path):
+    folder = tmp_path / "report"
+    written = save(drawn(), "md", folder)
+    assert [path.relative_to(folder).as_posix() for path in written] == [
+        "report.md",
+        *(f"figures/line.{style}" for style in ("svg", "pdf", "png")),
+    ]
+    assert all(path.stat().st_size > 1000 for path in written[1:])
+    assert "(figures/line.png)" in (folder / "report.md").read_text()
+    save(drawn(), "md", folder)
     assert sorted(path.name for path in folder.iterdir()) == ["figures", "report.md"]
     (folder / "report.md").write_bytes("我的".encode("gbk"))
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
-    again = save(document, "md", folder)
+    again = save(drawn(), "md", folder)
     assert again[0] == folder.with_name(f"{folder.name}-2") / "report.md"
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
@@ -126,13 +134,12 @@ def test_the_same_runs_make_the_same_page(question):
 
 
 def test_a_figure_that_somebody_has_edited_is_kept(tmp_path):
-    write_run(tmp_path / "runs" / "a")
-    written = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
+    written = save(drawn(), "md", tmp_path / "report")
     (tmp_path / "report" / "figures" / ".DS_Store").touch()  # of whoever looked at them
-    assert save(make_report([tmp_path / "runs"]), "md", tmp_path / "report") == written
+    assert save(drawn(), "md", tmp_path / "report") == written
     edited = next(path for path in written if path.suffix == ".svg")
     edited.write_text("mine")
-    again = save(make_report([tmp_path / "runs"]), "md", tmp_path / "report")
+    again = save(drawn(), "md", tmp_path / "report")
     assert {path.relative_to(tmp_path).parts[0] for path in again} == {"report-2"}
     assert edited.read_text() == "mine"
 

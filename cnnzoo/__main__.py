@@ -216,7 +216,7 @@ def show_data(options: argparse.Namespace) -> None:
 
         from cnnzoo.build import build_data
         from cnnzoo.report.contact_sheet import save_contact_sheet
-    images = build_data(config).load()
+    images = build_data(config).read()
     for name, path in images.paths.items():
         print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")
     train, test = images.labels[: images.num_train], images.labels[images.num_train :]

@@ -1,6 +1,7 @@
 """What a configuration describes, built: the only place that instantiates from one."""
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def _mistake(error: Exception) -> str:
     """Return where in a net's file an error came up by itself, and not to refuse something; elsewhere nothing."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     file = Path(last.filename)
-    if PACKAGE / "models" not in file.parents or (last.line or "").startswith("raise "):
+    if PACKAGE / "models" not in file.parents or re.search(r"\braise\b", last.line or ""):
         return ""
     return f"{file.relative_to(CONF.parent)}, line {last.lineno}"
 

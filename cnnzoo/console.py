@@ -1,5 +1,6 @@
 """Where runs and sweeps print."""
 
+import codecs
 import errno
 import io
 import os
@@ -8,11 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
+INSTEAD = {"\N{MINUS SIGN}": "-", "✓": "yes", "✗": "no", "≥": ">=", "±": "+-"}
+
 
 def print_any_sign() -> None:
-    """Have signs print as question marks that are not in the terminal's encoding, such as a minus in GBK."""
+    """Have signs print in ASCII that are not in the terminal's encoding, such as a minus in GBK; others as ?."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        codecs.register_error("cnnzoo", _in_ascii)
+        sys.stdout.reconfigure(errors="cnnzoo")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    signs = error.object[error.start : error.end]
+    return "".join(INSTEAD.get(each, "?") for each in signs), error.end
 
 
 class RunConsole(Console):

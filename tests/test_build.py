@@ -39,6 +39,7 @@ def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, m
         ("return nothing", "models/net.py, line 2: NameError: name 'nothing' is not defined"),
         ("raise NotImplementedError", "NotImplementedError"),
         ("raise ValueError('width is 3')", "width is 3"),
+        ("if True: raise ValueError('width is 3')", "width is 3"),
     ],
 )
 def test_a_mistake_in_a_nets_code_is_told_with_its_place_and_a_refusal_as_it_is(line, said, tmp_path, monkeypatch):

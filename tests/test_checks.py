@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from hydra.errors import HydraException
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from cnnzoo import choices, cli, config, facts
 from cnnzoo.checks import changes, check_config, nearest
@@ -317,10 +318,11 @@ def test_a_rate_that_is_called_otherwise_is_named(own_conf):
         compose_config(["optimizer=mine"])
 
 
-def test_a_schedule_that_is_none_is_refused_before_anything_is_read(monkeypatch):
-    monkeypatch.setattr(schedules, "constant", lambda optimizer, total_steps, warmup: None)
+@pytest.mark.parametrize(("make", "made"), [(lambda _: None, "NoneType"), (ReduceLROnPlateau, "ReduceLROnPlateau")])
+def test_a_schedule_that_is_none_is_refused_before_anything_is_read(make, made, monkeypatch):
+    monkeypatch.setattr(schedules, "constant", lambda optimizer, total_steps, warmup: make(optimizer))
     config = compose_config(["scheduler=constant"])
-    with pytest.raises(UserError, match=r"scheduler=constant makes NoneType, and not what is stepped after each batch"):
+    with pytest.raises(UserError, match=rf"scheduler=constant makes {made}, and not what is stepped after each batch"):
         facts.check(config)
 
 

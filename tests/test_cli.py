@@ -1,6 +1,7 @@
 """The command lines as a user meets them: real processes, but for plans, each of which would load torch."""
 
 import gc
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import sweep
 import train as train_module
+from cnnzoo import cli
 from cnnzoo.__main__ import main
 from cnnzoo.importing import importing_torch
 from tests.conftest import ROOT
@@ -235,6 +237,14 @@ def plan(in_tmp, capsys):
 def grid_of(words, cwd, **environment):
     command = [sys.executable, str(ROOT / "sweep.py"), *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_what_the_terminal_has_no_sign_for_is_printed_in_ascii(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "ascii", write_through=True))
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    cli.run(lambda: print("90.00% ± 0.41, \N{MINUS SIGN}1, größer"))
+    assert written.getvalue() == b"90.00% +- 0.41, -1, gr??er\n"
 
 
 def test_three_mistakes_are_answered_whole(in_tmp, capsys):

@@ -169,8 +169,11 @@ def test_the_same_images_through_several_nets(align, runs, in_tmp, capsys):
     for name in names:
         picture = Image.open(in_tmp / "here" / name).convert("L")
         assert picture.getextrema() == (0, 255)
-    for images, where in (("3,0", "here"), ("3", "here-2"), ("3", "here-2")):  # the same pictures have a place
-        main(["maps", *nets, "--images", images, "--align", align, "--save", "here"])
+
+
+def test_the_same_pictures_have_a_place(runs, in_tmp, capsys):
+    for images, where in (("3,0", "here"), ("3,0", "here"), ("3", "here-2"), ("3", "here-2")):
+        main(["maps", str(runs / "mlp"), "--images", images, "--save", "here"])
         assert all(path.startswith(f"{where}/") for path in capsys.readouterr().out.split())
 
 

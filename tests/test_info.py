@@ -154,6 +154,12 @@ def test_mistakes_are_answered_in_words(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_what_is_wrong_at_every_size_is_said_once(capsys):
+    with pytest.raises(SystemExit):
+        main(["info", "model=alexnet_2012", "model.width=0.3", "data.resize=227,228"])
+    assert capsys.readouterr().err.count("cannot be divided") == 1
+
+
 def test_options_may_stand_anywhere(capsys):
     assert info(capsys, "model=lenet", "--format", "csv", "data.resize=32") == info(
         capsys, "--format", "csv", "data.resize=32", "model=lenet"

@@ -125,8 +125,7 @@ class ImageDataModule(lightning.LightningDataModule):
         """Load the images, once, and move them to the accelerator if there is one."""
         if hasattr(self, "images"):
             return
-        images = self.load()
-        self._check(images)
+        images = self.read()
         if self.protocol == "holdout":
             train, val = stratified_split(images.labels[: images.num_train], self.num_held_out, seed=SPLIT_SEED)
         else:
@@ -137,12 +136,13 @@ class ImageDataModule(lightning.LightningDataModule):
         self.train_set, self.val_set, self.test_set = (Subset(pixels, labels, part) for part in (train, val, test))
         self.images = images
 
-    def _check(self, images: Images) -> None:
-        """Check that the images are those that the class speaks of, as a data set of one's own may not be.
+    def read(self) -> Images:
+        """Return the images that `load` returns, if they are those that the class speaks of.
 
         Raises:
-            UserError: they are not.
+            UserError: they are not, as those of a data set of one's own may be.
         """
+        images = self.load()
         remedy = f"look at load() of {type(self).__name__}, and at its num_train, num_test, image_size and class_names"
         count, side = self.num_train + self.num_test, self.image_size
         for name, tensor, dtype, shape in (
@@ -159,6 +159,7 @@ class ImageDataModule(lightning.LightningDataModule):
         low, high = (int(each) for each in images.labels.aminmax())
         if low < 0 or high >= len(self.class_names):
             raise UserError(f"labels are to be from 0 to {len(self.class_names) - 1} (got {low} to {high})\n{remedy}")
+        return images
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many batches, or pieces of them, of an unfinished epoch have been trained on."""

@@ -72,11 +72,11 @@ def _tell_unreadable(error: OSError) -> None:
     print(f"note: {error.filename} is left out: {error.strerror}", file=sys.stderr)
 
 
-def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[str, dict[str, Any]]:
+def read_plan(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what is known beforehand of the cells of the sweep in `folder`, by the names of their folders.
 
     Raises:
-        UserError: `sweep.json` is damaged; the message ends with the `remedy`.
+        UserError: `sweep.json` is damaged.
     """
     path = folder / PLAN
     try:
@@ -84,7 +84,7 @@ def read_plan(folder: Path, remedy: str = "mend it, or move it away") -> dict[st
         if not all(isinstance(cell, dict) and {*PLANNED} <= cell.keys() for cell in cells.values()):
             raise ValueError(f"a cell lacks one of {', '.join(PLANNED)}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {error}\n{remedy}") from error
+        raise UserError(f"{path} is damaged: {error}\nmend it, or move it away: what is completed stays") from error
     return cells
 
 

@@ -144,7 +144,7 @@ def _fetch_data(cells: Sequence[Cell]) -> None:
 
     sources = {(cell.config.choices["data"], cell.config.values["data"].get("root")): cell for cell in cells}
     for cell in sources.values():
-        build_data(cell.config).load()
+        build_data(cell.config).read()
 
 
 def _device(cells: Sequence[Cell]) -> "torch.device":
@@ -228,7 +228,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
 
 def _again(folder: SweepFolder) -> str:
     """Return the command that goes on with a sweep, also where its folder was a fresh one, or is named by the time."""
-    command, of_folder = typed or sys.argv, ("fresh", "hydra.sweep.dir")
+    command, of_folder = typed or sys.argv, ("fresh", "sweep.name", "hydra.sweep.dir")
     if any(key_of(each) == "fresh" or (key_of(each) in of_folder and "${" in each) for each in command):
         others = [each for each in command if key_of(each) not in of_folder]
         command = [*others, f"hydra.sweep.dir={quoted(str(folder.path))}"]

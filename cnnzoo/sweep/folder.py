@@ -51,7 +51,7 @@ class SweepFolder:
                 what = f"{self.path} already has {', '.join(others)}, not written by cnnzoo"
                 raise UserError(f"{what}\ntype hydra.sweep.dir=DIR with a new folder")
             return {}
-        return read_plan(self.path, "mend it, or type hydra.sweep.dir=DIR with another folder")
+        return read_plan(self.path)
 
     def _has_own_summary(self) -> bool:
         with suppress(FileNotFoundError), (self.path / SUMMARIES[0]).open("rb") as file:

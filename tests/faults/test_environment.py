@@ -24,7 +24,8 @@ def metrics(tmp_path_factory):
 
 
 PLACES = {
-    "a path with spaces, = and umlauts, without asserts": {"folder": "größe = 1, 2", "flags": ["-O"]},
+    "a path with spaces, = and umlauts": {"folder": "größe = 1, 2"},
+    "without asserts": {"flags": ["-O"]},
     "no locale": {"environment": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
     "no home": {"without": ["HOME"]},
     "a home that cannot be written": {"environment": {"HOME": "/proc"}},

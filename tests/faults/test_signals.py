@@ -97,8 +97,15 @@ COMMANDS = {
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", ["sweep", pytest.param("run", marks=pytest.mark.fault)])
-@pytest.mark.parametrize("how", ["plain", "disowned"])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("sweep", "plain"),
+        ("run", "disowned"),
+        pytest.param("sweep", "disowned", marks=pytest.mark.fault),
+        pytest.param("run", "plain", marks=pytest.mark.fault),
+    ],
+)
 def test_a_closed_terminal_saves_and_stops_what_it_began_but_not_what_was_disowned(kind, how, tmp_path, count):
     program, *overrides = COMMANDS[kind]
     epochs = {"plain": 5000, "disowned": 20}[how]

@@ -411,6 +411,16 @@ def test_the_smallest_is_chosen_among_those_that_surely_reach_the_threshold(tmp_
     assert "The smallest simplification that reaches it is alexnet hidden=3: " in first()
 
 
+def test_a_draft_speaks_of_the_baselines_images_alone(tmp_path):
+    of_all = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified"}
+    write_run(tmp_path / "a", params=9_000, **of_all)
+    write_run(tmp_path / "b", params=1_000, **of_all, **{"model.hidden": 1})
+    alone = paragraphs(tmp_path, baseline="alexnet")
+    write_run(tmp_path / "c", params=500, data="synthetic", acc=0.99, **of_all, **{"model.hidden": 2})
+    beside = paragraphs(tmp_path, baseline="alexnet fashion_mnist")
+    assert [text.replace(" fashion_mnist", "") for text in beside] == alone
+
+
 def test_where_the_parameters_are_is_said_of_a_baseline_that_has_most_of_them_in_dense_layers(tmp_path):
     of_all = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified"}
     for number, (params, macs) in enumerate(((100_000, 9e6), (10_000, 8e6), (50_000, 1e6))):

@@ -178,13 +178,22 @@ def test_runs_may_be_in_a_folder_called_checkpoints(tmp_path):
     assert [row["seeds"] for row in table_of(tmp_path)] == ["1/1"]
 
 
-def test_a_terminal_without_a_minus_has_a_question_mark(tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", ["\N{MINUS SIGN}10.00*", "✗", "≥ threshold", "✓"]),
+        ("gbk", ["-10.00*", "no", "≥ threshold", "yes"]),
+        ("ascii", ["-10.00*", "no", ">= threshold", "yes"]),
+    ],
+)
+def test_a_terminal_without_a_sign_has_ascii_for_it(encoding, shown, tmp_path):
     for model, acc in (("lenet", 0.9), ("nin", 0.8)):
         write_run(tmp_path / model, model=model, acc=acc)
-    command = [sys.executable, "-m", "cnnzoo", "report", str(tmp_path), "--baseline", "lenet"]
-    environment = {**os.environ, "PYTHONIOENCODING": "gbk"}
+    command = [sys.executable, "-m", "cnnzoo", "report", str(tmp_path), "--baseline", "lenet", "--at-least", "0.85"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
-    assert "?10.00" in done.stdout.decode("gbk")
+    table = [[cell.strip() for cell in line.split("|")] for line in done.stdout.decode(encoding).splitlines()]
+    assert {*shown} <= {cell for line in table for cell in line}
 
 
 def test_figures_that_cannot_be_drawn_are_not_blamed_on_the_folder(in_tmp, capsys):

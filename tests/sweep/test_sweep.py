@@ -31,6 +31,8 @@ from cnnzoo.__main__ import main
 from cnnzoo.choices import CONF
 from cnnzoo.commands import quoted
 from cnnzoo.console import RunConsole
+from cnnzoo.data import SyntheticDataModule
+from cnnzoo.data.synthetic import make_synthetic
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.explain import explain
 from cnnzoo.record import read_history, read_record, write_record
@@ -584,7 +586,7 @@ def test_a_record_that_is_none_is_a_cell_to_do(text, finished):
 @pytest.mark.parametrize("text", ['{"cel', "[]", '{"cells": {"a": 1}}', '{"cells": {"a": {"problem": null}}}'])
 def test_a_damaged_plan_is_answered_in_words(text, tmp_path):
     (tmp_path / "sweep.json").write_text(text)
-    with pytest.raises(UserError, match=r"sweep\.json is damaged: .*\nmend it, or type hydra.sweep.dir=DIR"):
+    with pytest.raises(UserError, match=r"sweep\.json is damaged: .*\nmend it, or move it away"):
         SweepFolder(tmp_path)
     with pytest.raises(UserError, match=r"sweep\.json is damaged: .*\nmend it, or move it away"):
         read_runs([tmp_path])
@@ -1105,15 +1107,24 @@ def test_what_cannot_be_written_is_answered_in_words(arguments, words, in_tmp):
 def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp_path):
     folder = SweepFolder(tmp_path / "small-2")
     monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp", "fresh=true", "sweep.name=small"])
-    assert _again(folder) == f"python sweep.py model=mlp sweep.name=small hydra.sweep.dir={tmp_path}/small-2"
+    assert _again(folder) == f"python sweep.py model=mlp hydra.sweep.dir={tmp_path}/small-2"
     monkeypatch.setattr("sys.argv", ["sweep.py", "model=mlp"])
     assert _again(folder) == "python sweep.py model=mlp"
     monkeypatch.setattr("sys.argv", ["sweep.py", "fresh=true"])
     assert shlex.split(_again(SweepFolder(Path("lr=1-2")))) == ["python", "sweep.py", "hydra.sweep.dir='lr=1-2'"]
     monkeypatch.setattr("sys.argv", ["sweep.py", "++fresh=true", "hydra.sweep.dir=small", "seed=0,1"])
     assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
-    monkeypatch.setattr("sys.argv", ["sweep.py", "hydra.sweep.dir=${now:%H-%M-%S}", "seed=0,1"])  # another one soon
-    assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
+    for key in ("hydra.sweep.dir", "sweep.name"):
+        monkeypatch.setattr("sys.argv", ["sweep.py", f"{key}=${{now:%H-%M-%S}}", "seed=0,1"])  # another one soon
+        assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
+
+
+def test_images_that_are_not_what_their_class_says_end_a_sweep_before_its_first_cell(in_tmp, monkeypatch):
+    images = make_synthetic(600, 100)
+    monkeypatch.setattr(SyntheticDataModule, "load", lambda _: replace(images, pixels=images.pixels / 255))
+    with pytest.raises(UserError, match=r"pixels are to be torch\.uint8"):
+        run(*SMALL)
+    assert not list(in_tmp.rglob("run.json"))
 
 
 def test_a_completed_cell_is_exported_by_the_same_command_once_more_and_needs_no_data(finished, monkeypatch, capsys):

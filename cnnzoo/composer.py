@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.choices import groups
-from cnnzoo.config import RunConfig, compose_config, compose_unresolved, resolve
+from cnnzoo.config import RunConfig, compose_choices, compose_config, resolve
 from cnnzoo.overrides import key_of
 
 VALUE = re.compile(r"[A-Za-z_][\w.]*=")  # such as data.resize=96, and not +key=..., ~key or group@package=...
@@ -25,7 +25,6 @@ class Composer:
     def __init__(self) -> None:
         self.parser = OverridesParser.create()
         self.groups = groups()
-        self.chosen: dict[tuple[str, ...], tuple[DictConfig, dict[str, str | None]]] = {}
 
     def compose(self, overrides: Sequence[str]) -> RunConfig:
         """Return what `cnnzoo.config.compose_config` returns, or raise what it raises."""
@@ -34,18 +33,10 @@ class Composer:
         if not all(map(VALUE.match, values)):
             return compose_config(overrides)
         try:
-            composed, chosen = self._choose(choices)
+            composed, chosen = compose_choices(choices)
             config = copy.deepcopy(composed)
             for override in self.parser.parse_overrides(values):
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         except (HydraException, OmegaConfBaseException):
             return compose_config(overrides)  # which says it as usual
         return resolve(config, chosen, overrides)
-
-    def _choose(self, choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str | None]]:
-        if choices not in self.chosen:
-            composed = compose_unresolved(choices)
-            config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-            OmegaConf.set_struct(config, True)  # what is unknown is refused
-            self.chosen[choices] = config, dict(composed.hydra.runtime.choices)
-        return self.chosen[choices]

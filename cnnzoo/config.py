@@ -1,5 +1,6 @@
 """Configurations: composed by Hydra from `conf/` and resolved to plain values. Nothing here imports torch."""
 
+import copy
 import functools
 import hashlib
 import json
@@ -26,6 +27,7 @@ OF_ONE_OPTION = ("optimizer", "scheduler")  # groups whose values belong to the 
 FLOATS = ("gradient_clip_val",)  # which the yaml has as null
 USUAL_RATE = 0.001  # said, and stands in the schema, where a net's yaml has none for an optimizer
 EXACT = 2**53  # whole numbers below are the same as floats
+_composed: dict[tuple[str, ...], tuple[DictConfig, dict[str, str | None]]] = {}  # by `compose_choices`
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,46 @@ def schema(choices: tuple[str, ...]) -> RunConfig:
 
     Where a net has no learning rate for an optimizer, so that one has to be typed, `USUAL_RATE` stands.
     """
-    composed = compose_unresolved(choices)
-    rate = OmegaConf.select(composed, "optimizer.lr", throw_on_resolution_failure=False)
-    if rate is None and "lr" in composed.optimizer:
-        composed.optimizer.lr = USUAL_RATE
-    return _plain(composed, composed.hydra.runtime.choices)
+    composed, chosen = compose_choices(choices)
+    config = copy.deepcopy(composed)
+    rate = OmegaConf.select(config, "optimizer.lr", throw_on_resolution_failure=False)
+    if rate is None and "lr" in config.optimizer:
+        config.optimizer.lr = USUAL_RATE
+    return _plain(config, chosen)
 
 
 def schema_of(config: RunConfig) -> RunConfig:
     """Return what the yaml files that `config` has chosen say by themselves."""
-    return schema(tuple(f"{group}={option}" for group, option in config.choices.items() if group != "experiment"))
+    return schema(_typed({group: option for group, option in config.choices.items() if group != "experiment"}))
+
+
+def compose_choices(choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str | None]]:
+    """Return what Hydra composes from options of groups, without its own node, and all options that are chosen then.
+
+    It does so once, also if the same options are named otherwise. The first is to be copied before it is changed.
+
+    Raises:
+        HydraException: as `compose_unresolved`, as is the other.
+        UserError: a yaml file cannot be read.
+    """
+    if choices not in _composed:
+        composed = compose_unresolved(choices)
+        config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        OmegaConf.set_struct(config, True)  # what is unknown is refused
+        chosen = dict(composed.hydra.runtime.choices)
+        _composed[choices] = config, chosen
+        whole = _typed(_of_run(chosen))
+        if not chosen.get("experiment") and {*choices} <= {*whole}:  # and not such as ~scheduler
+            _composed.setdefault(whole, _composed[choices])
+    return _composed[choices]
+
+
+def _typed(choices: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{group}={option}" for group, option in choices.items())
+
+
+def _of_run(choices: Mapping[str, str | None]) -> dict[str, str]:
+    return {group: option for group, option in sorted(choices.items()) if option and not group.startswith("hydra/")}
 
 
 def compose_unresolved(overrides: Sequence[str]) -> DictConfig:
@@ -161,7 +193,7 @@ def without_others(composed: DictConfig, choices: Mapping[str, str | None], over
 @functools.cache
 def _usual(group: str, option: str) -> dict[str, Any]:
     """Return what the yaml file of an option says by itself, not resolved."""
-    values: Any = OmegaConf.to_container(compose_unresolved([f"{group}={option}"])[group])
+    values: Any = OmegaConf.to_container(compose_choices((f"{group}={option}",))[0][group])
     return dict(values)
 
 
@@ -195,12 +227,7 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
             ) from error
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
-    return RunConfig(
-        values={str(key): value for key, value in plain.items()},
-        choices={
-            group: option for group, option in sorted(choices.items()) if option and not group.startswith("hydra/")
-        },
-    )
+    return RunConfig(values={str(key): value for key, value in plain.items()}, choices=_of_run(choices))
 
 
 def _with_floats(values: dict[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:

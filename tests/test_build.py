@@ -5,8 +5,8 @@ import runpy
 import pytest
 
 from cnnzoo import build, trained
-from cnnzoo.config import compose_config
 from cnnzoo.errors import CodeError, UserError
+from tests.composed import compose_config
 
 
 @pytest.mark.parametrize(

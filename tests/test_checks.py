@@ -9,10 +9,10 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from cnnzoo import choices, cli, config, facts
 from cnnzoo.checks import changes, check_config, nearest
 from cnnzoo.choices import CONF, groups, options
-from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
 from cnnzoo.training import schedules
+from tests.composed import compose_config
 
 # What is typed, and what the first line of the answer says.
 REFUSED = {
@@ -105,12 +105,12 @@ def own_conf(tmp_path, monkeypatch):
     shutil.copytree(CONF, tmp_path / "conf")
     for module in (choices, config):
         monkeypatch.setattr(module, "CONF", tmp_path / "conf")
-    caches = (config.schema, config._usual)
-    for cache in caches:
-        cache.cache_clear()
+    clears = (config.schema.cache_clear, config._usual.cache_clear, config._composed.clear)
+    for clear in clears:
+        clear()
     yield tmp_path / "conf"
-    for cache in caches:
-        cache.cache_clear()
+    for clear in clears:
+        clear()
 
 
 MINE = "_target_: cnnzoo.models.MLP\n"

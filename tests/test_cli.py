@@ -14,7 +14,6 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import sweep
 import train as train_module
-from cnnzoo import cli
 from cnnzoo.__main__ import main
 from cnnzoo.importing import importing_torch
 from tests.conftest import ROOT
@@ -242,8 +241,8 @@ def grid_of(words, cwd, **environment):
 def test_what_the_terminal_has_no_sign_for_is_printed_in_ascii(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "ascii", write_through=True))
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    cli.run(lambda: print("90.00% ± 0.41, \N{MINUS SIGN}1, größer"))
+    monkeypatch.setattr(train_module, "main", lambda: print("90.00% ± 0.41, \N{MINUS SIGN}1, größer"))
+    assert type_in(train_module) == 0
     assert written.getvalue() == b"90.00% +- 0.41, -1, gr??er\n"
 
 

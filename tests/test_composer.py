@@ -5,6 +5,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo import composer as composer_module
+from cnnzoo import config as config_module
 from cnnzoo.composer import Composer
 from cnnzoo.config import compose_config
 from cnnzoo.explain import explain
@@ -55,14 +56,37 @@ def test_what_it_composes_and_raises_is_what_hydra_does():
             assert composed(composer.compose, overrides) == expected, overrides
 
 
-@pytest.mark.parametrize("more", [[], ["optimizer=sgd"]])
-def test_hydra_is_asked_once_for_all_that_choose_alike(more, monkeypatch):
+@pytest.mark.parametrize(
+    ("choices", "others"),
+    [
+        (["model=vgg11"], 0),
+        (["model=vgg11", "optimizer=sgd"], 0),
+        (["experiment=course/vgg11", "optimizer=sgd"], 1),  # and what the files say without the experiment
+    ],
+)
+def test_hydra_is_asked_once_for_all_that_choose_alike(choices, others, monkeypatch):
     asked = []
-    compose = composer_module.compose_unresolved
-    monkeypatch.setattr(composer_module, "compose_unresolved", lambda each: asked.append(each) or compose(each))
+    compose = config_module.compose_unresolved
+    config_module.schema.cache_clear()
+    monkeypatch.setattr(config_module, "_composed", {})
+    monkeypatch.setattr(config_module, "compose_unresolved", lambda each: asked.append(each) or compose(each))
     monkeypatch.setattr(composer_module, "compose_config", lambda _: pytest.fail("asked for one of them"))
-    composer = Composer()
     for seed in range(3):
-        config = composer.compose([f"seed={seed}", "model=vgg11", *more, f"data.resize={96 + seed}"])
+        config = Composer().compose([f"seed={seed}", *choices, f"data.resize={96 + seed}"])
         assert (config.values["seed"], config.values["model"]["image_size"]) == (seed, 96 + seed)
-    assert asked == [("model=vgg11", *more)]
+    assert asked[0] == tuple(choices)
+    assert len(asked) == 1 + others
+
+
+def test_what_the_files_say_is_the_same_however_options_are_named(monkeypatch):
+    """Each by itself first, so that nothing is known from before."""
+    said = []
+    for choices in (("optimizer=sgd", "model=vgg11"), ("model=vgg11", "optimizer=sgd", "trainer=default")):
+        config_module.schema.cache_clear()
+        monkeypatch.setattr(config_module, "_composed", {})
+        said += [config_module.schema(choices), config_module.schema_of(compose_config(choices))]
+    assert said == [said[0]] * 4
+    assert said[0].choices["optimizer"] == "sgd"
+    config_module.compose_choices(("~scheduler",))
+    assert compose_config([]).choices["scheduler"] == "onecycle"
+    assert config_module.schema(()).choices["scheduler"] == "onecycle"

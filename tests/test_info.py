@@ -6,9 +6,9 @@ import pytest
 from cnnzoo.__main__ import main
 from cnnzoo.build import build_net_without_weights
 from cnnzoo.choices import options
-from cnnzoo.config import compose_config
 from cnnzoo.info import _smallest
 from cnnzoo.overrides import expand
+from tests.composed import compose_config
 from tests.models.test_zoo import EXPECTED
 
 

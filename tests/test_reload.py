@@ -13,11 +13,11 @@ from hydra import compose, initialize_config_dir
 import train as train_module
 from cnnzoo.choices import CONF
 from cnnzoo.commands import resume_command
-from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_record, write_record
 from cnnzoo.reload import change_later_keys, read_run
 from cnnzoo.run import train
+from tests.composed import compose_config
 from tests.conftest import ROOT
 from tests.test_resume import SMOKE
 from tests.typed import type_in

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from omegaconf import OmegaConf
 
-from cnnzoo.config import compose_config
 from cnnzoo.errors import UserError
 from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED, is_setting
 from cnnzoo.sweep.grid import as_overrides, make_cells
+from tests.composed import compose_config
 
 SMALL = ["data=synthetic", "trainer=smoke"]
 

@@ -45,6 +45,12 @@ def test_a_file_that_cannot_be_put_in_its_place_is_removed(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG", "ENOLCK"])
+def test_what_a_disk_says_is_no_mistake_of_the_program(name):
+    assert is_unwritable(OSError(getattr(errno, name), name))
+    assert not is_unwritable(OSError(errno.EBADF, name))
+
+
 def test_only_what_a_killed_process_left_is_removed(tmp_path):
     for name in (unfinished(tmp_path / "run.json").name, ".model.onnx.7.tmp", ".notes.tmp", "x.5.tmp"):
         (tmp_path / name).touch()

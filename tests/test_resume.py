@@ -246,10 +246,12 @@ def test_what_an_earlier_part_ran_on_is_on_record(steps, tmp_path, capsys):
     with pytest.raises(Killed):
         train(config, tmp_path)
     steps.at.clear()
-    record = read_record(tmp_path)
-    write_record(tmp_path, record | {"device": "cuda (H1)"})
+    earlier = [dict.fromkeys(MADE_WITH) | {"device": name} for name in ("cuda (H0)", None)]  # made anew
+    record = read_record(tmp_path) | {"device": "cuda (H1)", "earlier": earlier, "started": "2026-11-22T07:00:00+00:00"}
+    write_record(tmp_path, record)
     after = train(config, tmp_path, resume=True)
-    assert [part["device"] for part in after["earlier"]] == ["cuda (H1)"]
+    assert [part["device"] for part in after["earlier"]] == ["cuda (H0)", "cuda (H1)"]
+    assert after["started"] == "2026-11-22T07:00:00+00:00"
     assert (
         f"note: an earlier part ran with device cuda (H1), this one with {after['device']}" in capsys.readouterr().err
     )

@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from torchvision.datasets import FashionMNIST
 
 from cnnzoo.data import FashionMNISTDataModule, SyntheticDataModule
+from cnnzoo.data.datamodule import seed_step
 from cnnzoo.data.synthetic import make_synthetic
 from cnnzoo.errors import UserError
 from tests.conftest import ROOT
@@ -44,6 +46,16 @@ def test_images_that_are_not_what_their_class_says_are_refused(wrong, words, mon
     monkeypatch.setattr(module, "load", lambda: images)
     with pytest.raises(UserError, match=rf"{words}.*\nlook at load\(\) of SyntheticDataModule"):
         module.setup()
+
+
+def test_a_step_seeds_all_that_draw():
+    def drawn(*numbers):
+        seed_step(numbers, torch.device("cpu"))
+        return random.random(), np.random.random(), torch.rand(()).item()  # noqa: NPY002
+
+    first, other = drawn(0, 1, 2), drawn(0, 1, 3)
+    assert drawn(0, 1, 2) == first
+    assert not {*first} & {*other}
 
 
 def test_images_in_colour_are_said_to_be_so(monkeypatch):

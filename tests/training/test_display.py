@@ -10,7 +10,7 @@ from cnnzoo import run
 from cnnzoo.console import RunConsole
 from cnnzoo.record import read_history
 from cnnzoo.run import train
-from cnnzoo.training import display
+from cnnzoo.training import display, history
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.display import Display, print_summary
 from tests.composed import compose_config
@@ -35,10 +35,11 @@ def test_a_long_run_is_announced(epoch_seconds, words):
     assert bool(said) == bool(words)
 
 
-def test_the_line_of_an_epoch_has_its_figures(tmp_path, capsys):
-    train(compose_config([*SMOKE, "model=mlp"]), tmp_path)
+@pytest.mark.parametrize(("protocol", "evaluated"), [("holdout", "val"), ("course", "test")])
+def test_the_line_of_an_epoch_has_its_figures(protocol, evaluated, tmp_path, capsys):
+    train(compose_config([*SMOKE, "model=mlp", f"protocol={protocol}"]), tmp_path)
     *_, row = read_history(tmp_path)
-    said = [f"{stage} loss {row[f'{stage}/loss']:.3f} acc {row[f'{stage}/acc']:.1%}" for stage in ("train", "val")]
+    said = [f"{stage} loss {row[f'{stage}/loss']:.3f} acc {row[f'{stage}/acc']:.1%}" for stage in ("train", evaluated)]
     speed = f"{row['images_per_second']:,.0f} images/s   {row['seconds']:.1f} s"
     assert f"epoch 2/2   {said[0]}   {said[1]}   {speed}\n" in capsys.readouterr().out
 
@@ -74,6 +75,30 @@ def test_a_terminal_shows_how_far_an_epoch_is(tmp_path, monkeypatch, capsys):
     assert re.search(r"[1-8]/8.*loss \d\.\d{3}  acc \d+\.\d%  [\d,]+ images/s", out)
 
 
+def test_the_bar_has_the_figures_of_the_epoch_so_far_a_few_times_a_second(tmp_path, monkeypatch):
+    """A step takes a tenth of a second here, and the bar moves after a quarter."""
+    shown, now, step = [], [0.0], ImageClassifier.training_step
+
+    def takes_time(*arguments):
+        now[0] += 0.1
+        return step(*arguments)
+
+    for module in (display, history):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(ImageClassifier, "training_step", takes_time)
+    monkeypatch.setattr(run, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
+    monkeypatch.setattr(display.Progress, "update", lambda self, task, **fields: shown.append(fields))
+    train(compose_config([*SMOKE, "model=mlp", "trainer.limit_train_batches=6"]), tmp_path)
+    assert [(fields["completed"], fields["epoch"]) for fields in shown] == [
+        (3, "1/2"),
+        (6, "1/2"),
+        (9, "2/2"),
+        (12, "2/2"),
+    ]
+    for fields, row in zip(shown[1::2], read_history(tmp_path), strict=True):
+        assert fields["description"].endswith(f"  acc {row['train/acc']:.1%}  160 images/s")
+
+
 def test_the_bar_shows_the_loss_of_batches_also_where_they_are_computed_in_pieces(tmp_path, monkeypatch, capsys):
     limit_memory(monkeypatch)
     monkeypatch.setattr(run, "RunConsole", partial(RunConsole, force_terminal=True, width=120))
@@ -93,5 +118,7 @@ def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:3] == ["lenet-28", "test accuracy  90.00%  (best epoch on validation)"]
     assert f"folder         {folder}" in lines
-    print_summary(record | {"changed": {"trainer.limit_test_batches": 2}}, folder, Console(width=40))
-    assert "validation; not of all test images: trainer.limit_test_batches=2)" in capsys.readouterr().out
+    print_summary(record | {"changed": {"trainer.limit_test_batches": 2}}, "my runs/a", Console(width=40))
+    said = capsys.readouterr().out
+    assert "validation; not of all test images: trainer.limit_test_batches=2)" in said
+    assert said.endswith("tensorboard --logdir 'my runs/a'\n")

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from cnnzoo.disk import atomic_file, is_unwritable, numbered, remove_unfinished, reserve, unfinished
+from cnnzoo.disk import (
+    atomic_file,
+    is_unwritable,
+    left_behind,
+    numbered,
+    remove_unfinished,
+    reserve,
+    unfinished,
+    write_text,
+)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -45,7 +54,10 @@ def test_a_file_that_cannot_be_put_in_its_place_is_removed(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG", "ENOLCK"])
+@pytest.mark.parametrize(
+    "name",
+    ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG", "ENOLCK", "EEXIST", "ENOTDIR", "EISDIR"],
+)
 def test_what_a_disk_says_is_no_mistake_of_the_program(name):
     assert is_unwritable(OSError(getattr(errno, name), name))
     assert not is_unwritable(OSError(errno.EBADF, name))
@@ -93,3 +105,17 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_any
         file.write(b"all of it")
     beside = str(unfinished(tmp_path / "last.ckpt"))
     assert done == [("flushed", beside), ("named", str(tmp_path / "last.ckpt")), ("flushed", str(tmp_path))]
+
+
+def test_only_a_lock_with_something_in_it_may_have_been_left_behind(tmp_path):
+    lock = tmp_path / ".lock"
+    assert left_behind(lock) == ""
+    lock.touch()
+    assert left_behind(lock) == ""
+    lock.write_text("4711")
+    assert left_behind(lock) == f"; if there is none any more, remove {lock}"
+
+
+def test_a_name_that_is_no_text_can_be_written_down(tmp_path):
+    write_text(tmp_path / "config.yaml", os.fsdecode(b"caf\xe9"))
+    assert (tmp_path / "config.yaml").read_text() == "caf?"

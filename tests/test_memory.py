@@ -50,6 +50,13 @@ def test_batches_are_computed_in_pieces_that_fit(tmp_path, little_memory, count)
     count("T10")
 
 
+def test_the_size_of_the_pieces_is_on_record_before_the_run_ends(tmp_path, little_memory, monkeypatch):
+    seen, steps = [], Steps(monkeypatch)
+    steps.at["training_step", 0, 0] = lambda: seen.append(read_record(tmp_path)["micro_batch_size"])
+    train(compose_config([*PLAIN, "trainer.max_epochs=1"]), tmp_path)
+    assert seen == [4]
+
+
 def test_an_attempt_begins_without_the_net_of_the_one_before(tmp_path, monkeypatch):
     step, before = ImageClassifier.training_step, []
 
@@ -203,7 +210,7 @@ def test_a_trained_net_whose_test_does_not_fit_is_trained_no_more_and_goes_on_wh
     assert train(compose_config(PLAIN), tmp_path, resume=True)["status"] == "completed"
 
 
-@pytest.mark.parametrize(("size", "words"), [(4, "type data.batch_size=2, which"), (2, "type a smaller data.resize")])
+@pytest.mark.parametrize(("size", "words"), [(4, "type data.batch_size=2, which"), (3, "type a smaller data.resize")])
 def test_batch_norm_is_not_told_to_learn_from_one_image(size, words, tmp_path, monkeypatch):
     def nothing_fits(*_):
         raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from itertools import product
+from types import SimpleNamespace
 
 import lightning
 import pytest
@@ -21,7 +22,7 @@ import cnnzoo
 from cnnzoo import fit
 from cnnzoo import run as run_module
 from cnnzoo.errors import BusyError, UserError
-from cnnzoo.record import read_record, write_record
+from cnnzoo.record import read_history, read_record, write_record
 from cnnzoo.resume import MADE_WITH, earlier_parts, find_checkpoint
 from cnnzoo.run import train
 from cnnzoo.training import checkpoint_files, checkpoints, history
@@ -377,17 +378,41 @@ def test_a_run_under_the_protocol_of_the_course_goes_on_and_is_loaded(steps, tmp
         assert all(torch.equal(net[key], last[key]) for key in last)
 
 
+def put(folder, column, values):
+    header, *lines = (line.split(",") for line in (folder / "metrics.csv").read_text().splitlines())
+    for line, value in zip(lines, values, strict=True):
+        line[header.index(column)] = value
+    (folder / "metrics.csv").write_text("".join(f"{','.join(line)}\n" for line in (header, *lines)))
+
+
 def test_a_run_goes_on_only_where_its_best_weights_are_known(killed, tmp_path):
     """Otherwise it would report the figures of one epoch and test another's weights."""
-    history, folder = tmp_path / "metrics.csv", tmp_path / "checkpoints"
-    header, *lines = (line.split(",") for line in history.read_text().splitlines())
-    for line, accuracy in zip(lines, ("0.9", "0.1"), strict=True):
-        line[header.index("val/acc")] = accuracy
-    history.write_text("".join(f"{','.join(line)}\n" for line in (header, *lines)))
+    folder = tmp_path / "checkpoints"
+    put(tmp_path, "val/acc", ("0.9", "0.1"))
     assert find_checkpoint(killed, tmp_path) == (folder / LAST, Progress(8, 2))
     damage(folder / "best.ckpt")
     assert find_checkpoint(killed, tmp_path) == (folder / "previous.ckpt", Progress(4, 1))
     assert load(folder / "best.ckpt")["global_step"] == 4
+
+
+def test_weights_from_within_an_epoch_are_not_those_of_the_best_one_before(killed, tmp_path):
+    folder = tmp_path / "checkpoints"
+    put(tmp_path, "val/acc", ("0.1", "0.9"))
+    put(tmp_path, "step", ("4", "7"))  # the last checkpoint is of step 8
+    damage(folder / "best.ckpt")
+    assert find_checkpoint(killed, tmp_path) == (folder / "previous.ckpt", Progress(4, 1))
+
+
+def test_a_run_that_goes_on_tidies_up_and_says_nothing_of_it(killed, tmp_path, capsys):
+    (tmp_path / ".run.json.7.tmp").touch()
+    assert find_checkpoint(killed, tmp_path) == (tmp_path / "checkpoints" / LAST, Progress(8, 2))
+    assert not (tmp_path / ".run.json.7.tmp").exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_history_of_a_run_that_goes_on_is_that_of_its_checkpoint_from_the_start(killed, tmp_path):
+    history.History(tmp_path, epochs=1)
+    assert [row["epoch"] for row in read_history(tmp_path)] == [1]
 
 
 def test_a_checkpoint_that_is_ahead_of_the_history_is_not_gone_on_from(killed, tmp_path, capsys):
@@ -541,6 +566,26 @@ def test_the_most_memory_is_that_of_all_parts_of_a_run(steps, tmp_path, monkeypa
     assert train(config, tmp_path, resume=True)["peak_bytes"] == 2**60
 
 
+def test_the_most_memory_is_of_the_device_that_is_on_record(steps, tmp_path, monkeypatch):
+    config = compose_config([*SMOKE, "model=mlp"])
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "peak_bytes", lambda device: 2**60)
+        steps.at["training_step", 1, 0] = kill
+        with pytest.raises(Killed):
+            train(config, tmp_path)
+    steps.at.clear()
+    write_record(tmp_path, read_record(tmp_path) | {"device": "cuda (H1)"})
+    assert train(config, tmp_path, resume=True)["peak_bytes"] < 2**60
+
+
+def test_the_most_memory_is_kept_however_often_a_run_is_stopped(tmp_path):
+    before = {"epochs": 0, "seconds": 1.0, "trained": None, "images": 0, "lr": 0.1, "peak_bytes": 2**60}
+    going_on = history.History(tmp_path)
+    going_on.load_state_dict(before)
+    going_on.on_train_start(None, SimpleNamespace(device=torch.device("cpu")))
+    assert going_on.state_dict()["peak_bytes"] == 2**60
+
+
 def test_a_signal_at_the_very_end_stops_before_the_test(whole, tmp_path, monkeypatch):
     config = compose_config([*SMOKE, *STATEFUL])
     with monkeypatch.context() as patch:
@@ -594,3 +639,16 @@ def test_other_threads_are_said(capsys):
     before = made | {"threads": 4, "from_step": 0}
     assert [part["threads"] for part in earlier_parts(before, made | {"from_step": 9})] == [4]
     assert capsys.readouterr().err == "note: an earlier part ran with threads 4, this one with 2\n"
+
+
+def test_a_run_that_starts_over_has_no_earlier_parts(steps, tmp_path):
+    config = compose_config([*SMOKE, "model=mlp", "trainer.max_epochs=2"])
+    steps.at["training_step", 1, 1] = kill
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    steps.at.clear()
+    part = dict.fromkeys(MADE_WITH) | {"device": "cuda (H1)"}
+    write_record(tmp_path, read_record(tmp_path) | {"earlier": [part]})
+    for path in tmp_path.glob("checkpoints/*.ckpt"):
+        damage(path)
+    assert "earlier" not in train(config, tmp_path, resume=True)

@@ -1,4 +1,5 @@
 import csv
+import errno
 import inspect
 import json
 import math
@@ -23,7 +24,7 @@ from cnnzoo.errors import UserError
 from cnnzoo.facts import check
 from cnnzoo.models import MLP
 from cnnzoo.pictures import Pictures
-from cnnzoo.record import read_record
+from cnnzoo.record import read_record, write_record
 from cnnzoo.reload import read_run
 from cnnzoo.rules import LOOP_KEYS, OUR_TRAINER_KEYS
 from cnnzoo.run import train
@@ -103,6 +104,9 @@ def test_tensorboard_shows_the_same_figures(finished):
     assert set(events.Tags()["scalars"]) == losses | others
     shown = [event.value for event in events.Scalars("val/loss")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
+    for name, least in (("images_per_second", 0.1), ("lr", 1e-6), ("train/grad_norm", 1e-5)):
+        shown = [event.value for event in events.Scalars(name)]
+        assert shown == pytest.approx([float(row[name]) for row in rows(finished)], abs=least)
     assert "config/text_summary" in events.Tags()["tensors"]
     batches = events.Scalars("train/batch_loss")
     assert [event.step for event in batches] == list(range(8))
@@ -276,6 +280,43 @@ def test_a_failed_run_says_why(tmp_path, monkeypatch):
     assert record["status"] == "failed"
     assert record["error"].endswith("RuntimeError: the reason\n")
     assert record["data"]["train"] == 1100
+
+
+def test_an_error_is_no_full_disk_and_is_raised_though_the_disk_is_full(tmp_path, monkeypatch):
+    write = run.write_record
+
+    def full(folder, record):
+        if record["status"] != "running":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(folder, record)
+
+    def lost(*_):
+        raise FileNotFoundError("images of one's own")
+
+    monkeypatch.setattr(run, "write_record", full)
+    monkeypatch.setattr(memory, "fit_and_test", lost)
+    with pytest.raises(FileNotFoundError, match="of one's own"):
+        smoke(tmp_path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_run_that_is_interrupted_has_not_failed(error, tmp_path, monkeypatch):
+    """As where somebody else handles Ctrl-C."""
+
+    def interrupted(*_):
+        raise error
+
+    monkeypatch.setattr(memory, "fit_and_test", interrupted)
+    with pytest.raises(error):
+        smoke(tmp_path)
+    assert read_record(tmp_path)["status"] == "preempted"
+
+
+def test_a_run_without_a_figure_is_not_completed(finished, tmp_path):
+    record = read_record(finished)
+    for metrics, is_completed in ((record["metrics"], True), ({}, False)):
+        write_record(tmp_path, record | {"metrics": metrics})
+        assert run.is_completed(tmp_path) is is_completed
 
 
 def test_a_folder_whose_run_never_began_can_be_used_again(tmp_path, monkeypatch):

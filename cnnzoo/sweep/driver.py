@@ -120,7 +120,8 @@ def _what_cannot_be_written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        has_no_place = isinstance(error, FileNotFoundError) and path.is_relative_to(error.filename)  # below /proc, say
+        missing = error.filename if isinstance(error, FileNotFoundError) else None
+        has_no_place = missing is not None and path.is_relative_to(missing)  # below /proc, say
         if not (is_unwritable(error) or has_no_place):
             raise
         raise UserError(

@@ -34,7 +34,7 @@ def check_fits(path: Path, net: nn.Module) -> Progress:
         raise UserError(f"{path} is not one of cnnzoo's checkpoints: {error}\ntype the folder of a run") from error
     wanted = {name: value.shape for name, value in net.state_dict().items()}
     if different := sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)):
-        there, here = (tuple(shapes.get(different[0], ())) or "missing" for shapes in (found, wanted))
+        there, here = (tuple(each[different[0]]) if different[0] in each else "missing" for each in (found, wanted))
         raise UserError(
             f"{path} is not of the net that its run.json describes: {different[0]} is {there} there and {here} here\n"
             "put the net's class back as it was then, or type the folder of another run"

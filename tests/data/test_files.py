@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torchvision.datasets.mnist import read_label_file
 
+from cnnzoo.data import files as files_module
 from cnnzoo.data import sources
 from cnnzoo.data.files import FILES, File, load_files
 from cnnzoo.errors import UserError
@@ -89,8 +91,9 @@ def test_missing_files_are_fetched_once(mirror, tmp_path):
         ("images.gz", gzip.compress(CONTENT["images"])[:-9]),
         ("images.gz", b"not gzip at all"),
         ("images.gz", gzip.compress(CONTENT["labels"])),
+        ("images.gz", gzip.compress(CONTENT["images"])[:10] + b"\xff" + gzip.compress(CONTENT["images"])[11:]),
     ],
-    ids=["empty", "truncated", "longer", "one byte", "swapped", "gz truncated", "gz garbage", "gz swapped"],
+    ids=["empty", "truncated", "longer", "one byte", "swapped", "gz truncated", "gz garbage", "gz swapped", "gz block"],
 )
 def test_a_damaged_file_is_named_set_aside_and_fetched_again(mirror, tmp_path, caplog, file, damaged):
     (tmp_path / "labels").write_bytes(CONTENT["labels"])
@@ -110,6 +113,19 @@ def test_another_data_set_with_the_same_names_and_sizes_is_left_alone(more, mirr
         load_files(tmp_path, (*SMALL, *more))
     assert {name: (tmp_path / name).read_bytes() for name in CONTENT} == other
     assert mirror.requests == []
+
+
+@pytest.mark.parametrize("others", [{}, {"labels": CONTENT["labels"][:-1]}], ids=["alone", "beside a shorter one"])
+def test_damage_is_no_other_data_set(others, mirror, tmp_path):
+    for name, data in {"images": bytes(len(CONTENT["images"])), **others}.items():
+        (tmp_path / name).write_bytes(data)
+    assert content(load_files(tmp_path, SMALL)) == CONTENT
+
+
+def test_a_folder_that_another_process_holds_is_named(mirror, tmp_path, monkeypatch):
+    monkeypatch.setattr(files_module, "LOCK_SECONDS", 0.1)
+    with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match=r"another process has held .*/\.lock for 0\.1 s"):
+        load_files(tmp_path, SMALL)
 
 
 def test_setting_aside_never_overwrites(mirror, tmp_path):

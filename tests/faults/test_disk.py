@@ -48,7 +48,8 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_keeps_what_is_saved(trial
             in done.stderr
         )
         assert "Traceback" not in done.stderr
-        assert read_record(folder / "run")["status"] == "failed"
+        record = read_record(folder / "run")
+        assert (record["status"], "Traceback" in record["error"]) == ("failed", False)
         newest, notes = newest_intact(folder / "run" / "checkpoints")
         assert (newest, notes) == (None, [])  # nothing was saved, and nothing half
         monkeypatch.chdir(folder)

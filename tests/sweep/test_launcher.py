@@ -31,7 +31,7 @@ FAULTS = {
     "exit 3": "ended with exit code 3",
     "kill": "was killed by SIGKILL, as by a system that has run out of memory",
     "term": "was killed by SIGTERM",
-    "segfault": "was killed by SIGSEGV",
+    "segfault": "was killed by SIGSEGV before",
     "interrupt": "ended with exit code 1",
     "hang": "stopped after 0.05 minutes (sweep.timeout)",
     "garbage": "ended with exit code 1",
@@ -111,6 +111,19 @@ def test_a_completed_cell_whose_process_then_fails_stays_so_and_is_named(grid, c
     run(cells, folder)
     assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
     assert f"note: {cells[1].name} is completed, and then its process ended with exit code 1" in capfd.readouterr().err
+
+
+def test_a_completed_cell_that_dies_before_it_is_exported_stays_so(grid):
+    cells, folder = grid
+    export = [
+        replace(cell, config=replace(cell.config, values=cell.config.values | {"export": True})) for cell in cells
+    ]
+    (folder.path / cells[1].name).mkdir()
+    fake_cells.write_record(folder.path / cells[1].name, {**BARE, **COMPLETED})
+    (folder.path / "fault").write_text("kill at once")
+    run(export[1:2], folder)
+    assert starts(folder) == [cells[1].name]
+    assert folder.status(cells[1].name) == "completed"
 
 
 def test_what_a_cell_says_of_its_own_end_stays(grid):

@@ -117,7 +117,9 @@ def test_the_same_command_again_does_nothing_and_another_grid_adds_to_the_table(
     monkeypatch.chdir(finished.parents[1])
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("run.json")}
     assert run(*SMALL, "sweep.name=small") == 0
-    assert "4 cells in outputs/small: 0 to do" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "4 cells in outputs/small: 0 to do" in text
+    assert "in all cells: data=synthetic data.num_train=600 data.num_test=100 trainer=smoke" in text
     assert run(*SMALL[:-2], "model=mlp", "seed=1,2", "sweep.name=small") == 0
     assert len(summary(finished)) == 5
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -405,6 +407,10 @@ def test_fresh_is_a_folder_beside_the_one_that_is_there(in_tmp, capsys):
     assert "cells in outputs/small-2:" in capsys.readouterr().out
     run(*SMALL, "hydra.sweep.dir=.", "fresh=true", "plan=true")
     assert f"cells in {in_tmp}-2:" in capsys.readouterr().out
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("sweep", ["sweep.name=small", "fresh=true"], return_hydra_config=True)
+    assert choose_folder(config, []) == Path("outputs/small-2")
+    assert config.hydra.sweep.dir == "outputs/small-2"  # where a launcher puts its logs
 
 
 def test_missing_data_are_said_once_and_before_anything_is_written(in_tmp, monkeypatch):
@@ -425,6 +431,10 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         run(*grid, "sweep.invalid=error")
     with pytest.raises(UserError, match="images of 28 px shrink to nothing"):
         run(*grid[:-1])
+    with pytest.raises(
+        UserError, match=r"^(alexnet-28-adamw-s\d: images of 28 px shrink to nothing.*\n){3}and 1 more$"
+    ):
+        run(*grid[:-1], "seed=0,1,2,3")
     assert list(in_tmp.iterdir()) == []
 
 
@@ -766,7 +776,7 @@ def test_a_killed_cell_has_the_epochs_of_its_history(finished):
         write_record(record.parent, json.loads(before) | {"status": "running", "epochs": 0})
         assert [_epochs_done(cell, folder) for cell in cells[:2]] == [2, 0]  # the other is completed
         (history := record.with_name("metrics.csv")).rename(kept := record.with_name("kept.csv"))
-        history.write_text("damaged")
+        history.write_text("epoch\ndamaged\n")
         assert _epochs_done(cells[0], folder) == 0  # as the cell itself will say
         kept.replace(history)
     finally:
@@ -1072,6 +1082,25 @@ def test_a_sweep_goes_on_where_its_plan_is_damaged_meanwhile(finished, tmp_path,
     assert "summary.csv is as it was: " in console.file.getvalue()
     cell_process.renew_summary(folder.path / name)
     assert "summary.csv is as it was: " in capsys.readouterr().err
+
+
+def test_a_sweep_goes_on_where_its_summary_cannot_be_written(finished, tmp_path, monkeypatch):
+    def full_disk():
+        raise OSError(errno.ENOSPC, "no room")
+
+    folder = SweepFolder(shutil.copytree(finished, tmp_path / "small"))
+    name = next(iter(folder.cells))
+    console = RunConsole(file=io.StringIO(), width=500, markup=False, highlight=False)
+    with Screen(folder, console, 1) as shown_to:
+        monkeypatch.setattr(folder, "write_summary", full_disk)
+        shown_to.show_end(SimpleNamespace(name=name))
+    assert f"note: cannot write {folder.path / 'summary.csv'}: no room" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("more", [(), (errno.ENOENT, "no such file", "images of one's own")])
+def test_a_file_of_somebody_elses_that_is_lost_is_no_folder_that_cannot_be_written(more, tmp_path):
+    with pytest.raises(FileNotFoundError), driver._what_cannot_be_written(tmp_path / "small"):
+        raise FileNotFoundError(*more)
 
 
 def test_one_sweep_is_for_one_kind_of_device(in_tmp, capsys, monkeypatch):

@@ -154,6 +154,7 @@ def test_a_wrong_or_missing_sum_is_damage_too(folder):
 
 
 def test_checkpoints_without_any_sums_are_left_alone_and_can_be_vouched_for(folder):
+    folder = folder.rename(folder.with_name("a run's"))
     (folder / SUMS).unlink()
     for look in (lambda: files.load(folder / LAST), lambda: files.set_damaged_aside(folder)):
         with pytest.raises(UserError, match=f"has no {SUMS}, by which its checkpoints are known\n") as refusal:
@@ -429,7 +430,7 @@ def test_a_packed_checkpoint_is_not_unpacked_whatever_its_size(folder, monkeypat
         archive.writestr("archive/data/0", os.urandom(2**16))  # which becomes no smaller
     (folder / SUMS).write_text(f"{files._sha256(path)}  {LAST}\n")
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
-    with pytest.raises(UserError, match="is not a checkpoint of tensors and plain values, and is not opened"):
+    with pytest.raises(UserError, match=r"^\S+ is not a checkpoint of tensors and plain values, and is not opened$"):
         files.load(path)
 
 
@@ -438,3 +439,15 @@ def test_where_all_are_damaged_no_sum_is_left(folder):
         (folder / name).write_bytes(b"damaged")
     assert len(files.set_damaged_aside(folder)) == 3
     assert (folder / SUMS).read_text() == ""
+
+
+def test_a_line_of_the_sums_that_is_no_text_costs_one_checkpoint(folder):
+    lines = (folder / SUMS).read_bytes().splitlines(keepends=True)
+    (folder / SUMS).write_bytes(b"".join([b"\xff" + lines[0][1:], *lines[1:]]))
+    assert len(files.set_damaged_aside(folder)) == 1
+
+
+def test_a_last_checkpoint_that_somebody_removed_is_saved_again(folder):
+    (folder / LAST).unlink()
+    files.save(STATE | {"global_step": 8}, folder / LAST)
+    assert [step(folder / name) for name in (PREVIOUS, LAST)] == [1, 8]

@@ -1,3 +1,4 @@
+import io
 import re
 from functools import partial
 from types import SimpleNamespace
@@ -41,7 +42,9 @@ def test_the_line_of_an_epoch_has_its_figures(protocol, evaluated, tmp_path, cap
     *_, row = read_history(tmp_path)
     said = [f"{stage} loss {row[f'{stage}/loss']:.3f} acc {row[f'{stage}/acc']:.1%}" for stage in ("train", evaluated)]
     speed = f"{row['images_per_second']:,.0f} images/s   {row['seconds']:.1f} s"
-    assert f"epoch 2/2   {said[0]}   {said[1]}   {speed}\n" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"epoch 2/2   {said[0]}   {said[1]}   {speed}\n" in out
+    assert "Test metric" not in out  # of Lightning's own table
 
 
 def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys):
@@ -122,3 +125,11 @@ def test_a_summary_names_its_whole_folder_however_narrow_the_screen(capsys):
     said = capsys.readouterr().out
     assert "validation; not of all test images: trainer.limit_test_batches=2)" in said
     assert said.endswith("tensorboard --logdir 'my runs/a'\n")
+
+
+def test_the_bar_is_gone_before_an_error_is_told():
+    shown = Display(None, Console(file=io.StringIO(), force_terminal=True))
+    shown.on_train_start(SimpleNamespace(estimated_stepping_batches=4), None)
+    assert shown.progress.live.is_started
+    shown.on_exception(None, None, KeyboardInterrupt())
+    assert not shown.progress.live.is_started

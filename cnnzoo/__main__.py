@@ -216,19 +216,22 @@ def show_data(options: argparse.Namespace) -> None:
 
         from cnnzoo.build import build_data
         from cnnzoo.report.contact_sheet import save_contact_sheet
-    images = build_data(config).read()
+    images = build_data(config).load_checked()
     for name, path in images.paths.items():
         print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")
     train, test = images.labels[: images.num_train], images.labels[images.num_train :]
     print(f"{len(train):,} training and {len(test):,} test images, {'x'.join(map(str, images.pixels.shape[1:]))}")
     for label, class_name in enumerate(images.class_names):
         print(f"  {label}  {class_name:<12} {(train == label).sum():>6,} training {(test == label).sum():>6,} test")
-    columns = min(SHEET_COLUMNS, int(torch.bincount(train).min()))
-    first = [torch.nonzero(train == label).squeeze(1)[:columns] for label in range(len(images.class_names))]
+    counts = torch.bincount(train)
+    shown = counts.nonzero().squeeze(1).tolist()  # a class may have no training image
+    columns = min(SHEET_COLUMNS, int(counts[shown].min()))
+    first = [torch.nonzero(train == label).squeeze(1)[:columns] for label in shown]
+    names = [images.class_names[label] for label in shown]
     sheet = Path("outputs") / f"{config.choices['data']}.png"
     title = f"{config.choices['data']}: the first {columns} training images of each class"
     try:
-        save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), images.class_names, title, sheet)
+        save_contact_sheet(images.pixels[torch.stack(first), 0].numpy(), names, title, sheet)
     except OSError as error:
         raise UserError(f"cannot write {sheet}: {error.strerror}\nrun it in a folder that you can write to") from error
     print(f"contact sheet: {sheet}")

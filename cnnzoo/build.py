@@ -1,7 +1,7 @@
 """What a configuration describes, built: the only place that instantiates from one."""
 
 import inspect
-import re
+import linecache
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,9 +79,10 @@ def in_words() -> Iterator[None]:
 
 def _mistake(error: Exception) -> str:
     """Return where in a net's file an error came up by itself, and not to refuse something; elsewhere nothing."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    file = Path(last.filename)
-    if PACKAGE / "models" not in file.parents or re.search(r"\braise\b", last.line or ""):
+    # A name that a net lacks is missed by torch, for the line that asked for it.
+    last = [each for each in traceback.extract_tb(error.__traceback__) if each.name != "__getattr__"][-1]
+    file, line = Path(last.filename), linecache.getline(last.filename, last.lineno or 0)
+    if PACKAGE / "models" not in file.parents or line.encode()[last.colno or 0 :].startswith(b"raise"):
         return ""
     return f"{file.relative_to(CONF.parent)}, line {last.lineno}"
 

@@ -110,15 +110,14 @@ def is_unwritable(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
-def refuse_group(key: str, name: str) -> None:
+def refuse_group(key: str, name: str, remedy: str) -> None:
     """Check that a folder is not called by what stands in a group of keys, as by `${model}`.
 
     Raises:
-        UserError: it is.
+        UserError: it is; `remedy` says what to type.
     """
     if "{'" in name:
-        option = f"'{key}=DIR/${{hydra:runtime.choices.model}}'"
-        raise UserError(f"{key} has all keys of a group in its name\ntype {option} for the name of its option")
+        raise UserError(f"{key} has all keys of a group in its name\n{remedy}")
 
 
 def left_behind(lock: Path) -> str:

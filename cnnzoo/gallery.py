@@ -87,7 +87,7 @@ def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[t
     """Return by their numbers, as they are typed, test images, uint8 of shape (H, W), and what they are called."""
     if not numbers:
         return {}
-    data = build_data(config).read()
+    data = build_data(config).load_checked()
     pixels, labels = data.pixels[data.num_train :, 0], data.labels[data.num_train :]
     if wrong := [number for number in numbers if len(number) > DIGITS or int(number) >= len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")

@@ -99,7 +99,8 @@ def check_folder(name: str, *, resume: bool) -> None:
     """
     if not name:
         raise UserError("hydra.run.dir is empty\ntype hydra.run.dir=DIR with a new folder")
-    refuse_group("hydra.run.dir", name)
+    option = "'hydra.run.dir=DIR/${hydra:runtime.choices.model}'"
+    refuse_group("hydra.run.dir", name, f"type {option} for the name of its option")
     folder = Path(name)
     try:
         if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:

@@ -40,6 +40,16 @@ def test_a_mistake_in_a_file_is_answered_with_its_place(text, place, tmp_path, m
         ("raise NotImplementedError", "NotImplementedError"),
         ("raise ValueError('width is 3')", "width is 3"),
         ("if True: raise ValueError('width is 3')", "width is 3"),
+        ("raise ValueError(\n        'width is 3'\n    )", "width is 3"),
+        (
+            "if 3 < None: raise ValueError('width is 3')",
+            "models/net.py, line 2: TypeError: '<' not supported between instances of 'int' and 'NoneType'",
+        ),
+        ("int('x')  # raise", "models/net.py, line 2: ValueError: invalid literal for int() with base 10: 'x'"),
+        (
+            "import torch; torch.nn.ReLU().width",
+            "models/net.py, line 2: AttributeError: 'ReLU' object has no attribute 'width'",
+        ),
     ],
 )
 def test_a_mistake_in_a_nets_code_is_told_with_its_place_and_a_refusal_as_it_is(line, said, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 import sweep
 import train as train_module
 from cnnzoo.__main__ import main
+from cnnzoo.data.synthetic import PATTERNS, make_synthetic
 from cnnzoo.importing import importing_torch
 from tests.conftest import ROOT
 from tests.typed import type_in
@@ -347,6 +348,19 @@ def test_the_data_verb_says_what_is_where(in_tmp, capsys):
     main(["data", "data=synthetic"])
     assert "6,000 training and 1,000 test images, 1x28x28" in capsys.readouterr().out
     assert (in_tmp / "outputs" / "synthetic.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("absent", [0, 4, 9])
+def test_a_class_without_training_images_has_no_row_in_the_contact_sheet(absent, in_tmp, monkeypatch, capsys):
+    images, drawn = make_synthetic(120, 30), []
+    images.labels[:120][images.labels[:120] == absent] = 5
+    monkeypatch.setattr("cnnzoo.data.SyntheticDataModule.load", lambda _: images)
+    monkeypatch.setattr("cnnzoo.report.contact_sheet.save_contact_sheet", lambda *each: drawn.extend(each))
+    main(["data", "data=synthetic", "data.num_train=120", "data.num_test=30"])
+    rows, names, *_ = drawn
+    assert rows.shape == (9, 12, 28, 28)
+    assert names == [name for label, name in enumerate(PATTERNS) if label != absent]
+    assert f"{PATTERNS[absent]:<12}      0 training" in capsys.readouterr().out
 
 
 def test_what_comes_with_torch_is_not_searched_for_garbage():

@@ -125,7 +125,7 @@ class ImageDataModule(lightning.LightningDataModule):
         """Load the images, once, and move them to the accelerator if there is one."""
         if hasattr(self, "images"):
             return
-        images = self.read()
+        images = self.load_checked()
         if self.protocol == "holdout":
             train, val = stratified_split(images.labels[: images.num_train], self.num_held_out, seed=SPLIT_SEED)
         else:
@@ -136,7 +136,7 @@ class ImageDataModule(lightning.LightningDataModule):
         self.train_set, self.val_set, self.test_set = (Subset(pixels, labels, part) for part in (train, val, test))
         self.images = images
 
-    def read(self) -> Images:
+    def load_checked(self) -> Images:
         """Return the images that `load` returns, if they are those that the class speaks of.
 
         Raises:

@@ -30,7 +30,8 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
     time = "training_seconds" if any(row["epochs_differ"] for row in pooled) else "seconds_per_epoch"
     for name, cost in (("accuracy-time", time), ("accuracy-parameters", "params")):
         known = [row for row in tested if row.get(cost)]
-        if len(known) > 1 and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
+        of_one_set = len({row["runs"][0].get("data") for row in known}) == 1  # or accuracies say nothing of each other
+        if len(known) > 1 and of_one_set and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
             drawn = _most_telling(known, cost, first)
             what = say(language, "trade_off", cost=say(language, cost))
             bars = ["bars"] if any(row["test_acc"].deviation is not None for row in drawn) else []

@@ -161,6 +161,8 @@ def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
     rows = [row for row in rows if row.get("data") == baseline.get("data")]
+    if len(rows) < 2:
+        return []
     others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
     fewer = [row for row in others if row["params"] < baseline["params"]]
     enough = [row for row in fewer if row.get("enough")]

@@ -32,6 +32,9 @@ from cnnzoo.sweep.screen import Screen, for_screen
 from cnnzoo.sweep.settings import Settings, choose_folder, read_settings, refuse_lists
 from cnnzoo.sweep.summary import columns, counts, how_many, pool
 
+# Keys of `data` that say nothing of which images there are.
+HOW_USED = {"resize", "batch_size", "augment", "num_classes"}
+
 if TYPE_CHECKING:
     import torch  # which takes seconds; a mistake is answered without it
 
@@ -143,9 +146,12 @@ def _fetch_data(cells: Sequence[Cell]) -> None:
     """Have the images in place and verified, once, before many processes look for them."""
     from cnnzoo.build import build_data
 
-    sources = {(cell.config.choices["data"], cell.config.values["data"].get("root")): cell for cell in cells}
-    for cell in sources.values():
-        build_data(cell.config).read()
+    def of_images(cell: Cell) -> str:
+        values = cell.config.values["data"]
+        return str([cell.config.choices["data"], *(values[key] for key in sorted(values.keys() - HOW_USED))])
+
+    for cell in {of_images(cell): cell for cell in cells}.values():
+        build_data(cell.config).load_checked()
 
 
 def _device(cells: Sequence[Cell]) -> "torch.device":

@@ -157,7 +157,7 @@ def _minutes(cell: Cell, finished: Sequence[dict[str, Any]], epochs: int = 0) ->
     distances = [abs(math.log(run["macs"] / macs)) for run in like]
     nearest = [run for run, distance in zip(like, distances, strict=True) if distance == min(distances)]
     macs_per_second = statistics.median(run["images_per_second"] * run["macs"] for run in nearest)
-    trained *= max(0, 1 - epochs / values["trainer"]["max_epochs"])
+    trained *= 1 - epochs / values["trainer"]["max_epochs"]
     return float((trained + evaluated / 3) * macs / macs_per_second / 60)  # an image that is only evaluated is a third
 
 

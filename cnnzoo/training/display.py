@@ -34,7 +34,7 @@ class Display(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the bar."""
-        self.refreshed, self.warm = time.perf_counter(), None
+        self.refreshed = time.perf_counter()
         if self.console.is_terminal:
             columns = (TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
             self.progress = Progress(

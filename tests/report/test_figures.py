@@ -302,6 +302,18 @@ def test_figures_are_drawn_only_where_there_is_something_to_see(tmp_path):
     assert not [block for block in make_report([tmp_path]).blocks if isinstance(block, Figure)]
 
 
+def test_accuracies_on_several_data_sets_have_no_front_in_common(tmp_path):
+    def names():
+        return {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
+
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", model="nin", params=90_000)
+    assert {"accuracy-time", "accuracy-parameters", "parameters", "curves"} <= names()
+    write_run(tmp_path / "c", data="synthetic")
+    assert not {"accuracy-time", "accuracy-parameters"} & names()
+    assert {"parameters", "curves"} <= names()
+
+
 def test_a_net_that_was_trained_in_several_ways_has_one_bar(tmp_path):
     for optimizer in ("adamw", "sgd"):
         write_run(tmp_path / f"lenet-{optimizer}", optimizer=optimizer)

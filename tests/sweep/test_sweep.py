@@ -407,6 +407,8 @@ def test_fresh_is_a_folder_beside_the_one_that_is_there(in_tmp, capsys):
     assert "cells in outputs/small-2:" in capsys.readouterr().out
     run(*SMALL, "hydra.sweep.dir=.", "fresh=true", "plan=true")
     assert f"cells in {in_tmp}-2:" in capsys.readouterr().out
+    run(*SMALL, "hydra.sweep.dir=${hydra:job.config_name}", "plan=true")
+    assert "cells in sweep:" in capsys.readouterr().out
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("sweep", ["sweep.name=small", "fresh=true"], return_hydra_config=True)
     assert choose_folder(config, []) == Path("outputs/small-2")
@@ -467,7 +469,10 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep=weekend", r"sweep is a group of keys\ntype sweep.name=weekend"),
         ("sweep=null", "type sweep.name=NAME"),
         ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
-        ("hydra.sweep.dir=runs/${model}", "hydra.sweep.dir has all keys of a group in its name"),
+        (
+            "hydra.sweep.dir=runs/${model}",
+            r"hydra.sweep.dir has all keys of a group in its name\ntype hydra.sweep.dir=",
+        ),
         ("hydra.run.dir=here", r"folder of one run\ntype hydra.sweep.dir=DIR"),
         ("budget=huge", "budget must be full or laptop"),
         ("budget=laptop", "budget=laptop and trainer=smoke both say how much is trained"),
@@ -1148,12 +1153,25 @@ def test_the_command_to_go_on_names_the_folder_of_a_fresh_sweep(monkeypatch, tmp
         assert _again(folder) == f"python sweep.py seed=0,1 hydra.sweep.dir={tmp_path}/small-2"
 
 
-def test_images_that_are_not_what_their_class_says_end_a_sweep_before_its_first_cell(in_tmp, monkeypatch):
-    images = make_synthetic(600, 100)
-    monkeypatch.setattr(SyntheticDataModule, "load", lambda _: replace(images, pixels=images.pixels / 255))
+@pytest.mark.parametrize("sizes", ["120,240", "240,120"])
+def test_images_that_are_not_what_their_class_says_end_a_sweep_before_its_first_cell(sizes, in_tmp, monkeypatch):
+    def load(data):
+        images = make_synthetic(data.num_train, data.num_test)
+        return replace(images, pixels=images.pixels / 255) if data.num_train == 240 else images
+
+    monkeypatch.setattr(SyntheticDataModule, "load", load)
     with pytest.raises(UserError, match=r"pixels are to be torch\.uint8"):
-        run(*SMALL)
+        run(*SMALL, f"data.num_train={sizes}", "data.batch_size=16")
     assert not list(in_tmp.rglob("run.json"))
+
+
+def test_images_are_looked_at_once_however_they_are_used(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(SyntheticDataModule, "load_checked", lambda data: loaded.append(data.num_train))
+    grid = ["data=synthetic", "data.resize=28,32", "data.batch_size=16,32", "data.augment=none,flip", "model=lenet,mlp"]
+    cells, _ = make_cells([*grid, "data.num_train=240,480"])
+    driver._fetch_data(cells)
+    assert sorted(loaded) == [240, 480]
 
 
 def test_a_completed_cell_is_exported_by_the_same_command_once_more_and_needs_no_data(finished, monkeypatch, capsys):

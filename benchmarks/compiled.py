@@ -11,7 +11,8 @@ from benchmarks.isolated import isolated
 from benchmarks.loops import bare_step, quietly
 from benchmarks.stopwatch import finish_device_work
 from benchmarks.training import spread
-from cnnzoo.data.datamodule import HELD_OUT, FashionMNISTDataModule
+from cnnzoo.data import FashionMNISTDataModule
+from cnnzoo.data.datamodule import HELD_OUT
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.training.device import check_compiler, choose_device
 

@@ -159,7 +159,7 @@ def show_predictions(options: argparse.Namespace) -> None:
         row |= {place: f"{name} {probability:.1%}" for place, (name, probability) in named}
     print(to_markdown([Column(key, key, left=True) for key in ("picture", *places)], rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
-        print(f"\nnote: the background of {', '.join(bright)} is bright, in training it was black; try --invert")
+        print(f"\nnote: the background of {', '.join(bright)} is bright; if it was dark in training, try --invert")
 
 
 def show_maps(options: argparse.Namespace) -> None:
@@ -216,18 +216,19 @@ def show_data(options: argparse.Namespace) -> None:
 
         from cnnzoo.build import build_data
         from cnnzoo.report.contact_sheet import save_contact_sheet
-    images = build_data(config).load_checked()
+    data = build_data(config)
+    images = data.load_checked()
     for name, path in images.paths.items():
         print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")
     train, test = images.labels[: images.num_train], images.labels[images.num_train :]
     print(f"{len(train):,} training and {len(test):,} test images, {'x'.join(map(str, images.pixels.shape[1:]))}")
-    for label, class_name in enumerate(images.class_names):
+    for label, class_name in enumerate(data.class_names):
         print(f"  {label}  {class_name:<12} {(train == label).sum():>6,} training {(test == label).sum():>6,} test")
     counts = torch.bincount(train)
     shown = counts.nonzero().squeeze(1).tolist()  # a class may have no training image
     columns = min(SHEET_COLUMNS, int(counts[shown].min()))
     first = [torch.nonzero(train == label).squeeze(1)[:columns] for label in shown]
-    names = [images.class_names[label] for label in shown]
+    names = [data.class_names[label] for label in shown]
     sheet = Path("outputs") / f"{config.choices['data']}.png"
     title = f"{config.choices['data']}: the first {columns} training images of each class"
     try:

@@ -40,6 +40,9 @@ def build(node: dict[str, Any]) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ImportError):
             raise ValueError(_not_loaded(node["_target_"], cause)) from error
+        name = node["_target_"].rpartition(".")[2]
+        if isinstance(cause, TypeError) and str(cause).startswith((f"{name}.__init__()", f"{name}()")):
+            raise TypeError(f"{cause}\nlook at the keys beside _target_: {node['_target_']} in its yaml") from None
         raise cause from None
 
 

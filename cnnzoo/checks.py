@@ -151,15 +151,19 @@ def _faults(values: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iter
         if isinstance(default, dict) and isinstance(value, dict):
             yield from _faults(value, default, f"{name}.")
         elif key == "_target_":
-            begins = TARGETS.get(prefix.removesuffix("."))
-            if begins is None or value != default or not str(value).startswith(begins):
-                if begins and value == default:  # in a file of one's own
-                    yield f"{name}={value} does not begin with {begins}\nmend it in its yaml"
-                    continue
-                where = f"it stands in the group's yaml, and begins with {begins}"
-                yield f"{name}={value} is refused: {where if begins else 'there is none'}\nleave it as it is"
+            yield from _target_faults(name, default, value, TARGETS.get(prefix.removesuffix(".")))
         elif name not in DERIVED and (rule := rule_of(name, default, value)) and not rule.allows(value):
             yield _fault(name, default, value, rule)
+
+
+def _target_faults(name: str, default: Any, value: Any, begins: str | None) -> Iterator[str]:
+    if begins is None:
+        yield f"{name}={value} is refused: there is none\nleave it as it is"
+    elif value != default:
+        where = f"it stands in the group's yaml, and begins with {begins}"
+        yield f"{name}={value} is refused: {where}\nleave it as it is"
+    elif not str(value).startswith(begins):  # in a file of one's own
+        yield f"{name}={value} does not begin with {begins}\nmend it in its yaml"
 
 
 def _fault(name: str, default: Any, value: Any, rule: Rule) -> str:

@@ -16,9 +16,9 @@ from cnnzoo.commands import NO_TEXT, as_typed
 from cnnzoo.config import schema
 from cnnzoo.console import print_any_sign
 from cnnzoo.errors import UserError
-from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed
+from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed, unknown_key
 from cnnzoo.help import help_text
-from cnnzoo.overrides import is_of_runs, key_of, values_of
+from cnnzoo.overrides import SWEEP_KEYS, is_of_runs, key_of, values_of
 from cnnzoo.preflight import Preflight
 from cnnzoo.record import flatten
 
@@ -49,11 +49,11 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
     # Hydra composes twice, first only to find the mode: a grid is always many runs, and None leaves it to flags as -m.
     Hydra.get_mode = lambda *_, **__: RunMode.MULTIRUN if grid else None  # type: ignore[method-assign]
     with plain_errors():
+        if grid:
+            typed[:] = sys.argv
         for word in sys.argv[1:]:
             _refuse(word, grid)
         flags = {each for each in sys.argv[1:] if each.startswith("-")}
-        if grid:
-            typed[:] = sys.argv
         try:
             if grid:
                 keep_back()
@@ -65,8 +65,10 @@ def run(main: Callable[[], Any], *, grid: bool = False) -> None:
         except BrokenPipeError:  # whoever reads the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:
+            if Preflight.reached:
+                raise
             # Until Hydra has composed the configuration, whatever it raises is about the command line.
-            raise error if Preflight.reached else UserError(explain(error)) from error
+            raise UserError(explain(error)) from error
 
 
 def _refuse(word: str, grid: bool) -> None:
@@ -77,8 +79,8 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' is not a single option\ntype {several} for several runs")
     if word.startswith("-") and flag not in HYDRA_FLAGS.split():
         key = flag.lstrip("-")
-        program = "sweep.py" if grid else "train.py"
-        more = f"type {key}={value}" if key and value else f"all keys: python {program} --help"
+        known = {*groups(), "resume", *SWEEP_KEYS, *keys(schema(tuple(chosen(sys.argv[1:]))).values)}
+        more = f"type {key}={value or '...'}" if key in known else unknown_key(key, sys.argv[1:])
         raise UserError(f"'{word}' is no option; keys are written without dashes\n{more}")
     if flag in OTHER_CONFIGS:
         what = f"runs are composed from conf/train.yaml, whatever {flag} says"
@@ -88,6 +90,10 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' takes away what every run has\nleave it out")
     if key != word and re.match(r"hydra\b", key) and not _may_be_said(key, value):
         raise UserError(f"'{key}' is set by cnnzoo itself\nleave it out")
+    if not grid and re.match(r"hydra[./]launcher\b", key):
+        raise UserError(f"'{key}' is for grids, whose cells it starts\ntype python sweep.py")
+    if key in FOLDERS and len(values_of(word)) > 1:
+        raise UserError(f"{key} is one folder\ntype {as_typed(key, value)}")
     if key in FOLDERS and NO_TEXT.fullmatch(value) and value.lower() != "null" and values_of(word) != [value]:
         raise UserError(f"'{word}' is read as {values_of(word)[0]}\ntype {as_typed(key, value)}")
     for name in values_of(word) if key == "experiment" and value else []:

@@ -5,6 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
+from hydra.core.override_parser.types import Quote, QuotedString
+
 SHELL = set('"$`\\!')  # what is special to a shell between double quotes
 NO_TEXT = re.compile(r"null|true|false|-?(inf|nan|\.?\d[\d_.]*(e-?\d+)?)", re.IGNORECASE)  # to Hydra
 
@@ -26,5 +28,4 @@ def quoted(value: str) -> str:
     """Return a value as Hydra reads it."""
     if re.fullmatch(r"[\w./-]+", value, re.ASCII) and not NO_TEXT.fullmatch(value):
         return value
-    escaped = value.replace("'", r"\'").replace("${", r"\${")
-    return f"'{escaped}'"
+    return QuotedString(value.replace("${", r"\${"), Quote.single).with_quotes()

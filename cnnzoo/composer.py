@@ -16,27 +16,22 @@ from cnnzoo.overrides import key_of
 VALUE = re.compile(r"[A-Za-z_][\w.]*=")  # such as data.resize=96, and not +key=..., ~key or group@package=...
 
 
-class Composer:
-    """Composes configurations, and has Hydra choose among the yaml files once for all that choose alike.
+def compose(overrides: Sequence[str]) -> RunConfig:
+    """Return what `cnnzoo.config.compose_config` returns, or raise what it raises.
 
-    That takes nearly all of its time. Values are then set as Hydra sets them, in the order in which they were given.
+    Hydra chooses among the yaml files once for all that choose alike, which takes nearly all of its time. Values are
+    then set as Hydra sets them, in the order in which they were given.
     """
-
-    def __init__(self) -> None:
-        self.parser = OverridesParser.create()
-        self.groups = groups()
-
-    def compose(self, overrides: Sequence[str]) -> RunConfig:
-        """Return what `cnnzoo.config.compose_config` returns, or raise what it raises."""
-        choices = tuple(each for each in overrides if key_of(each) in self.groups)
-        values = [each for each in overrides if key_of(each) not in self.groups]
-        if not all(map(VALUE.match, values)):
-            return compose_config(overrides)
-        try:
-            composed, chosen = compose_choices(choices)
-            config = copy.deepcopy(composed)
-            for override in self.parser.parse_overrides(values):
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        except (HydraException, OmegaConfBaseException):
-            return compose_config(overrides)  # which says it as usual
-        return resolve(config, chosen, overrides)
+    of_groups = groups()
+    choices = tuple(each for each in overrides if key_of(each) in of_groups)
+    values = [each for each in overrides if key_of(each) not in of_groups]
+    if not all(map(VALUE.match, values)):
+        return compose_config(overrides)
+    try:
+        composed, chosen = compose_choices(choices)
+        config = copy.deepcopy(composed)
+        for override in OverridesParser.create().parse_overrides(values):
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+    except (HydraException, OmegaConfBaseException):
+        return compose_config(overrides)  # which says it as usual
+    return resolve(config, chosen, overrides)

@@ -104,7 +104,7 @@ def compose_choices(choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str
     """
     if choices not in _composed:
         composed = compose_unresolved(choices)
-        config = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        config = _of_a_run(composed)
         OmegaConf.set_struct(config, True)  # what is unknown is refused
         chosen = dict(composed.hydra.runtime.choices)
         _composed[choices] = config, chosen
@@ -112,6 +112,12 @@ def compose_choices(choices: tuple[str, ...]) -> tuple[DictConfig, dict[str, str
         if not chosen.get("experiment") and {*choices} <= {*whole}:  # and not such as ~scheduler
             _composed.setdefault(whole, _composed[choices])
     return _composed[choices]
+
+
+def _of_a_run(composed: DictConfig) -> DictConfig:
+    """Return what was composed without what is of Hydra, a command or a grid; itself where there is nothing of it."""
+    keys = [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
+    return composed if len(keys) == len(composed) else OmegaConf.masked_copy(composed, keys)
 
 
 def _typed(choices: Mapping[str, str]) -> tuple[str, ...]:
@@ -205,9 +211,7 @@ def _plain(composed: DictConfig, choices: Mapping[str, str | None]) -> RunConfig
                 f"hydra.sweeper.params: {group}: {name}" if "," in name else f"defaults: - override /{group}: {name}"
             )
             raise UserError(f"{group} is a group of keys, and {name!r} is not\nin {file}, write under {under}")
-    values = OmegaConf.masked_copy(
-        composed, [str(key) for key in composed if key not in ("hydra", "resume", *SWEEP_KEYS)]
-    )
+    values = _of_a_run(composed)
     try:
         plain = OmegaConf.to_container(values, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -15,6 +15,7 @@ from cnnzoo.commands import as_typed
 from cnnzoo.config import schema
 from cnnzoo.errors import BUSY, FAILED, INTERRUPTED, USER_ERROR, BusyError, RunEnded, UserError
 from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS
+from cnnzoo.record import flatten
 from cnnzoo.rules import DERIVED
 
 DEBUG = "HYDRA_FULL_ERROR"  # set it to 1 to see the traceback behind a message
@@ -62,7 +63,8 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
             home = os.path.expanduser(path[2])  # noqa: PTH111  # which leaves ~NOBODY as it is
             return f"cannot read '{error.override}'\ntype {as_typed(path[1], home)}"
         example = f"model={error.override}" if error.override in options("model") else "model=lenet or data.resize=96"
-        return f"cannot read '{error.override}'\ntype key=value, such as {example}"
+        spaced = " without spaces" if error.override in groups() or error.override.endswith(",") else ""
+        return f"cannot read '{error.override}'\ntype key=value{spaced}, such as {example}"
     if entry := re.match(r"Error merging override (sweep\.(?:variants|exclude))=(\{.*)", text):
         return f"{entry[1]} is a list of such entries\ntype '{entry[1]}=[{entry[2]}]'"
     if absent := re.match(r"Error merging override (hydra\.\w+\.dir)=null", text):
@@ -88,12 +90,24 @@ def explain(error: Exception, overrides: Sequence[str] | None = None) -> str:
         if typed:
             what = f"'{ambiguous[1]}' has several values, and in sweep.variants and sweep.per_model a key has one"
             return f"{what}\ntype {ambiguous[1]} for all cells, or a variant for each"
-        return f"'{ambiguous[1]}' has several values, and this is one run\ntype python sweep.py for several"
+        return _several(ambiguous[1], sys.argv[1:] if overrides is None else overrides)
     if unknown := re.match(r"Could not override '(.*?)'", text):
         return unknown_key(unknown[1], sys.argv[1:] if overrides is None else overrides)
     if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         text = f"{type(error).__name__}: {text}\n{DEBUG}=1 before the command shows where"
     return "\n".join(text.splitlines()[:5])
+
+
+def _several(word: str, overrides: Sequence[str]) -> str:
+    """Return in two lines that an override has several values, and what one of its kind looks like."""
+    key, _, value = word.partition("=")
+    usual = flatten(schema(tuple(chosen(overrides))).values).get(key)
+    remedy = "type python sweep.py for several"
+    if isinstance(usual, list):
+        remedy = f"type '{key}=[{value}]' for a list, or python sweep.py for several"
+    elif isinstance(usual, float) and re.fullmatch(r"-?\d+,\d+", value):
+        remedy = f"type {key}={value.replace(',', '.')}, with a point, or python sweep.py for several"
+    return f"'{word}' has several values, and this is one run\n{remedy}"
 
 
 def unknown_key(key: str, overrides: Sequence[str]) -> str:

@@ -59,17 +59,19 @@ def draw_maps(
         raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
     config = change_later_keys(configs[0], root)
     check_config(config)
-    photos = {name: read_photo(Path(name)) for name in images if not name.isdecimal()}
+    photos = [name for name in images if not name.isdecimal()]
+    shown: dict[str, tuple[torch.Tensor | Image, str, str]] = {
+        name: (read_photo(Path(name)), Path(name).name, Path(name).stem) for name in photos
+    }
     nets = [load(folder) for folder in folders]
-    tested = _test_images(config, [name for name in images if name.isdecimal()])
-    shown = _labels(folders)
+    shown |= _test_images(config, [name for name in images if name.isdecimal()])
+    labels = _labels(folders)
     files: dict[str, bytes] = {}
     first: tuple[list[Traced], str] | None = None
     for name in dict.fromkeys(images):
-        picture, title = tested[name] if name in tested else (photos[name], Path(name).name)
-        traced = [_trace(net, label, picture, invert) for net, label in zip(nets, shown, strict=True)]
+        picture, title, words = shown[name]
+        traced = [_trace(net, label, picture, invert) for net, label in zip(nets, labels, strict=True)]
         first = first or (traced, title)
-        words = title.removeprefix("test image ").replace(": ", "-") if name in tested else Path(name).stem
         file = f"maps-{words.replace('/', '-').replace(' ', '-')}"
         free = (each.name for each in numbered(Path(file)) if f"{each.name}.png" not in files)
         files[f"{next(free)}.png"] = _png(draw_gallery(traced, title, align))  # pictures may be called alike
@@ -83,16 +85,17 @@ def draw_maps(
     return save_files(target, files, ("*.png",))
 
 
-def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[torch.Tensor, str]]:
-    """Return by their numbers, as they are typed, test images, uint8 of shape (H, W), and what they are called."""
+def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[torch.Tensor, str, str]]:
+    """Return by their numbers, as they are typed, test images, uint8 of shape (H, W), titles and names for files."""
     if not numbers:
         return {}
-    data = build_data(config).load_checked()
-    pixels, labels = data.pixels[data.num_train :, 0], data.labels[data.num_train :]
+    data = build_data(config)
+    images = data.load_checked()
+    pixels, labels = images.pixels[images.num_train :, 0], images.labels[images.num_train :]
     if wrong := [number for number in numbers if len(number) > DIGITS or int(number) >= len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
-    named = {number: data.class_names[labels[int(number)]] for number in numbers}
-    return {number: (pixels[int(number)], f"test image {int(number)}: {name}") for number, name in named.items()}
+    named = [(number, int(number), data.class_names[labels[int(number)]]) for number in numbers]
+    return {typed: (pixels[place], f"test image {place}: {name}", f"{place}-{name}") for typed, place, name in named}
 
 
 def _labels(folders: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from cnnzoo.blocks import ConvNet
 from cnnzoo.build import build, build_net_without_weights, in_words
 from cnnzoo.checks import MAX_FAULTS, changes, check_config, refuse_grid
 from cnnzoo.choices import options
-from cnnzoo.composer import Composer
+from cnnzoo.composer import compose
 from cnnzoo.config import RunConfig, schema_of
 from cnnzoo.errors import UserError
 from cnnzoo.explain import explain
@@ -90,14 +90,14 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     if every:
         last = {"model": f"model={','.join(options('model'))}"} | last
     if len(expand(list(last.values()))) == 1:
-        return _layer_table(_composed(Composer(), list(last.values())), style)
+        return _layer_table(_composed(list(last.values())), style)
     if not {"data.resize", "experiment"} & set(last):
         last["data.resize"] = f"data.resize={','.join(map(str, SIZES))}"
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    composer, screen = Composer(), Console(stderr=True)
+    screen = Console(stderr=True)
     combinations = expand(list(last.values()))
     for combination in track(combinations, "nets", console=screen, transient=True, disable=not screen.is_terminal):
-        config = _composed(composer, combination, size=False)
+        config = _composed(combination, size=False)
         told = {key_of(each): each.partition("=")[2] for each in combination}
         told |= {key: short_value(value) for key, value in changes(config).items() if key != "model.init"}
         of_net = [key for key in told if key.startswith("model.") or key in OF_IMAGES]
@@ -113,9 +113,9 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     return FORMATS[style](NET_COLUMNS, list(rows.values()))
 
 
-def _composed(composer: Composer, overrides: Sequence[str], *, size: bool = True) -> RunConfig:
+def _composed(overrides: Sequence[str], *, size: bool = True) -> RunConfig:
     try:
-        config = composer.compose(overrides)
+        config = compose(overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error, overrides)) from error  # of the net that is not as the words have it
     refuse_grid(config.choices)

@@ -115,9 +115,7 @@ def _before(run_dir: Path, *, resume: bool) -> dict[str, Any]:
     if not holds_run(run_dir):
         return {}
     if not resume:
-        raise UserError(
-            f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder, or {resume_command(run_dir)}"
-        )
+        raise UserError(f"{run_dir} already holds a run\ntype hydra.run.dir=DIR with a new folder")
     return _record_before(run_dir)
 
 

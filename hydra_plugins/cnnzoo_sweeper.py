@@ -46,6 +46,6 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: Sequence[str]) -> None:
         """Run the grid of `params`, `arguments` and what was kept from Hydra."""
         from cnnzoo.cli import in_order
-        from cnnzoo.sweep import sweep
+        from cnnzoo.sweep.driver import sweep
 
         sweep(self.config, self.params, in_order(arguments), self.make_launcher)

@@ -1,5 +1,5 @@
 """Configurations, for which Hydra composes once what all tests of a process choose alike, as for cells of a grid."""
 
-from cnnzoo.composer import Composer
+from cnnzoo.composer import compose as compose_config
 
-compose_config = Composer().compose
+__all__ = ["compose_config"]

@@ -78,5 +78,7 @@ def test_a_trained_net_that_cannot_be_built_any_more_is_answered_in_words(tmp_pa
     config = compose_config([])
     config.values["model"]["dense"] = 3
     monkeypatch.setattr(trained, "read_run", lambda folder: (config, {"status": "completed"}))
-    with pytest.raises(UserError, match="unexpected keyword argument 'dense'"):
+    with pytest.raises(
+        UserError, match=r"argument 'dense'\nlook at the keys beside _target_: cnnzoo\.models\.LeNet in its"
+    ):
         trained.load(tmp_path)

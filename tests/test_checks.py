@@ -185,6 +185,14 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "mend it in the file where it stands, in conf/model",
     ),
     "width in channels": ("model/mine", f"{MINE}{EVERY}width: 128\n", "model=mine model.width=256", None),
+    "width in few channels": ("model/mine", f"{MINE}{EVERY}width: 16\n", "model=mine model.width=128", None),
+    "part of a channel": (
+        "model/mine",
+        f"{MINE}{EVERY}width: 16\n",
+        "model=mine model.width=1.5",
+        "model.width must be a whole number, at least 1 (got 1.5)\ntype for example model.width=16",
+    ),
+    "width as a whole number": ("model/mine", f"{MINE}{EVERY}width: 1\n", "model=mine model.width=0.5", None),
     "no channels": (
         "model/mine",
         f"{MINE}{EVERY}width: 128\n",

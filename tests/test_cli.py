@@ -54,7 +54,18 @@ REFUSED = [
     (["export=torchscript"], ["export must be onnx, or null", "type for example export=onnx"], True),
     (["watch.patience=0"], ["a whole number, at least 1, or null (got 0)", "for example watch.patience=3"], True),
     (["resume=outer"], ["no run in outer", "type one of them, such as outer/date"], True),
-    (["--modle=lenet"], ["type modle=lenet"], True),
+    (["--modle=lenet"], ["are written without dashes", "did you mean model?"], True),
+    (["--epochs=3"], ["are written without dashes", "did you mean trainer.max_epochs?"], False),
+    (["--model", "lenet"], ["are written without dashes", "type model=..."], False),
+    (["--resume", "outputs"], ["are written without dashes", "type resume=..."], False),
+    (["--plan=true"], ["are written without dashes", "type plan=true"], False),
+    (["optimizer.lr=0,01"], ["has several values", "type optimizer.lr=0.01, with a point"], False),
+    (["model.channels=6,16"], ["has several values", "type 'model.channels=[6,16]' for a list"], False),
+    (["model", "=", "lenet"], ["cannot read 'model'", "without spaces"], False),
+    (["hydra/launcher=submitit_slurm"], ["for grids", "type python sweep.py"], False),
+    (["hydra.run.dir=my disk/run, 1"], ["one folder", "type \"hydra.run.dir='my disk/run, 1'\""], False),
+    ([f"hydra.run.dir={ROOT / 'conf'}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
+    ([f"hydra.run.dir={ROOT}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
     (["seed=[0,1]"], ["seed has one value in a run (got [0, 1])", "type python sweep.py seed=0,1 "], True),
     (
         ["model=[lenet,mlp]"],
@@ -370,6 +381,19 @@ def test_what_comes_with_torch_is_not_searched_for_garbage():
     assert gc.isenabled()
     assert gc.get_freeze_count()
     gc.unfreeze()
+
+
+def test_an_error_of_ours_keeps_what_it_came_from(in_tmp, monkeypatch):
+    def broken(*_, **__):
+        try:
+            raise KeyError("what came first")
+        except KeyError as error:
+            raise RuntimeError("what came of it") from error
+
+    monkeypatch.setattr("cnnzoo.run.train", broken)
+    with pytest.raises(RuntimeError, match="what came of it") as raised:
+        type_in(train_module, "data=synthetic")
+    assert isinstance(raised.value.__cause__, KeyError)
 
 
 def test_ctrl_c_has_a_code_of_its_own_and_no_words(monkeypatch, capsys):

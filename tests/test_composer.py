@@ -6,7 +6,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo import composer as composer_module
 from cnnzoo import config as config_module
-from cnnzoo.composer import Composer
+from cnnzoo.composer import compose
 from cnnzoo.config import compose_config
 from cnnzoo.explain import explain
 
@@ -40,20 +40,19 @@ CELLS = [
 ]
 
 
-def composed(compose, overrides):
+def composed(how, overrides):
     try:
-        return compose(overrides)
+        return how(overrides)
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         return explain(error, overrides)
 
 
 def test_what_it_composes_and_raises_is_what_hydra_does():
-    composer = Composer()
     for overrides in CELLS:
         expected = composed(compose_config, overrides)
-        assert composed(composer.compose, overrides) == expected, overrides
+        assert composed(compose, overrides) == expected, overrides
         if not isinstance(expected, str):  # once more, from what is known
-            assert composed(composer.compose, overrides) == expected, overrides
+            assert composed(compose, overrides) == expected, overrides
 
 
 @pytest.mark.parametrize(
@@ -66,13 +65,13 @@ def test_what_it_composes_and_raises_is_what_hydra_does():
 )
 def test_hydra_is_asked_once_for_all_that_choose_alike(choices, others, monkeypatch):
     asked = []
-    compose = config_module.compose_unresolved
+    unresolved = config_module.compose_unresolved
     config_module.schema.cache_clear()
     monkeypatch.setattr(config_module, "_composed", {})
-    monkeypatch.setattr(config_module, "compose_unresolved", lambda each: asked.append(each) or compose(each))
+    monkeypatch.setattr(config_module, "compose_unresolved", lambda each: asked.append(each) or unresolved(each))
     monkeypatch.setattr(composer_module, "compose_config", lambda _: pytest.fail("asked for one of them"))
     for seed in range(3):
-        config = Composer().compose([f"seed={seed}", *choices, f"data.resize={96 + seed}"])
+        config = compose([f"seed={seed}", *choices, f"data.resize={96 + seed}"])
         assert (config.values["seed"], config.values["model"]["image_size"]) == (seed, 96 + seed)
     assert asked[0] == tuple(choices)
     assert len(asked) == 1 + others

@@ -11,6 +11,7 @@ from torch import nn
 
 from cnnzoo.__main__ import main
 from cnnzoo.blocks import Residual, stage
+from cnnzoo.data.fashion_mnist import CLASS_NAMES
 from cnnzoo.gallery import _labels, _trace
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_first_filters, draw_gallery
@@ -210,7 +211,7 @@ def test_images_may_be_elsewhere_than_the_run_had_them(fashion_mnist, in_tmp, ca
     record["config"]["data"]["root"] = "gone"
     write_record(in_tmp / "run", record)
     main(["maps", "run", "--images", "0", f"data.root={here}", "--save", "new"])
-    true = fashion_mnist.class_names[fashion_mnist.labels[fashion_mnist.num_train]].replace(" ", "-")
+    true = CLASS_NAMES[fashion_mnist.labels[fashion_mnist.num_train]].replace(" ", "-")
     assert f"new/maps-0-{true}.png" in capsys.readouterr().out
     for more, words in (("seed=1", "no run in seed=1"), ("data.root=", "data.root must be a word (got nothing)")):
         with pytest.raises(SystemExit):

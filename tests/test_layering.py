@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "console": (set(), {"rich"}),
-    "commands": (set(), set()),
+    "commands": (set(), {"hydra"}),
     "importing": (set(), set()),
     "disk": ({"errors"}, set()),
     "record": ({"disk", "errors"}, set()),
@@ -91,10 +91,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"torch", "hydra", "omegaconf", "filelock", "rich"},
     ),
     "reload": ({"checks", "choices", "config", "errors", "overrides", "record", "rules"}, {"hydra"}),
-    "explain": ({"checks", "choices", "commands", "config", "errors", "overrides", "rules"}, {"hydra", "omegaconf"}),
+    "explain": (
+        {"checks", "choices", "commands", "config", "errors", "overrides", "record", "rules"},
+        {"hydra", "omegaconf"},
+    ),
     "preflight": (
         {
             "checks",
+            "choices",
             "commands",
             "config",
             "disk",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cnnzoo.data.datamodule import SyntheticDataModule
+from cnnzoo.data import SyntheticDataModule
 from cnnzoo.data.images import BatchSampler
 from cnnzoo.errors import DeviceUnavailableError, UserError
 from cnnzoo.memory import _has_run_out

@@ -164,7 +164,7 @@ def test_what_may_have_to_be_inverted_is_said(run, tmp_path, capsys):
         Image.new("L", (40, 40), brightness).save(path)
     main(["predict", str(run), str(black), str(white)])
     said = capsys.readouterr().out
-    assert f"note: the background of {white} is bright, in training it was black; try --invert" in said
+    assert f"note: the background of {white} is bright; if it was dark in training, try --invert" in said
 
 
 def test_the_command_prints_a_table(run, pattern, capsys):

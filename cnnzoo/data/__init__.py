@@ -1,5 +1,7 @@
-"""Fashion-MNIST in memory: fetched, verified, split, batched and transformed on the device."""
+"""Images in memory: fetched, verified, split, batched and transformed on the device."""
 
-from cnnzoo.data.datamodule import FashionMNISTDataModule, ImageDataModule, SyntheticDataModule
+from cnnzoo.data.datamodule import ImageDataModule
+from cnnzoo.data.fashion_mnist import FashionMNISTDataModule
+from cnnzoo.data.synthetic import SyntheticDataModule
 
 __all__ = ["FashionMNISTDataModule", "ImageDataModule", "SyntheticDataModule"]

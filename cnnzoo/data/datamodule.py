@@ -1,8 +1,7 @@
-"""The LightningDataModules: which images are trained, validated and tested on, in which order, as the net sees them."""
+"""The LightningDataModule of all data sets: which images are used, in which order, and as the net sees them."""
 
 import random
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning
@@ -11,9 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cnnzoo.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from cnnzoo.data.images import BatchSampler, Images, Subset, stratified_split
-from cnnzoo.data.synthetic import PATTERNS, SIDE, make_synthetic
 from cnnzoo.data.transform import BatchTransform
 from cnnzoo.errors import UserError
 
@@ -142,8 +139,12 @@ class ImageDataModule(lightning.LightningDataModule):
         Raises:
             UserError: they are not, as those of a data set of one's own may be.
         """
-        images = self.load()
-        remedy = f"look at load() of {type(self).__name__}, and at its num_train, num_test, image_size and class_names"
+        name = type(self).__name__
+        try:
+            images = self.load()
+        except OSError as error:  # such as of a file that is not there
+            raise UserError(f"{name} cannot load its images: {error}\nput them there, or look at its load()") from error
+        remedy = f"look at load() of {name}, and at its num_train, num_test, image_size and class_names"
         count, side = self.num_train + self.num_test, self.image_size
         for name, tensor, dtype, shape in (
             ("pixels", images.pixels, torch.uint8, (count, self.channels, side, side)),
@@ -223,54 +224,3 @@ def seed_step(numbers: tuple[int, ...], device: torch.device) -> None:
     torch.default_generator.manual_seed(mixed)  # torch.manual_seed takes 130 us, to find out which devices there are
     if device.type != "cpu":
         getattr(torch, device.type).manual_seed(mixed)
-
-
-class FashionMNISTDataModule(ImageDataModule):
-    """Fashion-MNIST: 55,000 / 5,000 / 10,000 images, 28x28, 10 classes; see `ImageDataModule`.
-
-    Args:
-        root: folder of the four files; they are fetched into it if they are not there.
-        **kwargs: see `ImageDataModule`.
-
-    Raises:
-        UserError: (in `setup`) the files are missing and cannot be fetched.
-    """
-
-    num_train = 60_000
-    num_test = 10_000
-    image_size = 28
-    class_names = CLASS_NAMES
-    mean = 0.2860  # of the 60,000 training images; a test computes both
-    std = 0.3530
-
-    def __init__(self, *, root: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.root = Path(root)
-
-    def load(self) -> Images:
-        """Return the verified images."""
-        return load_fashion_mnist(self.root)
-
-
-class SyntheticDataModule(ImageDataModule):
-    """Patterns that are generated, for offline work and tests; see `make_synthetic` and `ImageDataModule`.
-
-    Args:
-        num_train: training images, one in twelve of which is held out under `protocol=holdout`.
-        num_test: test images.
-        **kwargs: see `ImageDataModule`.
-    """
-
-    image_size = SIDE
-    class_names = PATTERNS
-    mean = 0.37  # of 6,000 training and 1,000 test images
-    std = 0.24
-
-    def __init__(self, *, num_train: int, num_test: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.num_train = num_train
-        self.num_test = num_test
-
-    def load(self) -> Images:
-        """Return the generated images."""
-        return make_synthetic(self.num_train, self.num_test)

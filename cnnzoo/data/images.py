@@ -1,7 +1,7 @@
 """The whole data set as one tensor in memory, and the order in which batches are drawn from it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,17 +17,15 @@ class Images:
         pixels: uint8, (N, C, H, W).
         labels: int64, (N,).
         num_train: the first `num_train` images are the official training set, the others the official test set.
-        class_names: one per label.
         sha256: checksum of each source file by name, for the record.
-        paths: where each source file is; empty where the images are generated.
+        paths: where each source file is.
     """
 
     pixels: Tensor
     labels: Tensor
     num_train: int
-    class_names: tuple[str, ...]
-    sha256: dict[str, str]
-    paths: dict[str, Path]
+    sha256: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
 
 
 class Subset(Dataset[tuple[Tensor, Tensor]]):

@@ -1,11 +1,13 @@
 """Learnable images without a download: each class is a pattern of soft blots, shifted, dimmed, covered with noise."""
 
 import hashlib
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnnzoo.data.datamodule import ImageDataModule
 from cnnzoo.data.images import Images
 
 NUM_CLASSES = 10
@@ -15,6 +17,30 @@ PATTERNS = tuple(f"pattern {label}" for label in range(NUM_CLASSES))
 BLOTS = 6  # per side of a pattern
 NOISE = 40  # standard deviation, in grey levels
 BLOCK = 500  # images whose chance is drawn at once, whether all of them are needed or not
+
+
+class SyntheticDataModule(ImageDataModule):
+    """Patterns that are generated, for offline work and tests; see `make_synthetic` and `ImageDataModule`.
+
+    Args:
+        num_train: training images, one in twelve of which is held out under `protocol=holdout`.
+        num_test: test images.
+        **kwargs: see `ImageDataModule`.
+    """
+
+    image_size = SIDE
+    class_names = PATTERNS
+    mean = 0.37  # of 6,000 training and 1,000 test images
+    std = 0.24
+
+    def __init__(self, *, num_train: int, num_test: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_train = num_train
+        self.num_test = num_test
+
+    def load(self) -> Images:
+        """Return the generated images."""
+        return make_synthetic(self.num_train, self.num_test)
 
 
 def make_synthetic(num_train: int, num_test: int) -> Images:
@@ -31,9 +57,7 @@ def make_synthetic(num_train: int, num_test: int) -> Images:
         pixels=pixels,
         labels=torch.cat([train, test]),
         num_train=num_train,
-        class_names=PATTERNS,
         sha256={"synthetic": hashlib.sha256(pixels.numpy().tobytes()).hexdigest()},
-        paths={},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnzoo.report.columns import KEYS, columns
 from cnnzoo.report.document import Figure, Table
-from cnnzoo.report.pool import labels_of
+from cnnzoo.report.pool import alike, labels_of
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
 from cnnzoo.report.texts import Language, join, say
@@ -22,7 +22,7 @@ def pivot_tables(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
     for figure in ("test_acc", "seconds_per_epoch", "params", "macs"):
         (measured,) = columns([figure], language)
         lines = []
-        for rows in _lines(pooled, keys):
+        for rows in alike(pooled, keys):
             line = {key: rows[0].get(key) for key in keys}
             for row in rows:
                 absent = status.show(row["status"].partition(":")[0]) if row["status"] else None
@@ -44,7 +44,7 @@ def pivot_figure(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
     titles = _titles(tested, pivot)
     if len(titles) < 2:
         return None
-    lines = _lines(tested, keys)
+    lines = alike(tested, keys)
     labels = labels_of([rows[0] for rows in lines], keys) if keys else [""]
     best = sorted(lines, key=lambda rows: -max(row["test_acc"].mean for row in rows))[:LINES]
     drawn = {
@@ -71,14 +71,6 @@ def _titles(rows: Sequence[Row], pivot: str) -> dict[str, str]:
 
     values = {str(row.get(pivot)): row.get(pivot) for row in rows}
     return {str(value): "-" if value is None else str(value) for value in sorted(values.values(), key=rank)}
-
-
-def _lines(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
-    """Return the rows, those with the same values of `keys` together."""
-    lines: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        lines.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
-    return list(lines.values())
 
 
 def _name(key: str, language: Language) -> str:

@@ -4,9 +4,9 @@ import functools
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnzoo.report.runs import FACTS, Row
 from cnnzoo.rules import is_setting
@@ -22,6 +22,8 @@ MEASURED_WITH = (*TIMED_ON, "precision", "pieces")  # not known of a run that is
 NOT_BEGUN = ("to do", "n/a")  # the status of cells
 SIZES = ("params", "macs")  # of a net; other ones, though it was asked for alike, where its class was edited
 AVERAGED = ("seconds_per_epoch", "training_seconds", "seconds_total", "images_per_second", "peak_bytes")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def drop_repeats(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 def fill_in(rows: Sequence[Row]) -> None:
     """Give runs of before a yaml file had a key the value that is usual there, as when they are read back."""
-    for group in _chosen_alike(rows).values():
+    for group in grouped(rows, _chosen).values():
         usual: dict[str, Any] = {}
         for row in sorted(group, key=lambda row: row.get("started") or ""):
             usual |= {key: row[key] for key in row if _tells_apart(key) and key not in row["changed"]}
@@ -85,7 +87,7 @@ def add_settings(rows: Sequence[Row], without: str | None = None) -> dict[str, s
 def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
     """Return by what rows chose the keys whose usual value is not the same for all: a yaml file was edited."""
     edited: dict[tuple[Any, ...], set[str]] = {}
-    for chosen, group in _chosen_alike(rows).items():
+    for chosen, group in grouped(rows, _chosen).items():
         edited[chosen] = set()
         for key in {key for row in group for key in row if _tells_apart(key)}:
             usual = {short_value(row[key]) for row in group if key in row and key not in row["changed"]}
@@ -93,13 +95,6 @@ def _edited(rows: Sequence[Row]) -> dict[tuple[Any, ...], set[str]]:
             if len(usual) > 1 or usual & typed:  # what is usual is not told of a run that it was typed for
                 edited[chosen].add(key)
     return edited
-
-
-def _chosen_alike(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
-    alike: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        alike.setdefault(_chosen(row), []).append(row)
-    return alike
 
 
 def _chosen(row: Row) -> tuple[Any, ...]:
@@ -111,6 +106,19 @@ def short_key(key: str) -> str:
     return key.removeprefix("model.").removeprefix("trainer.")
 
 
+def grouped(items: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    """Return the items by their `key`, in the order in which each came up first."""
+    groups: dict[Any, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def alike(rows: Iterable[Row], keys: Sequence[str]) -> list[list[Row]]:
+    """Return the rows, those with the same values of `keys` together."""
+    return list(grouped(rows, lambda row: tuple(str(row.get(key)) for key in keys)).values())
+
+
 def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     """Return one row for all runs with the same values of `keys`.
 
@@ -120,12 +128,9 @@ def pool(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     `Spread`. It has no times and no memory where its runs were on several devices, with other threads, or shared theirs
     with different numbers of others.
     """
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(str(row.get(key)) for key in keys), []).append(row)
+    groups = alike(rows, keys)
     pooled = []
-    labels = labels_of([group[0] for group in groups.values()], keys)
-    for label, group in zip(labels, groups.values(), strict=True):
+    for label, group in zip(labels_of([group[0] for group in groups], keys), groups, strict=True):
         done = [row for row in group if row["status"] == "completed"]
         one = (done or group)[0]
         timed = done if len({tuple(row.get(key) for key in TIMED_ON) for row in done}) == 1 else []
@@ -174,10 +179,7 @@ def labels_of(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
         return " ".join(words)
 
     for key in (key for key in keys if key in CIRCUMSTANCES and key in varied):
-        alike: dict[str, list[int]] = {}
-        for place in range(len(rows)):
-            alike.setdefault(label(place), []).append(place)
-        for places in alike.values():
+        for places in grouped(range(len(rows)), label).values():
             if len({str(rows[place].get(key)) for place in places}) > 1:
                 for place in places:
                     told[place].add(key)
@@ -200,17 +202,13 @@ def spread(kinds: Iterable[Sequence[float]]) -> Spread | None:
 
 def _but_for_seeds(rows: Sequence[Row]) -> list[list[Row]]:
     """Return the rows, together those that differ only in their seed, or in what they ran on."""
-    kinds: dict[Any, list[Row]] = {}
-    for row in rows:
-        kinds.setdefault(_identity(row | {"seed": None} | dict.fromkeys(MEASURED_WITH)), []).append(row)
-    return list(kinds.values())
+    unknown = dict.fromkeys(("seed", *MEASURED_WITH))
+    return list(grouped(rows, lambda row: _identity(row | unknown)).values())
 
 
 def _of_seeds(key: str, rows: Iterable[Row]) -> list[float]:
     """Return one value for each seed, which may have been run on several devices: these say nothing of chance."""
-    seeds: dict[Any, list[Row]] = {}
-    for row in rows:
-        seeds.setdefault(row.get("seed"), []).append(row)
+    seeds = grouped(rows, lambda row: row.get("seed"))
     return [statistics.fmean(known) for of_seed in seeds.values() if (known := _known(key, of_seed))]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnzoo.report.columns import as_shown, percent
+from cnnzoo.report.pool import grouped
 from cnnzoo.report.runs import Row, limit_of
 from cnnzoo.report.texts import Language, join, listed, named, say
 
@@ -135,10 +136,8 @@ def _grouped(
 
     Where it has more than `most`, they are called `the others`.
     """
-    groups: dict[Any, list[str]] = {}
-    for row in rows:
-        groups.setdefault(value(row), []).append(row["label"])
-    *some, last = sorted(groups.items(), key=lambda group: len(group[1])) or [(None, [])]
+    groups = [(each, [row["label"] for row in alike]) for each, alike in grouped(rows, value).items()]
+    *some, last = sorted(groups, key=lambda group: len(group[1])) or [(None, [])]
     others = [say(language, "the_others")] if len(last[1]) > most else last[1]
     return [(each, named(language, labels)) for each, labels in (*some, (last[0], others))]
 
@@ -172,13 +171,10 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
         if labels and at_least is not None:
             first.append(say(language, key, labels=named(language, labels), percent=f"{100 * at_least:g}%"))
         if reached and enough and at_least is not None:
-            clear = [row for row in enough if not _is_near(row, at_least)]
-            smallest, sure = (
-                min(each, key=lambda row: (row["params"], -row["test_acc"].mean), default=None)
-                for each in (enough, clear)
-            )
-            words = "q1_reaches" if smallest is sure else "q1_surely" if sure else "q1_perhaps"
-            shown = as_shown(sure or smallest or {}, language)
+            enough.sort(key=lambda row: (row["params"], -row["test_acc"].mean))
+            sure = next((row for row in enough if not _is_near(row, at_least)), None)
+            words = "q1_reaches" if sure is enough[0] else "q1_surely" if sure else "q1_perhaps"
+            shown = as_shown(sure or enough[0], language)
             first.append(say(language, "q1_smallest", reaches=say(language, words), **shown))
         elif reached and labels and fewer:
             first.append(say(language, "q1_none"))

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnzoo.checks import MAX_FAULTS, check_config, nearest
 from cnnzoo.choices import groups, is_grid, options
-from cnnzoo.composer import Composer
+from cnnzoo.composer import compose
 from cnnzoo.config import RunConfig, schema
 from cnnzoo.errors import CodeError, UserError
 from cnnzoo.explain import explain
@@ -89,10 +89,9 @@ def make_cells(
     dropped: Counter[str] = Counter()
     unknown, unmatched = _unknown(exclude), [*exclude]
     failed = 0
-    composer = Composer()
     for combination, variant in product(expand(list(last.values())), variants or [{}]):
         try:
-            config, cell_overrides = _compose(composer, combination, typed, per_model or {}, variant)
+            config, cell_overrides = _compose(combination, typed, per_model or {}, variant)
             unknown -= {*flatten(config.values), *config.choices}
             if matching := [values for values in exclude if _matches(config, values)]:
                 unmatched = [values for values in unmatched if values not in matching]
@@ -142,17 +141,13 @@ def _check_experiments(typed: list[str], others: list[str]) -> None:
 
 
 def _compose(
-    composer: Composer,
-    combination: Sequence[str],
-    typed: Set[str],
-    per_model: Mapping[str, Any],
-    variant: Mapping[str, Any],
+    combination: Sequence[str], typed: Set[str], per_model: Mapping[str, Any], variant: Mapping[str, Any]
 ) -> tuple[RunConfig, list[str]]:
     overrides = _over(combination, variant, typed)
-    config = composer.compose(overrides)
+    config = compose(overrides)
     own = per_model.get(config.choices["model"]) or {}
     changed = _over(overrides, own, typed | variant.keys())
-    return (config if changed == overrides else composer.compose(changed)), changed
+    return (config if changed == overrides else compose(changed)), changed
 
 
 def _over(overrides: Sequence[str], values: Mapping[str, Any], first: Set[str]) -> list[str]:

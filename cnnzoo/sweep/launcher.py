@@ -1,14 +1,11 @@
 """Cells in processes of their own, some at a time: what one of them does to itself happens to no other."""
 
-import multiprocessing
-import multiprocessing.forkserver
-import multiprocessing.resource_tracker
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -16,13 +13,12 @@ from typing import Any
 
 from cnnzoo.errors import AGAIN_LATER, INTERRUPTED, TERMINATED, UNAVAILABLE, USER_ERROR
 from cnnzoo.sweep import cell as cell_process
+from cnnzoo.sweep import server
 from cnnzoo.sweep.folder import LOG, SweepFolder, is_locked
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.plan import ENDED_BADLY
 from cnnzoo.training.signals import SIGNALS, leave_closed_terminal
 
-# And torch with them: a cell then starts in a moment, and with the code that was there when the sweep began.
-PRELOADED = ["cnnzoo.sweep.cell", "cnnzoo.run", "cnnzoo.models", "cnnzoo.training.schedules"]
 GRACE = 60.0  # seconds from asking a process to stop, which then finishes its batch and saves, to killing it
 POLL = 2.0  # seconds between looks at what runs
 REST = 600.0  # seconds for which a GPU that could not take a cell gets no other
@@ -75,8 +71,7 @@ class Launcher:
         self.stopped_by: int | None = None  # the signal that came
         self.refused_by: dict[str, str | None] = {}  # cells that a GPU could not take
         self.rests_until: dict[str | None, float] = {}  # such GPUs
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(PRELOADED)
+        self.not_before = 0.0  # when the next cell may be started
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run the cells in order and return when all have ended, or after Ctrl-C when those that ran have stopped."""
@@ -86,39 +81,22 @@ class Launcher:
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
         to_do = list(cells)
         running: list[Running] = []
-        not_before = 0.0
         heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]  # as for nohup
         before = {each: signal.signal(each, lambda number, _: self._interrupt(number, running)) for each in heeded}
         try:
-            _start_server()
+            self.context = server.start()
             while running or (to_do and self.stopped_by is None):
                 found = self._next(to_do, running) if self.stopped_by is None else None
-                if found and time.monotonic() >= not_before:
-                    cell, slot = found
-                    to_do.remove(cell)
-                    if is_locked(self.folder.path / cell.name):  # another process is at it: look again
-                        to_do.append(cell)
-                        not_before = time.monotonic() + POLL
-                    elif self.folder.status(cell.name) == "completed" and not self.folder.lacks_export(cell):
-                        # by another process, meanwhile
-                        self.on_end(cell)
-                    else:
-                        running.append(self._start(cell, slot))
-                        if self.stopped_by is not None:  # a signal came just before
-                            running[-1].stop("interrupted")
+                if found and time.monotonic() >= self.not_before:
+                    to_do.remove(found[0])
+                    self._begin(*found, to_do, running)
                     continue
                 self.on_wait([each.cell for each in running])
                 wait([each.process.sentinel for each in running], timeout=POLL)
                 self._enforce_deadlines(running)
                 for each in [each for each in running if each.process.exitcode is not None]:
                     running.remove(each)
-                    if each.process.exitcode == AGAIN_LATER and not each.reason:  # another is at it: look again
-                        to_do.append(each.cell)
-                        not_before = time.monotonic() + POLL
-                    elif each.process.exitcode == UNAVAILABLE and not each.reason and self._move(each):
-                        to_do.insert(0, each.cell)
-                    else:
-                        self._end(each)
+                    self._settle(each, to_do)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -139,6 +117,32 @@ class Launcher:
 
     def _gpu(self, slot: int) -> str | None:
         return self.gpus[slot % len(self.gpus)] if self.gpus else None
+
+    def _begin(self, cell: Cell, slot: int, to_do: list[Cell], running: list[Running]) -> None:
+        """Start a cell, unless another process is at it, or has completed it meanwhile."""
+        if is_locked(self.folder.path / cell.name):
+            self._put_off(cell, to_do)
+        elif self.folder.status(cell.name) == "completed" and not self.folder.lacks_export(cell):
+            self.on_end(cell)
+        else:
+            running.append(self._start(cell, slot))
+            if self.stopped_by is not None:  # a signal came just before
+                running[-1].stop("interrupted")
+
+    def _settle(self, ended: Running, to_do: list[Cell]) -> None:
+        """Put a cell back that its GPU could not take, or that another process runs; note down how others ended."""
+        code = ended.process.exitcode
+        if code == AGAIN_LATER and not ended.reason:
+            self._put_off(ended.cell, to_do)
+        elif code == UNAVAILABLE and not ended.reason and self._move(ended):
+            to_do.insert(0, ended.cell)
+        else:
+            self._end(ended)
+
+    def _put_off(self, cell: Cell, to_do: list[Cell]) -> None:
+        """Put a cell behind the others, and start none for a moment."""
+        to_do.append(cell)
+        self.not_before = time.monotonic() + POLL
 
     def _move(self, refused: Running) -> bool:
         """Let the GPU that could not take a cell rest, and say whether the cell is to go to another one, once.
@@ -165,7 +169,7 @@ class Launcher:
         arguments = (cell.config, changed, (self.folder.path / cell.name).absolute(), sharing, gpu)
         recorded_at = self.folder.recorded_at(cell.name)
         process = self.context.Process(target=cell_process.main, args=arguments, name=cell.name)
-        with _without_program():
+        with server.without_program():
             process.start()
         return Running(cell, process, slot, time.monotonic() + self.timeout, recorded_at)
 
@@ -218,31 +222,6 @@ class Launcher:
                 each.process.kill()
             else:
                 each.stop("interrupted")
-
-
-def _start_server() -> None:
-    """Start the process that cells are forked from, with signals held back there, and in a cell until it can answer.
-
-    Schedulers send them to whole process groups. The server would end, and nobody would see how its cells do.
-    """
-    multiprocessing.resource_tracker.ensure_running()  # whose start lets signals through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        multiprocessing.forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _without_program() -> Iterator[None]:
-    """Keep a cell from running the command's file again, as Python has new processes do: it may have been edited."""
-    program = vars(sys.modules["__main__"])
-    file = program.pop("__file__", None)
-    try:
-        yield
-    finally:
-        if file is not None:
-            program["__file__"] = file
 
 
 def _refusal(log: Path) -> str | None:

@@ -8,6 +8,7 @@ from torchvision.datasets import FashionMNIST
 
 from cnnzoo.data import FashionMNISTDataModule, SyntheticDataModule
 from cnnzoo.data.datamodule import seed_step
+from cnnzoo.data.fashion_mnist import CLASS_NAMES
 from cnnzoo.data.synthetic import make_synthetic
 from cnnzoo.errors import UserError
 from tests.conftest import ROOT
@@ -79,7 +80,7 @@ def test_fashion_mnist_is_what_it_should_be(fashion_mnist):
     train = fashion_mnist.pixels[:60_000].double() / 255
     assert train.mean().item() == pytest.approx(FashionMNISTDataModule.mean, abs=5e-5)
     assert train.std().item() == pytest.approx(FashionMNISTDataModule.std, abs=5e-5)
-    assert [name.lower() for name in fashion_mnist.class_names] == [name.lower() for name in FashionMNIST.classes]
+    assert [name.lower() for name in CLASS_NAMES] == [name.lower() for name in FashionMNIST.classes]
 
 
 @pytest.mark.usefixtures("fashion_mnist")

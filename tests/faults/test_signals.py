@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 import torch
 
-from cnnzoo.data.datamodule import SyntheticDataModule
+from cnnzoo.data import SyntheticDataModule
 from cnnzoo.record import read_record
 from cnnzoo.run import train
 from cnnzoo.training.classifier import ImageClassifier

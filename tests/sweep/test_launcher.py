@@ -351,13 +351,13 @@ DRIVER = """
 import pickle
 import sys
 from pathlib import Path
-from cnnzoo.sweep import cell, launcher
+from cnnzoo.sweep import cell, launcher, server
 from cnnzoo.sweep.plan import cells_to_do
 from cnnzoo.sweep.folder import SweepFolder
 from tests.sweep import fake_cells
 if __name__ == "__main__":
     cell.main, launcher.POLL = fake_cells.main, 0.1
-    launcher.PRELOADED[:] = ["tests.sweep.fake_cells"]
+    server.PRELOADED[:] = ["tests.sweep.fake_cells"]
     folder = SweepFolder(Path(sys.argv[1]))
     cells = pickle.loads((folder.path / "cells").read_bytes())
     with folder.locked():

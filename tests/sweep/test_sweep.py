@@ -39,9 +39,9 @@ from cnnzoo.record import read_history, read_record, write_record
 from cnnzoo.report.runs import read_runs
 from cnnzoo.run import train
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep import driver, launcher, plan, screen, sweep
+from cnnzoo.sweep import driver, launcher, plan, screen
 from cnnzoo.sweep.cell import run_planned
-from cnnzoo.sweep.driver import _again, _choose_slots, _finish
+from cnnzoo.sweep.driver import _again, _choose_slots, _finish, sweep
 from cnnzoo.sweep.folder import COLUMNS, SweepFolder, is_locked
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.notes import at_work, changed_nets, edited_values, full_disk, other_sweeps, strays
@@ -419,7 +419,7 @@ def test_missing_data_are_said_once_and_before_anything_is_written(in_tmp, monke
     def missing(root):
         raise UserError(f"Fashion-MNIST is not in {root}")
 
-    monkeypatch.setattr("cnnzoo.data.datamodule.load_fashion_mnist", missing)
+    monkeypatch.setattr("cnnzoo.data.fashion_mnist.load_fashion_mnist", missing)
     with pytest.raises(UserError, match="Fashion-MNIST is not in nowhere"):
         run("model=lenet,mlp", "data.root=nowhere")
     assert list(in_tmp.iterdir()) == []

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from cnnzoo.errors import UserError
 
+CHECKPOINTS = "checkpoints"  # the folder of a run's
 UNFINISHED = ".tmp"
 LOCK_WAIT = 1.0  # s before a lock counts as held: who only looks whether it is held has it for a moment
 BYTES_PER_PARAMETER = 12  # of a checkpoint: a float32 weight and up to two values of the optimizer
@@ -134,6 +135,11 @@ def free_space(path: Path) -> int:
     return shutil.disk_usage(next(each for each in (path, *path.absolute().parents) if each.exists())).free
 
 
+def checkpoint_bytes(run_dir: Path) -> int:
+    """Return how many bytes the checkpoints of a run take."""
+    return sum(path.stat().st_size for path in (run_dir / CHECKPOINTS).glob("*.ckpt"))
+
+
 def check_space(run_dir: Path, params: int) -> None:
     """Check that the checkpoints of a net fit on the disk: last, previous, best and one that is being written.
 
@@ -141,7 +147,7 @@ def check_space(run_dir: Path, params: int) -> None:
         UserError: they do not.
     """
     needed = 4 * BYTES_PER_PARAMETER * params
-    needed -= sum(path.stat().st_size for path in run_dir.glob("checkpoints/*.ckpt"))  # of a run that goes on
+    needed -= checkpoint_bytes(run_dir)  # of a run that goes on
     free = free_space(run_dir)
     if free < needed:
         raise UserError(

@@ -16,12 +16,13 @@ from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
 from cnnzoo.data import ImageDataModule
+from cnnzoo.disk import CHECKPOINTS
 from cnnzoo.errors import UserError
 from cnnzoo.pictures import Pictures
 from cnnzoo.record import flatten
 from cnnzoo.report.pool import short_value
 from cnnzoo.rules import is_setting
-from cnnzoo.training.checkpoint_files import BEST, FOLDER
+from cnnzoo.training.checkpoint_files import BEST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
 from cnnzoo.training.device import to_channels_last
@@ -100,7 +101,7 @@ def fit_and_test(job: Job) -> dict[str, float]:
 
 def _best_weights(run_dir: Path) -> dict[str, Any]:
     try:
-        return load_weights(run_dir / FOLDER / BEST)
+        return load_weights(run_dir / CHECKPOINTS / BEST)
     except UserError as error:
         what, *_ = str(error).splitlines()
         raise UserError(

@@ -10,10 +10,11 @@ import torch
 from cnnzoo.blocks import BATCH_NORMS
 from cnnzoo.build import build_net_without_weights
 from cnnzoo.commands import resume_command
+from cnnzoo.disk import CHECKPOINTS
 from cnnzoo.errors import DeviceUnavailableError, UserError
 from cnnzoo.fit import Job, fit_and_test
 from cnnzoo.record import write_record
-from cnnzoo.training.checkpoint_files import FOLDER, LAST
+from cnnzoo.training.checkpoint_files import LAST
 
 OUT_OF_MEMORY = (  # said by CPUs, by CUDA itself, by its libraries, and by Apple's GPUs
     *("can't allocate memory", "CUDA error: out of memory"),
@@ -64,7 +65,7 @@ def in_smaller_pieces(job: Job, error: RuntimeError, *, shared: bool) -> Job:
         raise DeviceUnavailableError(
             f"out of memory before the first batch: {said}\nmake room on the device{fewer}"
         ) from error
-    if job.checkpoint or (job.run_dir / FOLDER / LAST).exists():  # it did fit before
+    if job.checkpoint or (job.run_dir / CHECKPOINTS / LAST).exists():  # it did fit before
         raise UserError(f"out of memory: {said}\nmake room, then type {resume_command(job.run_dir)}") from error
     if any(isinstance(module, BATCH_NORMS) for module in build_net_without_weights(job.config).modules()):
         smaller = f"data.batch_size={size // 2}, which is another experiment, or " if size > 3 else ""

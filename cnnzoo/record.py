@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.disk import write_text
+from cnnzoo.disk import CHECKPOINTS, write_text
 from cnnzoo.errors import UserError
 
 SCHEMA = 1
@@ -89,7 +89,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
 def holds_run(folder: Path) -> bool:
     """Say whether `folder` holds a run that got as far as training; one that did not may be started anew."""
-    if any((folder / "checkpoints").glob("*.ckpt")):
+    if any((folder / CHECKPOINTS).glob("*.ckpt")):
         return True
     try:
         record = read_record(folder)
@@ -104,7 +104,7 @@ def foreign_files(folder: Path) -> list[str]:
     """Return which files in `folder` a run would overwrite though no run has made them."""
     if (folder / FILE_NAME).exists():
         return []
-    names = (HISTORY, CONFUSION, CONFIG, ONNX, "checkpoints/SHA256SUMS")
+    names = (HISTORY, CONFUSION, CONFIG, ONNX, f"{CHECKPOINTS}/SHA256SUMS")
     return [name for name in names if (folder / name).exists()]
 
 

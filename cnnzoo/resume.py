@@ -6,9 +6,9 @@ from typing import Any
 
 from cnnzoo.build import build_net_without_weights
 from cnnzoo.config import RunConfig
-from cnnzoo.disk import remove_unfinished
+from cnnzoo.disk import CHECKPOINTS, remove_unfinished
 from cnnzoo.record import HISTORY, read_history
-from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
+from cnnzoo.training.checkpoint_files import BEST, LAST, OLD, PREVIOUS, copy, set_aside, set_damaged_aside
 from cnnzoo.training.checkpoints import is_best
 from cnnzoo.training.saved_state import START, Progress, check_fits
 
@@ -39,7 +39,7 @@ def find_checkpoint(config: RunConfig, run_dir: Path) -> tuple[Path | None, Prog
     Says what was found damaged. What the run does not go on from and would overwrite is kept under another name.
     """
     remove_unfinished(run_dir)
-    folder = run_dir / FOLDER
+    folder = run_dir / CHECKPOINTS
     notes = set_damaged_aside(folder)
     net = build_net_without_weights(config)
     rows = read_history(run_dir)

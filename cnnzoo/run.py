@@ -21,7 +21,7 @@ from cnnzoo.choices import CONF
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.console import RunConsole
-from cnnzoo.disk import LOCK_WAIT, check_space, is_unwritable, left_behind, write_text
+from cnnzoo.disk import CHECKPOINTS, LOCK_WAIT, check_space, is_unwritable, left_behind, write_text
 from cnnzoo.errors import BusyError, RunEnded, UserError
 from cnnzoo.facts import Facts, check
 from cnnzoo.fit import Job
@@ -29,7 +29,7 @@ from cnnzoo.memory import fit_within_memory
 from cnnzoo.record import CONFIG, FILE_NAME, git_state, holds_run, package_versions, read_record, write_record
 from cnnzoo.resume import earlier_parts, find_checkpoint
 from cnnzoo.trained import export_onnx
-from cnnzoo.training.checkpoint_files import FOLDER, remove_previous
+from cnnzoo.training.checkpoint_files import remove_previous
 from cnnzoo.training.device import choose_device, describe_device, keep_freed_memory, peak_bytes, useless_gpu
 from cnnzoo.training.display import print_summary
 from cnnzoo.training.history import History
@@ -70,7 +70,7 @@ def train(
                 job, record = _begin(config, facts, run_dir, before, stop, resume=resume, slots=slots)
                 record["changed"] = changes(config) if changed is None else changed
                 _carry_out(job, record, start)
-            remove_previous(run_dir / FOLDER)
+            remove_previous(run_dir / CHECKPOINTS)
             if config.values["export"]:
                 print(f"exported: {os.path.relpath(export_onnx(run_dir))}")
             return record

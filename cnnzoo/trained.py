@@ -13,11 +13,11 @@ from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig
 from cnnzoo.data.photo import has_bright_background, read_photo, to_pixels
 from cnnzoo.data.transform import BatchTransform
-from cnnzoo.disk import remove_unfinished, unfinished
+from cnnzoo.disk import CHECKPOINTS, remove_unfinished, unfinished
 from cnnzoo.errors import UserError
 from cnnzoo.record import ONNX, read_record
 from cnnzoo.reload import read_run
-from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
+from cnnzoo.training.checkpoint_files import BEST, LAST
 from cnnzoo.training.saved_state import check_fits, load_weights
 
 SHOWN = 3  # classes for each picture
@@ -53,7 +53,7 @@ def load(folder: str | Path) -> TrainedNet:
         UserError: there is no run, it has no checkpoint yet, or what is there is damaged or not to be trusted.
     """
     config, record = read_run(str(folder))
-    checkpoint = Path(folder) / FOLDER / (BEST if config.values["protocol"] == "holdout" else LAST)
+    checkpoint = Path(folder) / CHECKPOINTS / (BEST if config.values["protocol"] == "holdout" else LAST)
     if not checkpoint.exists():
         if record.get("status") == "completed":
             raise UserError(

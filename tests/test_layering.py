@@ -38,13 +38,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures": ({"analysis", "report", "training"}, {"torch", "lightning", "numpy"}),
     "fit": (
         {
-            *("build", "commands", "config", "console", "data", "errors", "pictures", "record", "report", "rules"),
-            "training",
+            *("build", "commands", "config", "console", "data", "disk", "errors", "pictures", "record", "report"),
+            *("rules", "training"),
         },
         {"torch", "lightning", "omegaconf"},
     ),
     "resume": ({"build", "config", "disk", "record", "training"}, set()),
-    "memory": ({"blocks", "build", "commands", "errors", "fit", "record", "training"}, {"torch"}),
+    "memory": ({"blocks", "build", "commands", "disk", "errors", "fit", "record", "training"}, {"torch"}),
     "facts": ({"analysis", "blocks", "build", "config", "trained", "training"}, {"torch"}),
     "run": (
         {

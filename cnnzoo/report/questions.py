@@ -3,16 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cnnzoo.report.columns import as_shown, percent
-from cnnzoo.report.pool import grouped
+from cnnzoo.report.columns import as_shown
+from cnnzoo.report.recipes import completed, rates_of, training_of
 from cnnzoo.report.runs import Row, limit_of
-from cnnzoo.report.texts import Language, join, listed, named, say
+from cnnzoo.report.texts import Language, join, named, say
 
 NEEDED = ("test_acc", "params", "conv_params", "num_convs", "macs", "seconds_per_epoch")  # of what is written about
-ENOUGH_SEEDS, FEW, HALF = 5, 4, 0.5  # seeds of a row; rows that are named one by one; of the parameters
-MADE_WITH = ("data.batch_size", "precision")  # said of rows that differ in it
+ENOUGH_SEEDS, HALF = 5, 0.5  # seeds of a row; of the parameters
 BEFORE = ("alexnet", "vgg11", "nin")
 LADDER = (
     "googlenet",
@@ -69,7 +67,7 @@ class Question:
             return [say(language, "no_other", label=baseline["label"]), *left_out]
         if (images := baseline["runs"][0]["data"]) != "fashion_mnist":
             paragraphs.insert(0, say(language, "other_images", data=images))
-        paragraphs += [_trained(done, language), *left_out]
+        paragraphs += [training_of(done, language), *left_out]
         statuses = {row["label"]: {run["status"] for run in row["runs"]} for row in rows}
         absent = [row["label"] for row in rows if row["test_acc"] is None]
         if waiting := [label for label in absent if statuses[label] != {"n/a"}]:
@@ -79,7 +77,7 @@ class Question:
         if alone := [row["label"] for row in done if row["test_acc"].deviation is None]:
             key = "one_seed" if len(alone) == len(done) else "one_seed_of"
             paragraphs.append(say(language, key, labels=named(language, alone)))
-        if len(alone) < len(done) and any(len(_completed(row)) < ENOUGH_SEEDS for row in done):
+        if len(alone) < len(done) and any(len(completed(row)) < ENOUGH_SEEDS for row in done):
             paragraphs.append(say(language, "few_seeds"))
         return paragraphs
 
@@ -96,66 +94,6 @@ def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
     asked = {name for name in names if name in QUESTIONS}
     others = [name for name in names if name not in asked]
     return (asked.pop(), len(others)) if len(asked) == 1 and others else None
-
-
-def _completed(row: Row) -> list[Row]:
-    """Return the completed runs of a row."""
-    return [run for run in row["runs"] if run["status"] == "completed"]
-
-
-def _trained(rows: Sequence[Row], language: Language) -> str:
-    """Return for how long the rows were trained, and on how many of the images."""
-    differing = [key for key in MADE_WITH if len({run.get(key) for row in rows for run in _completed(row)}) > 1]
-    groups = _grouped(rows, lambda row: _budget(_completed(row)[0], differing, language), language)
-    told = [say(language, "trained_for", labels=labels, budget=budget) for budget, labels in groups]
-    alike = say(language, "trained_alike", budget=groups[0][0])
-    words = say(language, "trained", told=listed(language, told)) if len(groups) > 1 else alike
-    trained = "" if _are_whole(rows, "train") else say(language, "not_in_full")
-    tested = "" if _are_whole(rows, "test") else say(language, "tested_in_part")
-    return join(language, [words, trained, tested])
-
-
-def _are_whole(rows: Sequence[Row], stage: str) -> bool:
-    """Say whether all images of a stage were used."""
-    limits = [limit_of(run, stage) for row in rows for run in row["runs"]]
-    return all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
-
-
-def _rates(rows: Sequence[Row], language: Language) -> str:
-    """Return the learning rates of the rows, or nothing if all had the same."""
-    known = [row for row in rows if row.get("optimizer.lr")]
-    groups = _grouped(known, lambda row: row["optimizer.lr"], language, most=FEW)
-    told = [say(language, "rate", labels=labels, rate=rate) for rate, labels in groups]
-    return say(language, "rates", told=listed(language, told)) if len(groups) > 1 else ""
-
-
-def _grouped(
-    rows: Sequence[Row], value: Callable[[Row], Any], language: Language, most: int = 1
-) -> list[tuple[Any, str]]:
-    """Return each value with the labels of the rows that have it, last the most frequent.
-
-    Where it has more than `most`, they are called `the others`.
-    """
-    groups = [(each, [row["label"] for row in alike]) for each, alike in grouped(rows, value).items()]
-    *some, last = sorted(groups, key=lambda group: len(group[1])) or [(None, [])]
-    others = [say(language, "the_others")] if len(last[1]) > most else last[1]
-    return [(each, named(language, labels)) for each, labels in (*some, (last[0], others))]
-
-
-def _budget(run: Row, differing: Sequence[str], language: Language) -> str:
-    limit, size = limit_of(run, "train"), run.get("data.batch_size")
-    if isinstance(limit, int):
-        images = say(language, "some_batches", batches=limit, size=size, s="" if limit == 1 else "es")
-    elif limit not in (None, 1.0):
-        images = say(language, "some_images", percent=percent(limit).replace(".0%", "%"))
-    else:
-        images = say(language, "all_images")
-    if "data.batch_size" in differing and not isinstance(limit, int):
-        images = say(language, "in_batches", images=images, size=size)
-    if "precision" in differing:
-        images = say(language, "in_precision", images=images, precision=run.get("precision"))
-    epochs = run["trainer.max_epochs"]
-    return say(language, "budget", epochs=epochs, s="" if epochs == 1 else "s", images=images)
 
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
@@ -178,7 +116,7 @@ def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
             first.append(say(language, "q1_smallest", reaches=say(language, words), **shown))
         elif reached and labels and fewer:
             first.append(say(language, "q1_none"))
-    paragraphs = [join(language, [*first, _rates([baseline, *others], language)])]
+    paragraphs = [join(language, [*first, rates_of([baseline, *others], language)])]
     if same_size := [row for row in others if row["data.resize"] == baseline["data.resize"]]:
         saver = min(same_size, key=lambda row: row["params"])
         faster = min(same_size, key=lambda row: row["macs"])
@@ -210,7 +148,7 @@ def _is_near(row: Row, at_least: float | None) -> bool:
 
 def _num_tested(row: Row) -> float:
     """Return how many images the accuracy of a single run is of; infinitely many if that is not known."""
-    run = _completed(row)[0]
+    run = completed(row)[0]
     images, limit = run["images"].get("test") or math.inf, limit_of(run, "test")
     return limit * run["data.batch_size"] if isinstance(limit, int) else images * (1.0 if limit is None else limit)
 
@@ -223,7 +161,7 @@ def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
     sentences = [say(language, "q2_smaller", base=base, row=as_shown(row, language)) for row in smaller]
     padded = [row["label"] for row in smaller if row["stem"] == "small" != baseline["stem"]]
     stem = say(language, "q2_stem", labels=named(language, padded)) if padded else ""
-    rates = _rates([baseline, *smaller], language)
+    rates = rates_of([baseline, *smaller], language)
     return [join(language, [*sentences, rates]), join(language, [say(language, "q2_why"), stem])] if sentences else []
 
 
@@ -242,7 +180,7 @@ def _ladder(rows: Sequence[Row], baseline: Row, at_least: float | None, language
     why = {*BEFORE} <= {row["model"] for row in others}
     ladder = [say(language, "q3_baseline", **as_shown(baseline, language))]
     ladder += [say(language, "q3_step", base=baseline["label"], **as_shown(row, language)) for row in steps]
-    ladder.append(_rates([baseline, *steps], language))
+    ladder.append(rates_of([baseline, *steps], language))
     return [join(language, [*shares, say(language, "q3_why") if why else ""]), join(language, ladder)]
 
 

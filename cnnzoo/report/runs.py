@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.disk import CHECKPOINTS
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, flatten, parts_of, read_record
 
@@ -15,7 +16,7 @@ Row = dict[str, Any]
 
 PLAN = "sweep.json"
 NO_RUNS = (".git",)  # folders that are not looked into
-WITHIN_RUNS = (*NO_RUNS, "checkpoints")
+WITHIN_RUNS = (*NO_RUNS, CHECKPOINTS)
 FACTS = ("stem", "params", "conv_params", "dense_params", "num_convs", "num_dense", "macs")
 NEEDED = ("trainer.max_epochs", "data.batch_size")  # of the configuration of a run
 PLANNED = ("overrides", "problem", "group", "px")  # of a cell

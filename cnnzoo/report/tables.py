@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Row = Mapping[str, Any]
 LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "[": "{[}",  # behind the end of a line it would be an argument
     "~": r"\textasciitilde{}",
@@ -42,7 +41,7 @@ class Column:
     left: bool = False
 
 
-def to_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+def to_csv(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the plain values with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -51,7 +50,7 @@ def to_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def to_markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+def to_markdown(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a table for Markdown whose columns are aligned on the screen, too."""
     shown = [[column.title for column in columns], *texts(columns, rows)]
     shown = [[" ".join(text.replace("|", "\\|").split("\n")) for text in line] for line in shown]
@@ -74,7 +73,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def to_latex(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+def to_latex(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a `tabular` for LaTeX with the rules of the package booktabs."""
     lines = [[column.title for column in columns], *texts(columns, rows)]
     head, *body = (" & ".join(map(escape_latex, line)) for line in lines)
@@ -88,12 +87,12 @@ def escape_latex(text: str) -> str:
     return "".join(LATEX.get(sign, sign) for sign in text)
 
 
-def texts(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[str]]:
+def texts(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the rows as readers see them: what is None is blank."""
     return [["" if row.get(column.key) is None else column.show(row[column.key]) for column in columns] for row in rows]
 
 
-FORMATS: dict[str, Callable[[Sequence[Column], Sequence[Row]], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Column], Sequence[Mapping[str, Any]]], str]] = {
     "md": to_markdown,
     "csv": to_csv,
     "latex": to_latex,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.commands import as_typed
-from cnnzoo.disk import BYTES_PER_PARAMETER, free_space
+from cnnzoo.disk import BYTES_PER_PARAMETER, checkpoint_bytes, free_space
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, parts_of, read_history
 from cnnzoo.report.columns import columns
@@ -67,8 +67,7 @@ def done_elsewhere(cells: Sequence[Cell], folder: Path) -> str:
 
 def checkpoint_space(to_do: Sequence[Cell], folder: SweepFolder) -> tuple[int, int]:
     """Return how many bytes the checkpoints of cells may yet take, of which each keeps two, and how many are free."""
-    files = [file for cell in to_do for file in (folder.path / cell.name).glob("checkpoints/*.ckpt")]
-    there = sum(file.stat().st_size for file in files)
+    there = sum(checkpoint_bytes(folder.path / cell.name) for cell in to_do)
     return sum(2 * BYTES_PER_PARAMETER * cell.facts["params"] for cell in to_do) - there, free_space(folder.path)
 
 

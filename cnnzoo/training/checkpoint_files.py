@@ -18,7 +18,6 @@ import torch
 from cnnzoo.disk import atomic_file, remove_unfinished, sync_folder, unfinished, unused, write_text
 from cnnzoo.errors import UserError
 
-FOLDER = "checkpoints"
 BEST = "best.ckpt"
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"

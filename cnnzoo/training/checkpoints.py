@@ -9,8 +9,9 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.callbacks import Checkpoint
 
+from cnnzoo.disk import CHECKPOINTS
 from cnnzoo.training import checkpoint_files
-from cnnzoo.training.checkpoint_files import BEST, FOLDER, LAST
+from cnnzoo.training.checkpoint_files import BEST, LAST
 from cnnzoo.training.history import History
 from cnnzoo.training.signals import StopRequest
 from cnnzoo.training.watch import Watch
@@ -63,7 +64,7 @@ class Checkpoints(Checkpoint):
         stop: StopRequest,
         watch: Watch,
     ) -> None:
-        self.folder = run_dir / FOLDER
+        self.folder = run_dir / CHECKPOINTS
         self.history = history
         self.monitor = monitor
         self.every_seconds = float("inf") if every_minutes is None else 60 * every_minutes

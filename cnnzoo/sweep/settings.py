@@ -89,7 +89,8 @@ def read_settings(config: DictConfig) -> Settings:
     must("fresh", "true or false", isinstance(keys["fresh"], bool), "true")
     must("retry", "none or failed", keys["retry"] in ("none", "failed"), "failed")
     must("emit", "the name of a file", emit is None or (isinstance(emit, str) and emit != ""), "jobs.txt")
-    must("sweep.name", "a word", keys["name"] is None or _is_name(keys["name"]), "weekend")
+    named = f"grid-{keys['name']}" if isinstance(keys["name"], int) else "weekend"
+    must("sweep.name", "a word", keys["name"] is None or _is_name(keys["name"]), named)
     must(
         "sweep.slots", "auto or a whole number, at least 1", slots == "auto" or (type(slots) is int and slots >= 1), "2"
     )

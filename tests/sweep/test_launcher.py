@@ -22,6 +22,7 @@ from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.launcher import Launcher, Running
 from cnnzoo.sweep.plan import cells_to_do
+from cnnzoo.training.signals import SIGNALS
 from tests.conftest import ROOT
 from tests.sweep import fake_cells
 
@@ -317,13 +318,31 @@ def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid, capfd):
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
+    handlers = [signal.getsignal(each) for each in SIGNALS]
     threading.Thread(target=interrupt).start()
     run(cells, folder)
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
     assert [folder.status(cell.name) for cell in cells] == ["completed", "running", "to do"]
     told = "SIGINT: the cells that run finish their batch, save and stop; Ctrl-C again: without saving"
     assert capfd.readouterr().err.count(told) == 1
     (folder.path / "fault").unlink()
     assert run(cells, folder) == [cells[1].name, cells[2].name]
+
+
+def test_a_cell_that_begins_as_ctrl_c_comes_is_stopped_too(grid, monkeypatch):
+    cells, folder = grid
+    (folder.path / "fault").write_text("sleep 30")
+    start = Launcher._start
+
+    def interrupted(runner, cell, slot):
+        os.kill(os.getpid(), signal.SIGINT)  # nothing is at work yet that could be told
+        return start(runner, cell, slot)
+
+    monkeypatch.setattr(Launcher, "_start", interrupted)
+    begin = time.monotonic()
+    run(cells[1:], folder)
+    assert time.monotonic() - begin < 20
+    assert not any(folder.status(cell.name) == "completed" for cell in cells)
 
 
 def test_a_second_ctrl_c_does_not_wait(grid, monkeypatch):

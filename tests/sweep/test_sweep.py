@@ -468,6 +468,7 @@ def test_impossible_cells_are_named_and_refused_on_request(in_tmp, capsys):
         ("sweep.slots=1,2", "'sweep.slots=1,2' has several values"),
         ("sweep=weekend", r"sweep is a group of keys\ntype sweep.name=weekend"),
         ("sweep=null", "type sweep.name=NAME"),
+        ("sweep.name=2026", r"sweep.name must be a word \(got 2026\)\ntype for example sweep.name=grid-2026"),
         ("hydra.sweep.dir=", r"hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR"),
         (
             "hydra.sweep.dir=runs/${model}",

@@ -51,7 +51,7 @@ def _confusion(row: Row) -> tuple[str, list[str], np.ndarray] | None:
         if run["status"] == "completed" and path.exists():
             try:
                 with path.open(newline="", encoding="utf-8") as file:
-                    header, *lines = csv.reader(file)
+                    header, *lines = [*csv.reader(file)] or [[]]
                 counts = np.array([[int(value) for value in line[1:]] for line in lines])
                 if counts.shape != (len(header) - 1, len(header) - 1) or not counts.size:
                     raise ValueError("it is no square of counts")

@@ -243,7 +243,7 @@ def test_long_labels_leave_room_for_the_figure(tmp_path):
         assert figure.axes[0].get_window_extent().height > 0.4 * whole.height
 
 
-@pytest.mark.parametrize("text", ["true,a,b\n", "true,a,b\na,1,2\n", "true;a;b\na;1;2\nb;1;2\n"])
+@pytest.mark.parametrize("text", ["", "true,a,b\n", "true,a,b\na,1,2\n", "true;a;b\na;1;2\nb;1;2\n"])
 def test_a_matrix_that_is_no_square_is_named(text, tmp_path):
     (write_run(tmp_path / "a") / "confusion.csv").write_text(text)
     with pytest.raises(UserError, match=r"confusion\.csv is damaged: it is no square of counts"):

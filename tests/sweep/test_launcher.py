@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from cnnzoo.errors import UNAVAILABLE
 from cnnzoo.sweep import cell as cell_process
-from cnnzoo.sweep import launcher
+from cnnzoo.sweep import launcher, server
 from cnnzoo.sweep.folder import SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.launcher import Launcher, Running
@@ -222,6 +222,30 @@ def test_a_full_disk_does_not_keep_a_cell_from_its_second_try(grid, monkeypatch)
     (folder.path / "fault").write_text("GPU b is lost")
     Launcher(folder, slots=2, gpus=["a", "b"], timeout=None, on_end=lambda cell: None).run(cells)
     assert [folder.status(cell.name) for cell in cells] == ["completed"] * 3
+
+
+def test_a_full_disk_that_takes_no_record_of_a_failed_cell_ends_no_other(grid, monkeypatch, capfd):
+    cells, folder = grid
+
+    def full(cell, reason):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder, "fail", full)
+    (folder.path / "fault").write_text("exit 3")
+    run(cells, folder)
+    assert [folder.status(cell.name) for cell in cells] == ["completed", "running", "completed"]
+    told = (
+        "the process ended with exit code 3 before the run was completed; cannot be recorded: No space left on device"
+    )
+    assert f"note: {cells[1].name}: {told}" in capfd.readouterr().err
+
+
+def test_the_program_is_hidden_from_a_cell_only_while_it_starts(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__file__", "sweep.py", raising=False)
+    with server.without_program():
+        assert not hasattr(main, "__file__")
+    assert main.__file__ == "sweep.py"
 
 
 def test_a_single_cell_is_tried_on_another_gpu_too(grid):

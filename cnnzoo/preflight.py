@@ -106,7 +106,7 @@ def check_folder(name: str, *, resume: bool) -> None:
     try:
         if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:
             raise UserError(f"{broken[0]} is a link to nowhere\nmend it, or type hydra.run.dir=DIR with another folder")
-        if folder.resolve() in (CONF.parent, *(CONF.parent / each for each in PROGRAM)):
+        if not resume and folder.resolve() in (CONF.parent, *(CONF.parent / each for each in PROGRAM)):
             raise UserError(f"{folder} is where the program is\ntype hydra.run.dir=DIR with another folder")
         if holds_run(folder) and not resume:
             goes_on = f", or {resume_command(folder)}" if (folder / FILE_NAME).exists() else ""

@@ -353,6 +353,23 @@ def test_ctrl_c_stops_what_runs_and_it_goes_on_next_time(grid, capfd):
     assert run(cells, folder) == [cells[1].name, cells[2].name]
 
 
+def test_a_signal_that_is_ignored_stays_so_while_cells_run(grid):
+    def handlers():
+        return signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)
+
+    cells, folder = grid
+    seen = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup
+    try:
+        runner = Launcher(folder, slots=1, gpus=[], timeout=None, on_end=lambda cell: seen.append(handlers()))
+        runner.run(cells[:1])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    ((hangup, terminate),) = seen
+    assert hangup is signal.SIG_IGN
+    assert callable(terminate)
+
+
 def test_a_cell_that_begins_as_ctrl_c_comes_is_stopped_too(grid, monkeypatch):
     cells, folder = grid
     (folder.path / "fault").write_text("sleep 30")

@@ -48,7 +48,7 @@ class Pictures(lightning.Callback):
             with self.history.not_counted():
                 images, labels = (each[:SAMPLES] for each in batch)
                 names = [self.class_names[label] for label in labels.tolist()]
-                _show(trainer, "images/training", draw_images(_grey(images), names))
+                _show(trainer, "visuals/training images", draw_images(_grey(images), names))
 
     def on_test_batch_end(
         self,
@@ -80,18 +80,18 @@ class Pictures(lightning.Callback):
 
     def _draw(self, trainer: lightning.Trainer, net: nn.Module, images: Tensor) -> None:
         if (weights := first_filters(net)) is not None:
-            _show(trainer, "filters/first layer", draw_filters(weights.cpu().numpy()))
+            _show(trainer, "visuals/filters of the first layer", draw_filters(weights.cpu().numpy()))
         if stages := feature_maps(net, images):
             for index, image in enumerate(_grey(images)):
                 maps = {name: maps[index].cpu().numpy() for name, maps in stages.items()}
-                _show(trainer, f"feature maps/image {index}", draw_maps(image, maps))
+                _show(trainer, f"visuals/feature maps of image {index}", draw_maps(image, maps))
         counts = self.mistakes.confusion.cpu().numpy()
-        _show(trainer, "test/confusion", draw_confusion(counts, self.class_names))
+        _show(trainer, "visuals/confusion matrix", draw_confusion(counts, self.class_names))
         wrong, true, predicted = (each.cpu() for each in self.mistakes.worst)
         if len(wrong):
             pairs = zip(true.tolist(), predicted.tolist(), strict=True)
             labels = [f"true: {self.class_names[a]}\npred: {self.class_names[b]}" for a, b in pairs]
-            _show(trainer, "test/worst mistakes", draw_images(_grey(wrong), labels))
+            _show(trainer, "visuals/worst mistakes", draw_images(_grey(wrong), labels))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tracer, about what does not matter to a picture
             writer_of(trainer).add_graph(net, images[:1])

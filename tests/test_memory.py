@@ -88,9 +88,7 @@ def test_pieces_make_the_same_steps_as_whole_batches(tmp_path, monkeypatch):
     assert pieces["metrics"] == pytest.approx(whole["metrics"], abs=2e-5)
     assert pieces["micro_batch_size"] == 4
     assert whole["micro_batch_size"] == 16
-    curves = [
-        EventAccumulator(str(tmp_path / name)).Reload().Scalars("train/batch_loss") for name in ("whole", "pieces")
-    ]
+    curves = [EventAccumulator(str(tmp_path / name)).Reload().Scalars("loss/batch") for name in ("whole", "pieces")]
     assert [each.step for each in curves[1]] == [each.step for each in curves[0]] == list(range(4 * 3))
     assert [each.value for each in curves[1]] == pytest.approx([each.value for each in curves[0]], rel=0.3)
 

@@ -530,7 +530,7 @@ def test_the_curves_of_a_resumed_run_have_every_point_once(where, steps, tmp_pat
     events = EventAccumulator(str(tmp_path)).Reload()
     for name in ("train/loss", "val/acc", "lr"):
         assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
-    assert [event.step for event in events.Scalars("train/batch_loss")] == [*range(16)]
+    assert [event.step for event in events.Scalars("loss/batch")] == [*range(16)]
 
 
 def test_the_curves_of_an_epoch_that_was_saved_are_there_when_the_run_was_stopped_right_then(

@@ -98,17 +98,18 @@ def test_metrics_csv_has_a_row_per_epoch_and_the_record_its_best(finished):
 
 def test_tensorboard_shows_the_same_figures(finished):
     events = EventAccumulator(str(finished)).Reload()
-    losses = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
-    others = {"lr", "images_per_second", "train/grad_norm", "train/batch_loss"}
-    others |= {f"final/{name}" for name in ("seconds_per_epoch", "test_acc", "test_loss", "val_acc", "val_loss")}
-    assert set(events.Tags()["scalars"]) == losses | others
-    shown = [event.value for event in events.Scalars("val/loss")]
+    losses = {f"{name}/{stage}" for name in ("acc", "loss") for stage in ("train", "val", "test", "val_best")}
+    others = {f"training/{name}" for name in ("grad_norm", "images_per_second", "lr", "seconds_per_epoch")}
+    assert set(events.Tags()["scalars"]) == losses | others | {"loss/batch"}
+    groups = [tag.partition("/")[0] for tag in events.Tags()["scalars"] + events.Tags()["images"]]
+    assert sorted({*groups})[:2] == ["acc", "loss"]  # those that TensorBoard opens on
+    shown = [event.value for event in events.Scalars("loss/val")]
     assert shown == pytest.approx([float(row["val/loss"]) for row in rows(finished)], abs=1e-5)
     for name, least in (("images_per_second", 0.1), ("lr", 1e-6), ("train/grad_norm", 1e-5)):
-        shown = [event.value for event in events.Scalars(name)]
+        shown = [event.value for event in events.Scalars(f"training/{name.removeprefix('train/')}")]
         assert shown == pytest.approx([float(row[name]) for row in rows(finished)], abs=least)
     assert "config/text_summary" in events.Tags()["tensors"]
-    batches = events.Scalars("train/batch_loss")
+    batches = events.Scalars("loss/batch")
     assert [event.step for event in batches] == list(range(8))
     means = [sum(event.value for event in batches[at : at + 4]) / 4 for at in (0, 4)]
     assert means == pytest.approx([float(row["train/loss"]) for row in rows(finished)], abs=1e-5)
@@ -117,8 +118,9 @@ def test_tensorboard_shows_the_same_figures(finished):
 def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
     events = EventAccumulator(str(finished)).Reload()
     assert set(events.Tags()["images"]) == {
-        *("images/training", "filters/first layer", "test/confusion", "test/worst mistakes"),
-        *(f"feature maps/image {index}" for index in range(3)),
+        *("visuals/training images", "visuals/filters of the first layer"),
+        *("visuals/confusion matrix", "visuals/worst mistakes"),
+        *(f"visuals/feature maps of image {index}" for index in range(3)),
     }
     assert events.Tags()["graph"]
     record = read_record(finished)
@@ -141,15 +143,16 @@ def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
     assert not asked & {"data.augment", "trainer.limit_train_batches", "protocol", "seed", "model.activation"}
     assert "_hparams_/experiment" not in events.Tags()["tensors"]  # the first run's would decide on the columns of all
     figures = record["metrics"] | {"seconds": record["seconds"]["per_epoch"]}
-    for shown, kept in (("test_acc", "test/acc"), ("val_acc", "val/acc"), ("seconds_per_epoch", "seconds")):
-        assert events.Scalars(f"final/{shown}")[-1].value == pytest.approx(figures[kept], abs=1e-5)
+    shown = {"acc/test": "test/acc", "acc/val_best": "val/acc", "training/seconds_per_epoch": "seconds"}
+    for tag, kept in shown.items():
+        assert events.Scalars(tag)[-1].value == pytest.approx(figures[kept], abs=1e-5)
 
 
 def test_pictures_can_be_left_out(tmp_path):
     smoke(tmp_path, "pictures=false")
     tags = EventAccumulator(str(tmp_path)).Reload().Tags()
     assert (tags["images"], tags["graph"]) == ([], False)
-    assert "test/acc" in tags["scalars"]
+    assert "acc/test" in tags["scalars"]
 
 
 def test_the_best_checkpoint_is_the_tested_net_and_loads_without_objects(finished):

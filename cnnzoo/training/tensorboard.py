@@ -12,6 +12,15 @@ from cnnzoo.training.history import History
 POINTS = 20  # of an epoch's loss
 
 
+def tag_of(name: str) -> str:
+    """Return what a figure, such as `val/acc`, is called in TensorBoard: `acc/val`.
+
+    TensorBoard opens on the first two groups by name, and has the others folded up: these are `acc` and `loss`.
+    """
+    stage, _, figure = name.rpartition("/")
+    return f"{figure}/{stage}" if figure in ("acc", "loss") else f"training/{figure}"
+
+
 class RunLogger(TensorBoardLogger):
     """Writes the figures that are logged into the run's folder and nothing else.
 
@@ -21,7 +30,7 @@ class RunLogger(TensorBoardLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add a point to the curve of each figure."""
-        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
+        super().log_metrics({tag_of(name): value for name, value in metrics.items() if name != "epoch"}, step)
 
     def save(self) -> None:
         """Flush the events to the disk."""
@@ -29,9 +38,9 @@ class RunLogger(TensorBoardLogger):
 
 
 class LossCurve(lightning.Callback):
-    """Adds `train/batch_loss`, what is minimised, of some batches of each epoch, and in pieces of their last piece.
+    """Adds the loss of some batches of each epoch, which is what is minimised, and in pieces that of their last piece.
 
-    With auxiliary heads their loss is in it, and not in `train/loss`.
+    With auxiliary heads their loss is in it, and not in that of the epoch.
     """
 
     def on_train_batch_end(
@@ -42,14 +51,14 @@ class LossCurve(lightning.Callback):
         every = max(1, int(trainer.num_training_batches) // pieces // POINTS)
         if (batch_idx + 1) % (every * pieces) == 0:
             loss = float(outputs["loss"]) * pieces  # which Lightning divides by their number
-            _logger(trainer).log_metrics({"train/batch_loss": loss}, trainer.global_step - 1)
+            _logger(trainer).log_metrics({"batch/loss": loss}, trainer.global_step - 1)
 
 
 class HyperParameters(lightning.Callback):
     """Fills TensorBoard's tab HPARAMS when the run is tested, so that runs can be sorted by what became of them.
 
-    The tab shows five figures, the first by name, which is why these begin with `final`. Of the values it shows first
-    those that differ between runs; but not where a run declares its columns, which is therefore left out.
+    Of the values the tab shows first those that differ between runs; but not where a run declares its columns, which is
+    therefore left out. Of figures it shows the last point of the first five by name: the accuracies.
 
     Args:
         values: what tells runs apart, such as {"model": "lenet"}; the same keys in all runs where possible.
@@ -62,10 +71,9 @@ class HyperParameters(lightning.Callback):
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the tab's row."""
-        figures = {f"final/test_{name}": float(trainer.callback_metrics[f"test/{name}"]) for name in ("acc", "loss")}
+        figures = {"training/seconds_per_epoch": self.history.median("seconds") or 0.0}
         if "val/acc" in (row := self.history.reported):
-            figures |= {f"final/val_{name}": row[f"val/{name}"] for name in ("acc", "loss")}
-        figures["final/seconds_per_epoch"] = self.history.median("seconds") or 0.0
+            figures |= {f"{name}/val_best": row[f"val/{name}"] for name in ("acc", "loss")}
         writer = writer_of(trainer)
         _columns, *session = hparams(dict(self.values), {})  # type: ignore[no-untyped-call]
         for summary in session:

@@ -33,7 +33,7 @@ def test_mistakes_are_named_by_what_they_are_and_what_they_were_taken_for(monkey
     mistakes = SimpleNamespace(confusion=torch.eye(10, dtype=torch.long), worst=worst)
     net = build_net(compose_config(["model=mlp"]))
     Pictures("abcdefghij", mistakes, None)._draw(None, net, torch.zeros(1, 1, 28, 28))
-    assert shown["test/worst mistakes"] == ["true: b\npred: d", "true: c\npred: a"]
+    assert shown["visuals/worst mistakes"] == ["true: b\npred: d", "true: c\npred: a"]
 
 
 def test_drawing_counts_for_no_epoch(monkeypatch):

@@ -508,12 +508,13 @@ def test_mistakes_in_a_grid_are_answered_before_anything_is_written(override, wo
     assert list(in_tmp.iterdir()) == []
 
 
-def test_a_summary_that_no_sweep_has_written_is_not_overwritten(in_tmp):
-    (in_tmp / "summary.md").write_text("my notes")
+@pytest.mark.parametrize("name", ["summary.md", "summary.csv"])
+def test_a_summary_that_no_sweep_has_written_is_not_overwritten(name, in_tmp):
+    (in_tmp / name).write_text("my notes")
     for more in ("plan=false", "plan=true"):
-        with pytest.raises(UserError, match=r"summary.md, not written by cnnzoo\ntype hydra.sweep.dir=DIR"):
+        with pytest.raises(UserError, match=rf"{name}, not written by cnnzoo\ntype hydra.sweep.dir=DIR"):
             run(*SMALL, "hydra.sweep.dir=.", more)
-    assert [(path.name, path.read_text()) for path in in_tmp.iterdir()] == [("summary.md", "my notes")]
+    assert [(path.name, path.read_text()) for path in in_tmp.iterdir()] == [(name, "my notes")]
 
 
 def test_a_grid_goes_on_where_its_plan_is_lost(finished, tmp_path, monkeypatch, capsys):

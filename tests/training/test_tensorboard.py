@@ -16,17 +16,16 @@ def test_the_curve_of_the_loss_has_as_many_points_in_pieces(pieces, tmp_path):
         trainer.global_step = (index + 1) // pieces
         LossCurve().on_train_batch_end(trainer, None, {"loss": torch.tensor(2.0 / pieces)}, None, index)
     logger.save()
-    points = EventAccumulator(str(tmp_path)).Reload().Scalars("train/batch_loss")
+    points = EventAccumulator(str(tmp_path)).Reload().Scalars("loss/batch")
     assert [(point.step, point.value) for point in points] == [(2 * number + 1, 2.0) for number in range(POINTS)]
 
 
 def test_the_table_of_runs_has_the_figures_of_the_epoch_that_is_tested(tmp_path):
     logger, history = RunLogger(tmp_path, name="", version=""), History(tmp_path)
     history.rows = [{"val/acc": acc, "val/loss": 1 - acc, "seconds": 1.0} for acc in (0.75, 0.5)]
-    figures = {"test/acc": 0.625, "test/loss": 0.375}
-    trainer = SimpleNamespace(callback_metrics=figures, global_step=8, logger=logger)
+    trainer = SimpleNamespace(global_step=8, logger=logger)
     HyperParameters({"model": "lenet"}, history).on_test_end(trainer, None)
     logger.save()
     events = EventAccumulator(str(tmp_path)).Reload()
-    shown = {name: events.Scalars(f"final/{name}")[0].value for name in ("val_acc", "val_loss", "test_acc")}
-    assert shown == {"val_acc": 0.75, "val_loss": 0.25, "test_acc": 0.625}
+    shown = {name: events.Scalars(f"{name}/val_best")[0].value for name in ("acc", "loss")}
+    assert shown == {"acc": 0.75, "loss": 0.25}

@@ -219,7 +219,8 @@ def show_data(options: argparse.Namespace) -> None:
     data = build_data(config)
     images = data.load_checked()
     for name, path in images.paths.items():
-        print(f"{path}  sha256 {images.sha256[name][:16]}...  verified")
+        checked = f"  sha256 {images.sha256[name][:16]}...  verified" if name in images.sha256 else ""
+        print(f"{path}{checked}")
     train, test = images.labels[: images.num_train], images.labels[images.num_train :]
     print(f"{len(train):,} training and {len(test):,} test images, {'x'.join(map(str, images.pixels.shape[1:]))}")
     for label, class_name in enumerate(data.class_names):

@@ -1,5 +1,6 @@
 """The command lines as a user meets them: real processes, but for plans, each of which would load torch."""
 
+import dataclasses
 import gc
 import io
 import os
@@ -58,7 +59,9 @@ REFUSED = [
     (["--epochs=3"], ["are written without dashes", "did you mean trainer.max_epochs?"], False),
     (["--model", "lenet"], ["are written without dashes", "type model=..."], False),
     (["--resume", "outputs"], ["are written without dashes", "type resume=..."], False),
-    (["--plan=true"], ["are written without dashes", "type plan=true"], False),
+    (["--plan=true"], ["are written without dashes", "'plan' is a key of grids", "type python sweep.py"], False),
+    (["--hydra.run.dir=x"], ["are written without dashes", "type hydra.run.dir=x"], False),
+    (["--model.num_classes=3"], ["are written without dashes", "unknown key 'model.num_classes'"], False),
     (["optimizer.lr=0,01"], ["has several values", "type optimizer.lr=0.01, with a point"], False),
     (["model.channels=6,16"], ["has several values", "type 'model.channels=[6,16]' for a list"], False),
     (["model", "=", "lenet"], ["cannot read 'model'", "without spaces"], False),
@@ -129,6 +132,22 @@ def without_torch(tmp_path_factory):
     folder = tmp_path_factory.mktemp("without")
     (folder / "torch.py").write_text("raise ImportError('torch is imported, and nothing needs it yet')")
     return {"PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("--sweep.slots=2", "type sweep.slots=2"),
+        ("--plan=true", "type plan=true"),
+        ("--hydra.sweep.dir=x", "type hydra.sweep.dir=x"),
+        ("--model.width=0.5 model=vgg11,alexnet", "type model.width=0.5"),
+        ("--resume=x", "type python train.py resume=DIR"),
+        ("--sweep.slot=2", "did you mean sweep.slots?"),
+    ],
+)
+def test_a_key_with_dashes_is_answered_with_what_a_grid_reads(words, answer, capsys):
+    assert type_in(sweep, *words.split()) == 2
+    assert answer in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -359,6 +378,18 @@ def test_the_data_verb_says_what_is_where(in_tmp, capsys):
     main(["data", "data=synthetic"])
     assert "6,000 training and 1,000 test images, 1x28x28" in capsys.readouterr().out
     assert (in_tmp / "outputs" / "synthetic.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("sums", "shown"), [({}, "a.npy\n"), ({"a": "0123456789abcdef" * 4}, "0123456789abcdef...  verified\n")]
+)
+def test_the_data_verb_shows_checksums_of_files_that_have_some(sums, shown, in_tmp, monkeypatch, capsys):
+    images = dataclasses.replace(make_synthetic(120, 30), paths={"a": Path("a.npy")}, sha256=sums)
+    monkeypatch.setattr("cnnzoo.data.SyntheticDataModule.load", lambda _: images)
+    main(["data", "data=synthetic", "data.num_train=120", "data.num_test=30"])
+    first, *_ = capsys.readouterr().out.splitlines(keepends=True)
+    assert first.startswith("a.npy")
+    assert first.endswith(shown)
 
 
 @pytest.mark.parametrize("absent", [0, 4, 9])

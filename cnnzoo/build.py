@@ -85,7 +85,7 @@ def _mistake(error: Exception) -> str:
     # A name that a net lacks is missed by torch, for the line that asked for it.
     last = [each for each in traceback.extract_tb(error.__traceback__) if each.name != "__getattr__"][-1]
     file, line = Path(last.filename), linecache.getline(last.filename, last.lineno or 0)
-    if PACKAGE / "models" not in file.parents or line.encode()[last.colno or 0 :].startswith(b"raise"):
+    if PACKAGE / "models" not in file.parents or line.encode()[last.colno or 0 :].lstrip().startswith(b"raise"):
         return ""
     return f"{file.relative_to(CONF.parent)}, line {last.lineno}"
 

@@ -16,12 +16,11 @@ from cnnzoo.commands import NO_TEXT, as_typed
 from cnnzoo.config import schema
 from cnnzoo.console import print_any_sign
 from cnnzoo.errors import UserError
-from cnnzoo.explain import DEBUG, chosen, explain, plain_errors, typed, unknown_key
+from cnnzoo.explain import DEBUG, chosen, explain, is_key, plain_errors, typed, unknown_key
 from cnnzoo.help import help_text
-from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of, values_of
+from cnnzoo.overrides import is_of_runs, key_of, values_of
 from cnnzoo.preflight import Preflight
 from cnnzoo.record import flatten
-from cnnzoo.rules import DERIVED
 
 HYDRA_FLAGS = "--help --hydra-help --version --cfg -c --resolve --package -p --run -r --multirun -m --config-path -cp"
 HYDRA_FLAGS += " --config-name -cn --config-dir -cd --shell-completion -sc --experimental-rerun --info -i -h"
@@ -80,7 +79,8 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' is not a single option\ntype {several} for several runs")
     if word.startswith("-") and flag not in HYDRA_FLAGS.split():
         key = flag.lstrip("-")
-        more = f"type {key}={value or '...'}" if _is_key(key, grid) else unknown_key(key, sys.argv[1:])
+        known = OF_HYDRA.fullmatch(key) or is_key(key, sys.argv[1:])
+        more = f"type {key}={value or '...'}" if known else unknown_key(key, sys.argv[1:])
         raise UserError(f"'{word}' is no option; keys are written without dashes\n{more}")
     if flag in OTHER_CONFIGS:
         what = f"runs are composed from conf/train.yaml, whatever {flag} says"
@@ -98,14 +98,6 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' is read as {values_of(word)[0]}\ntype {as_typed(key, value)}")
     for name in values_of(word) if key == "experiment" and value else []:
         _refuse_what_experiments_may_not_say(name)
-
-
-def _is_key(key: str, grid: bool) -> bool:
-    """Say whether a command line may have a key; in a grid also if only some of its cells do."""
-    if OF_HYDRA.fullmatch(key) or (grid and "." in key and key.partition(".")[0] in groups()):
-        return True
-    own = [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)] if grid else ["resume"]
-    return key in {*groups(), *own, *keys(schema(tuple(chosen(sys.argv[1:]))).values)} - {*DERIVED}
 
 
 def _refuse_what_experiments_may_not_say(name: str) -> None:

@@ -110,6 +110,19 @@ def _several(word: str, overrides: Sequence[str]) -> str:
     return f"'{word}' has several values, and this is one run\n{remedy}"
 
 
+def is_key(key: str, overrides: Sequence[str]) -> bool:
+    """Say whether what `overrides` choose has a key; in a grid some of the cells may have what the others lack."""
+    group = key.partition(".")[0]
+    if typed and "." in key and group in groups():
+        return True
+    own = _of_grids() if typed else ["resume"]
+    return key in {*groups(), *own, *keys(schema(tuple(chosen(overrides))).values)} - {*DERIVED}
+
+
+def _of_grids() -> list[str]:
+    return [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)]
+
+
 def unknown_key(key: str, overrides: Sequence[str]) -> str:
     """Return in two lines that what `overrides` choose has no such key, and what it has."""
     group = key.partition(".")[0]
@@ -122,9 +135,10 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     choices = chosen(overrides)
     config = schema(tuple(choices))
     known = [each for each in keys(config.values) if each not in DERIVED and not each.startswith("model.lr.")]
-    of_grids = [*SWEEP_KEYS, *(f"sweep.{each}" for each in SWEEP_SETTINGS)] if typed else []
     own = [each for each in known if each.startswith(f"{group}.") or each.endswith(f".{key.rpartition('.')[2]}")]
-    near = nearest(key, own if "." in key and group in config.choices else [*groups(), *known, *of_grids])
+    near = nearest(
+        key, own if "." in key and group in config.choices else [*groups(), *known, *(_of_grids() if typed else [])]
+    )
     without = f": {config.choices[group]} has none" if group in config.choices and "." in key and not near else ""
     program = "sweep.py" if typed else "train.py"
     script = " ".join(["python", program, *(each for each in choices if each.startswith(f"{group}=")), "--help"])

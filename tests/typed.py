@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 
 import sweep
 from cnnzoo import cli, explain
@@ -21,6 +22,7 @@ def type_in(program: ModuleType, *arguments: str) -> int:
         patch.setattr(explain, "typed", typed)
         patch.setattr(cli, "kept_back", [])
         patch.setattr(Preflight, "reached", False)
+        HydraConfig.instance().cfg = None
         try:
             cli.run(program.main, grid=program is sweep)
         except SystemExit as exited:

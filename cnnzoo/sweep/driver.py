@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.launcher import Launcher as HydraLauncher
 from omegaconf import DictConfig
 from rich.console import Console
@@ -57,6 +58,7 @@ def sweep(
         UserError: the grid is wrong, or another sweep is at work in its folder.
         SystemExit: some cells are not completed, or Ctrl-C was pressed.
     """
+    HydraConfig.instance().set_config(config)  # the folder's name may refer to it
     refuse_lists(arguments)
     settings = read_settings(config)
     here = not (make_launcher or settings.emit)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
@@ -167,7 +166,6 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         OmegaConf.update(config, "sweep.name", name)
     if not config.hydra.sweep.dir:
         raise UserError("hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR with a folder")
-    HydraConfig.instance().set_config(config)  # the folder's name may refer to it
     folder = Path(str(config.hydra.sweep.dir))
     refuse_group("hydra.sweep.dir", str(folder), "type hydra.sweep.dir=DIR; its cells are called by their models")
     if config.fresh is True:

@@ -22,6 +22,7 @@ import pytest
 import torch
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from rich.console import Console
 
@@ -65,6 +66,7 @@ def run(*arguments):
         plain = [each for each in arguments if "," not in each]
         config = compose("sweep", plain, return_hydra_config=True)
     params = config.hydra.sweeper.params
+    HydraConfig.instance().cfg = None  # as in a new process
     try:
         sweep(config, params, arguments, None)
     except SystemExit as exited:

@@ -214,9 +214,10 @@ def show_data(options: argparse.Namespace) -> None:
     with importing_torch():
         import torch
 
-        from cnnzoo.build import build_data
+        from cnnzoo.build import build_data, in_words
         from cnnzoo.report.contact_sheet import save_contact_sheet
-    data = build_data(config)
+    with in_words():
+        data = build_data(config)
     images = data.load_checked()
     for name, path in images.paths.items():
         checked = f"  sha256 {images.sha256[name][:16]}...  verified" if name in images.sha256 else ""

@@ -8,13 +8,14 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from cnnzoo.choices import is_grid, options, read_experiment
+from cnnzoo.choices import CONF, is_grid, options, read_experiment
 from cnnzoo.commands import as_typed
 from cnnzoo.config import OF_ONE_OPTION, RunConfig, own_choices, schema_of
 from cnnzoo.errors import UserError
-from cnnzoo.record import flatten
+from cnnzoo.record import PROGRAM, flatten
 from cnnzoo.rules import DERIVED, LOOP_KEYS, NEEDED, OUR_TRAINER_KEYS, TARGETS, Rule, is_setting, rule_of
 
 MAX_FAULTS = 3  # shown at once, two lines each
@@ -208,3 +209,14 @@ def _size_fault(config: RunConfig, schema: RunConfig) -> Iterator[str]:
     if size < smallest and config.net_arguments | {"image_size": 0} == schema.net_arguments | {"image_size": 0}:
         net = config.choices["model"]
         yield f"images of {size} px are too small: {net} needs data.resize >= {smallest}\ntype data.resize={smallest}"
+
+
+def refuse_program(key: str, folder: Path) -> None:
+    """Check that a folder is not where the program is; `key` is what it was typed for.
+
+    Raises:
+        UserError: it is.
+    """
+    place = folder.resolve()
+    if place == CONF.parent or any(place.is_relative_to(CONF.parent / each) for each in PROGRAM):
+        raise UserError(f"{folder} is where the program is\ntype {key}=DIR with another folder")

@@ -136,8 +136,12 @@ def free_space(path: Path) -> int:
 
 
 def checkpoint_bytes(run_dir: Path) -> int:
-    """Return how many bytes the checkpoints of a run take."""
-    return sum(path.stat().st_size for path in (run_dir / CHECKPOINTS).glob("*.ckpt"))
+    """Return how many bytes the checkpoints of a run take; one that is replaced meanwhile may not count."""
+    sizes = []
+    for path in (run_dir / CHECKPOINTS).glob("*.ckpt"):
+        with suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sum(sizes)
 
 
 def check_space(run_dir: Path, params: int) -> None:

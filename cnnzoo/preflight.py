@@ -10,8 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 
-from cnnzoo.checks import check_config, refuse_grid
-from cnnzoo.choices import CONF
+from cnnzoo.checks import check_config, refuse_grid, refuse_program
 from cnnzoo.commands import resume_command
 from cnnzoo.config import RunConfig, resolve
 from cnnzoo.disk import refuse_group, reserve, unused
@@ -19,7 +18,7 @@ from cnnzoo.errors import USER_ERROR, UserError
 from cnnzoo.explain import plain_errors
 from cnnzoo.importing import importing_torch
 from cnnzoo.overrides import key_of, warn_of_other_rates, warn_of_repeats
-from cnnzoo.record import FILE_NAME, PROGRAM, foreign_files, holds_run
+from cnnzoo.record import FILE_NAME, foreign_files, holds_run
 from cnnzoo.reload import change_later_keys, read_run
 
 
@@ -106,8 +105,8 @@ def check_folder(name: str, *, resume: bool) -> None:
     try:
         if broken := [each for each in (folder, *folder.absolute().parents) if each.is_symlink() and not each.exists()]:
             raise UserError(f"{broken[0]} is a link to nowhere\nmend it, or type hydra.run.dir=DIR with another folder")
-        if not resume and folder.resolve() in (CONF.parent, *(CONF.parent / each for each in PROGRAM)):
-            raise UserError(f"{folder} is where the program is\ntype hydra.run.dir=DIR with another folder")
+        if not resume:
+            refuse_program("hydra.run.dir", folder)
         if holds_run(folder) and not resume:
             goes_on = f", or {resume_command(folder)}" if (folder / FILE_NAME).exists() else ""
             raise UserError(f"{folder} already holds a run\ntype hydra.run.dir=DIR with a new folder{goes_on}")

@@ -160,7 +160,7 @@ def rule_of(name: str, default: object, value: object) -> Rule | None:
         default: what stands in the yaml.
         value: that is to be checked.
     """
-    counts = isinstance(default, int) and default > 1  # such as a width in channels
+    counts = name == "model.width" and isinstance(default, int) and default > 1  # in channels
     if (rule := RULES.get(name)) and (name not in ARGUMENTS or (rule.allows(default) and not counts)):
         return rule
     if type(value) is type(default) and value == default:

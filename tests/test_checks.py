@@ -192,6 +192,7 @@ OWN_FILES = {  # a file, its text, what is typed, and what the answer says; noth
         "model=mine model.width=1.5",
         "model.width must be a whole number, at least 1 (got 1.5)\ntype for example model.width=16",
     ),
+    "whole factor": ("model/mine", f"{MINE}{EVERY}scale: 2\n", "model=mine model.scale=0.5", None),
     "width as a whole number": ("model/mine", f"{MINE}{EVERY}width: 1\n", "model=mine model.width=0.5", None),
     "no channels": (
         "model/mine",

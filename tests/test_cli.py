@@ -68,6 +68,7 @@ REFUSED = [
     (["hydra/launcher=submitit_slurm"], ["for grids", "type python sweep.py"], False),
     (["hydra.run.dir=my disk/run, 1"], ["one folder", "type \"hydra.run.dir='my disk/run, 1'\""], False),
     ([f"hydra.run.dir={ROOT / 'conf'}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
+    ([f"hydra.run.dir={ROOT / 'cnnzoo' / 'models'}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
     ([f"hydra.run.dir={ROOT}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
     (["seed=[0,1]"], ["seed has one value in a run (got [0, 1])", "type python sweep.py seed=0,1 "], True),
     (
@@ -171,6 +172,7 @@ def test_a_key_with_dashes_is_answered_with_what_a_grid_reads(words, answer, cap
         ("sweep.per_model={5:{seed:1}}", "unknown model '5'"),
         ("sweep.variants=[{experiment:vgg_resolution}]", "type python sweep.py experiment=vgg_resolution, then"),
         ("sweep.variants={model:lenet}", "type 'sweep.variants=[{model:lenet}]'"),
+        (f"hydra.sweep.dir={ROOT / 'conf' / 'model'}", "is where the program is\ntype hydra.sweep.dir=DIR"),
         ("hydra.sweep.dir=null", "type hydra.sweep.dir=DIR, or leave it out"),
         ("model=mlp +hydra.callbacks.x._target_=os.system", "'hydra.callbacks.x._target_' is set by cnnzoo itself"),
         ("sweep.variants=[{seed:'0,1'}]", "type seed=0,1 for all cells, or a variant for each"),

@@ -53,11 +53,15 @@ class Question:
     def paragraphs(
         self, rows: Sequence[Row], baseline: Row | None, at_least: float | None, language: Language
     ) -> list[str]:
-        """Return the draft of an answer, or what it waits for: the baseline and another row that are completed."""
+        """Return the draft of an answer, or what it waits for: the baseline and another row that are completed.
+
+        It speaks of runs on the baseline's images alone.
+        """
         if baseline is None:
             return [say(language, "no_baseline", model=self.model)]
         if baseline["test_acc"] is None:
             return [say(language, "no_answer", label=baseline["label"])]
+        rows = [row for row in rows if row.get("data") == baseline.get("data")]
         done = [row for row in rows if all(row.get(key) is not None for key in NEEDED)]
         others = [row["label"] for row in rows if row["test_acc"] and not any(row is each for each in done)]
         left_out = [say(language, "not_alike", labels=named(language, others))] if others else []
@@ -97,9 +101,6 @@ def mixed_question(rows: Sequence[Row]) -> tuple[str, int] | None:
 
 
 def _simplified(rows: Sequence[Row], baseline: Row, at_least: float | None, language: Language) -> list[str]:
-    rows = [row for row in rows if row.get("data") == baseline.get("data")]
-    if len(rows) < 2:
-        return []
     others = [row for row in rows if row["params"] < baseline["params"] or row["macs"] < baseline["macs"]]
     fewer = [row for row in others if row["params"] < baseline["params"]]
     enough = [row for row in fewer if row.get("enough")]
@@ -167,7 +168,7 @@ def _resolution(rows: Sequence[Row], baseline: Row, at_least: float | None, lang
 
 def _alike(rows: Sequence[Row], baseline: Row, keys: Sequence[str]) -> list[Row]:
     """Return the rows that have the baseline's values of `keys` and of a recipe; other times and epochs are told."""
-    same = (*keys, "optimizer", "scheduler", "data", "protocol")
+    same = (*keys, "optimizer", "scheduler", "protocol")
     return [row for row in rows if all(row.get(key) == baseline.get(key) for key in same)]
 
 

@@ -65,6 +65,8 @@ def sweep(
     if not here and (settings.slots or settings.timeout):
         raise UserError("sweep.slots and sweep.timeout are for cells that this command runs itself\nleave them out")
     warn_of_repeats(arguments)
+    is_usual = config.sweep.name is None and "hydra.sweep.dir" not in map(key_of, config.hydra.overrides.hydra)
+    path = choose_folder(config, arguments)
     cells, notes = make_cells(
         arguments,
         usual=[*as_overrides(params), *as_overrides(settings.reduced)],
@@ -81,8 +83,6 @@ def sweep(
     _refuse_the_impossible(cells, settings)
     device = _device(cells) if here else None
     gpus, slots = _choose_slots(device, settings)
-    is_usual = config.sweep.name is None and "hydra.sweep.dir" not in map(key_of, config.hydra.overrides.hydra)
-    path = choose_folder(config, arguments)
     console = RunConsole(markup=False, highlight=False)
 
     def tell(*notes: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from cnnzoo.checks import refuse_program
 from cnnzoo.disk import refuse_group, unused
 from cnnzoo.errors import UserError
 from cnnzoo.overrides import SWEEP_KEYS, SWEEP_SETTINGS, is_of_runs, key_of, values_of
@@ -88,7 +89,7 @@ def read_settings(config: DictConfig) -> Settings:
     must("fresh", "true or false", isinstance(keys["fresh"], bool), "true")
     must("retry", "none or failed", keys["retry"] in ("none", "failed"), "failed")
     must("emit", "the name of a file", emit is None or (isinstance(emit, str) and emit != ""), "jobs.txt")
-    named = f"grid-{keys['name']}" if isinstance(keys["name"], int) else "weekend"
+    named = f"grid-{keys['name']}" if type(keys["name"]) is int else "weekend"
     must("sweep.name", "a word", keys["name"] is None or _is_name(keys["name"]), named)
     must(
         "sweep.slots", "auto or a whole number, at least 1", slots == "auto" or (type(slots) is int and slots >= 1), "2"
@@ -168,6 +169,7 @@ def choose_folder(config: DictConfig, overrides: Sequence[str]) -> Path:
         raise UserError("hydra.sweep.dir is empty\ntype hydra.sweep.dir=DIR with a folder")
     folder = Path(str(config.hydra.sweep.dir))
     refuse_group("hydra.sweep.dir", str(folder), "type hydra.sweep.dir=DIR; its cells are called by their models")
+    refuse_program("hydra.sweep.dir", folder)
     if config.fresh is True:
         fresh = unused(folder)
         with read_write(config.hydra):  # where a launcher puts its logs

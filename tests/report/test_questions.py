@@ -420,13 +420,19 @@ def test_the_smallest_is_chosen_among_those_that_surely_reach_the_threshold(tmp_
     assert "The smallest simplification that reaches it is alexnet hidden=3: " in first()
 
 
-def test_a_draft_speaks_of_the_baselines_images_alone(tmp_path):
-    of_all = {"model": "alexnet", "px": 224, "experiment": "alexnet_simplified"}
-    write_run(tmp_path / "a", params=9_000, **of_all)
-    write_run(tmp_path / "b", params=1_000, **of_all, **{"model.hidden": 1})
-    alone = paragraphs(tmp_path, baseline="alexnet")
-    write_run(tmp_path / "c", params=500, data="synthetic", acc=0.99, **of_all, **{"model.hidden": 2})
-    beside = paragraphs(tmp_path, baseline="alexnet fashion_mnist")
+@pytest.mark.parametrize(
+    ("experiment", "model", "other"),
+    [("alexnet_simplified", "alexnet", "alexnet"), ("inception_ladder", "googlenet", "nin")],
+)
+def test_a_draft_speaks_of_the_baselines_images_alone(experiment, model, other, tmp_path):
+    of_all = {"px": 96, "experiment": experiment}
+    write_run(tmp_path / "a", model=model, params=9_000, **of_all)
+    write_run(tmp_path / "c", model=other, params=500, data="synthetic", acc=0.99, **of_all, **{"model.width": 0.5})
+    assert paragraphs(tmp_path, baseline=f"{model} fashion_mnist")[0].startswith("No draft of an answer yet")
+    write_run(tmp_path / "b", model=other, params=1_000, **of_all, **{"model.width": 0.25})
+    beside = paragraphs(tmp_path, baseline=f"{model} fashion_mnist")
+    shutil.rmtree(tmp_path / "c")
+    alone = paragraphs(tmp_path, baseline=model)
     assert [text.replace(" fashion_mnist", "") for text in beside] == alone
 
 

@@ -35,6 +35,7 @@ from cnnzoo.training.tensorboard import HyperParameters, LossCurve, RunLogger
 from cnnzoo.training.watch import Watch
 
 NOT_TOLD = ("data.channels", "data.num_classes", "trainer.accelerator")  # by TensorBoard's table of runs
+TOLD_FIRST = ("data.resize", "model", "optimizer", "scheduler", "seed")
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,13 @@ def _make_trainer(job: Job, *, monitor: str | None) -> lightning.Trainer:
 
 
 def _told_apart(job: Job) -> dict[str, str | float]:
-    """Return what TensorBoard's table of runs shows beside their figures: everything, as it finds what differs."""
+    """Return what TensorBoard's table of runs shows beside their figures: everything, as it finds what differs.
+
+    It shows the first five by name, which could all be arguments of nets: a space before them puts others in front.
+    """
     told: dict[str, Any] = {key: job.config.choices[key] for key in ("model", "optimizer", "scheduler", "data")}
     settings = {key: value for key, value in flatten(job.config.values).items() if is_setting(key)}
     told |= {key: value for key, value in settings.items() if key not in NOT_TOLD}
     told["trainer.precision"] = job.precision
-    return {key: value if type(value) in (int, float) else short_value(value) for key, value in told.items()}
+    told = {key: value if type(value) in (int, float) else short_value(value) for key, value in told.items()}
+    return {f" {key}" if key in TOLD_FIRST else key: value for key, value in told.items()}

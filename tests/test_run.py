@@ -22,6 +22,7 @@ from cnnzoo.checks import check_config, keys
 from cnnzoo.choices import options
 from cnnzoo.errors import UserError
 from cnnzoo.facts import check
+from cnnzoo.fit import TOLD_FIRST
 from cnnzoo.models import MLP
 from cnnzoo.pictures import Pictures
 from cnnzoo.record import read_record, write_record
@@ -125,7 +126,8 @@ def test_tensorboard_shows_what_the_net_sees_and_has_learned(finished):
     assert events.Tags()["graph"]
     record = read_record(finished)
     told = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content)
-    values = told.session_start_info.hparams
+    assert sorted(told.session_start_info.hparams)[:5] == [f" {key}" for key in TOLD_FIRST]  # those that it shows
+    values = {key.strip(): value for key, value in told.session_start_info.hparams.items()}
     assert (values["model"].string_value, values["data.resize"].number_value) == ("lenet", 28)
     assert (values["optimizer.lr"].number_value, values["model.norm"].string_value) == (0.03, "none")
     assert (values["trainer.gradient_clip_val"].string_value, values["compile"].string_value) == ("null", "false")

@@ -16,7 +16,7 @@ from cnnzoo.build import build_net
 from cnnzoo.record import read_history
 from cnnzoo.report.tables import Column, to_markdown
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, keep_freed_memory, to_channels_last
+from cnnzoo.training.device import choose_device, keep_freed_memory, speed_up
 
 BATCHES = {"lenet@28": 19, "vgg11/8@96": 10, "googlenet@96": 3}  # of the 5,000 validation images, all but lenet's last
 PASSES = 5  # over these, of which a median is taken
@@ -40,7 +40,7 @@ def bare(case: Case) -> float:
     config, device = case.config(), choose_device("auto")
     keep_freed_memory()
     dtype, batches = dtype_of(config), BATCHES[case.name]
-    net = to_channels_last(build_net(config).to(device), device).eval()
+    net = speed_up(build_net(config).to(device), device).eval()
     images = torch.randn(case.batch_size, 1, case.resize, case.resize, device=device)
     images = images.to(memory_format=torch.channels_last)
     seconds = []

@@ -39,7 +39,7 @@ from cnnzoo.build import build_net, build_optimizer
 from cnnzoo.config import RunConfig
 from cnnzoo.data.files import load_files
 from cnnzoo.run import train
-from cnnzoo.training.device import choose_device, keep_freed_memory, resolve_precision, to_channels_last
+from cnnzoo.training.device import choose_device, keep_freed_memory, resolve_precision, speed_up
 
 LR = 0.001  # small enough for every net in every loop
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
@@ -104,7 +104,7 @@ def bare_step(case: Case, *overrides: str, compile_mode: str | None = None) -> C
     config, device = case.config(*overrides), choose_device("auto")
     keep_freed_memory()
     dtype = dtype_of(config)
-    net = to_channels_last(build_net(config).to(device), device).train()
+    net = speed_up(build_net(config).to(device), device).train()
     if compile_mode:
         net.compile(mode=compile_mode)
     optimizer = build_optimizer(config)(net.parameters())

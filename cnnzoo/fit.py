@@ -25,7 +25,7 @@ from cnnzoo.rules import is_setting
 from cnnzoo.training.checkpoint_files import BEST
 from cnnzoo.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from cnnzoo.training.classifier import ImageClassifier
-from cnnzoo.training.device import to_channels_last
+from cnnzoo.training.device import speed_up
 from cnnzoo.training.display import Display
 from cnnzoo.training.history import History
 from cnnzoo.training.mistakes import Mistakes
@@ -113,7 +113,7 @@ def _best_weights(run_dir: Path) -> dict[str, Any]:
 def _make_classifier(config: RunConfig, device: torch.device) -> ImageClassifier:
     values = config.values
     lightning.seed_everything(values["seed"], workers=True, verbose=False)
-    net = to_channels_last(build_net(config), device)
+    net = speed_up(build_net(config), device)
     if values["compile"]:
         net.compile()
         net.training_logits = torch.compile(net.training_logits)  # type: ignore[method-assign]

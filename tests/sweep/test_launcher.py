@@ -265,6 +265,25 @@ def test_a_cell_that_no_gpu_can_take_fails_with_its_words(gpus, tries, grid):
     assert starts(folder).count(cells[1].name) == tries
 
 
+def test_the_record_of_a_cell_that_died_before_it_had_one_tells_its_size(grid):
+    cells, folder = grid
+    folder.fail(cells[0], "was killed")
+    record = folder.record(cells[0].name)
+    assert (record["status"], record["error"]) == ("failed", "was killed")
+    assert record["params"] == 203_530
+
+
+@pytest.mark.parametrize("lacking", [{"metrics": {}}, {"metrics": None}, {"seconds": {}}, {"seconds": None}])
+def test_a_completed_cell_without_its_figures_has_no_record(lacking, grid):
+    cells, folder = grid
+    path = folder.path / cells[0].name
+    path.mkdir()
+    fake_cells.write_record(path, BARE | COMPLETED)
+    assert folder.status(cells[0].name) == "completed"
+    fake_cells.write_record(path, BARE | COMPLETED | lacking)
+    assert folder.status(cells[0].name) == "to do"
+
+
 def test_a_completed_cell_stays_so_where_it_is_impossible(grid):
     cells, folder = grid
     run(cells[:1], folder)

@@ -15,7 +15,7 @@ from cnnzoo.training.device import (
     describe_device,
     peak_bytes,
     resolve_precision,
-    to_channels_last,
+    speed_up,
     useless_gpu,
 )
 from tests.composed import compose_config
@@ -162,7 +162,7 @@ def test_freed_memory_is_not_handed_back_and_cleared_anew_in_each_step():
 
 def test_a_batch_norm_over_few_channels_has_torchs_own_layout_and_makes_the_same_of_it():
     plain = build_net(compose_config(["model=lenet_bn"])).to(memory_format=torch.channels_last)
-    net = to_channels_last(copy.deepcopy(plain), CPU)
+    net = speed_up(copy.deepcopy(plain), CPU)
     seen = []
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -175,12 +175,12 @@ def test_a_batch_norm_over_few_channels_has_torchs_own_layout_and_makes_the_same
         each.square().sum().backward()
     gradients = [[weight.grad for weight in each.parameters()] for each in (plain, net)]
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
-    assert not to_channels_last(torch.nn.BatchNorm2d(6), CUDA)._forward_pre_hooks
+    assert not speed_up(torch.nn.BatchNorm2d(6), CUDA)._forward_pre_hooks
 
 
 def test_a_norm_over_as_many_channels_as_a_vector_holds_is_as_it_was():
     net, seen = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8)), []
-    to_channels_last(net, torch.device("cpu"))
+    speed_up(net, torch.device("cpu"))
     net[1].register_forward_pre_hook(lambda _, maps: seen.append(maps[0].is_contiguous()))
     net(torch.rand(2, 1, 9, 9).contiguous(memory_format=torch.channels_last))
     assert seen == [False]

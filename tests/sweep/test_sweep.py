@@ -541,6 +541,11 @@ def test_a_folder_that_may_not_be_written_to_is_not_at_work(tmp_path):
     assert not is_locked(tmp_path)
 
 
+def test_whether_a_cell_is_at_work_is_asked_without_a_trace(tmp_path):
+    assert not is_locked(tmp_path / "cell")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_cells_folder_that_leads_nowhere_fails_it_in_words(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cell_process, "gc", SimpleNamespace(freeze=lambda: None))
     monkeypatch.setattr(cell_process.signal, "signal", lambda *_: None)

@@ -541,6 +541,17 @@ def test_a_folder_that_may_not_be_written_to_is_not_at_work(tmp_path):
     assert not is_locked(tmp_path)
 
 
+def test_a_summary_is_written_by_one_process_at_a_time(tmp_path):
+    folder = SweepFolder(tmp_path)
+    writing = threading.Thread(target=folder.write_summary)
+    with FileLock(tmp_path / ".summary.lock"):
+        writing.start()
+        writing.join(0.2)
+        assert not (tmp_path / "summary.csv").exists()
+    writing.join()
+    assert (tmp_path / "summary.csv").exists()
+
+
 def test_whether_a_cell_is_at_work_is_asked_without_a_trace(tmp_path):
     assert not is_locked(tmp_path / "cell")
     assert not [*tmp_path.iterdir()]

@@ -76,7 +76,8 @@ def _parser() -> Parser:
     info = add_verb("info", show_info, "output, cost and receptive field of every layer, or one row a net")
     info.add_argument("words", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
     info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
-    info.add_argument("--format", choices=("md", "csv", "latex"), default="md", help="md, the default, reads well here")
+    formats = "a terminal gets what it has room for, anything else md"
+    info.add_argument("--format", choices=("md", "csv", "latex"), help=formats)
 
     cell = add_verb("cell", run_cell, "run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
     cell.add_argument("words", nargs=1, metavar="FOLDER", help="the cell's folder")
@@ -131,7 +132,8 @@ def show_info(options: argparse.Namespace) -> None:
     """Print a table of layers, or of nets."""
     with importing_torch():
         from cnnzoo.info import describe
-    print(describe(options.words, every=options.all, style=options.format), end="", flush=True)
+    style = options.format or ("screen" if sys.stdout.isatty() else "md")
+    print(describe(options.words, every=options.all, style=style), end="", flush=True)
 
 
 def run_cell(options: argparse.Namespace) -> None:

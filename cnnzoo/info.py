@@ -26,10 +26,12 @@ from cnnzoo.explain import explain
 from cnnzoo.overrides import expand, key_of
 from cnnzoo.report.columns import millions, percent
 from cnnzoo.report.pool import short_value
-from cnnzoo.report.tables import FORMATS, Column
+from cnnzoo.report.tables import FORMATS, Column, to_screen
 
 SIZES = (28, 96, 224)  # px, of several nets
 LARGEST = 1024  # px
+# Columns that are left out where the screen is narrow, in this order.
+SPARED = ("kind", "activation_bytes", "stride", "macs_share", "min_size", "dense_params", "conv_params", "stem")
 OF_IMAGES = ("data.channels", "data.num_classes")  # keys that make another net, beside those of `model`
 
 
@@ -77,7 +79,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
     Args:
         overrides: as for `train.py`; several values such as `model=vgg11,nin` stand for every combination.
         every: whether all nets of the zoo are meant.
-        style: md, csv or latex.
+        style: md, csv or latex, or screen, for a terminal.
 
     Raises:
         UserError: an override is wrong, or no net can be built for any size.
@@ -110,7 +112,7 @@ def describe(overrides: Sequence[str], *, every: bool, style: str) -> str:
         raise UserError("\n".join([*dict.fromkeys(problems.values())][:MAX_FAULTS]))
     for (name, px), problem in problems.items():
         print(f"n/a: {name} at {px} px: {problem.splitlines()[0]}", file=sys.stderr)
-    return FORMATS[style](NET_COLUMNS, list(rows.values()))
+    return _table(NET_COLUMNS, list(rows.values()), style)
 
 
 def _composed(overrides: Sequence[str], *, size: bool = True) -> RunConfig:
@@ -138,10 +140,19 @@ def _layer_table(config: RunConfig, style: str) -> str:
         for layer in layers
     ]
     if style == "csv":
-        return FORMATS[style](LAYER_COLUMNS, rows)
+        return _table(LAYER_COLUMNS, rows, style)
     sums = {"name": "total", "params": totals.params, "macs": totals.macs, "activation_bytes": totals.activation_bytes}
-    table = FORMATS[style](LAYER_COLUMNS, [*rows, sums])
+    table = _table(LAYER_COLUMNS, [*rows, sums], style)
     return table if style == "latex" else f"{_heading(config, net)}\n\n{table}\n{_split(totals)}\n"
+
+
+def _table(columns: Sequence[Column], rows: Sequence[dict[str, Any]], style: str) -> str:
+    if style != "screen":
+        return FORMATS[style](columns, rows)
+    screen = Console(markup=False, highlight=False)
+    with screen.capture() as captured:
+        screen.print(to_screen(columns, rows, screen.width, spared=SPARED))
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def _heading(config: RunConfig, net: ConvNet) -> str:

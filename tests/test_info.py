@@ -1,5 +1,7 @@
 import csv
 import io
+import re
+import sys
 
 import pytest
 
@@ -40,6 +42,25 @@ def test_the_layers_of_a_net_add_up(capsys):
     block3 = next(row for row in rows if row["name"] == "features.block3.pool")
     assert (block3["kind"], block3["output_shape"]) == ("MaxPool2d", "256x12x12")
     assert (block3["receptive_field"], block3["stride"], block3["activation_bytes"]) == ("30", "8", str(4 * 256 * 144))
+
+
+@pytest.mark.parametrize(
+    ("net", "width", "absent"),
+    [
+        ("lenet", 130, ""),
+        ("lenet", 80, "type, stride (px), activations (KiB)"),
+        ("googlenet", 80, "type, share, stride (px), activations (KiB)"),  # and its layers' names take two lines
+        ("lenet,mlp", 80, "activations (MiB)"),
+    ],
+)
+def test_a_terminal_gets_the_columns_that_it_has_room_for(net, width, absent, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", info(capsys, f"model={net}", "data.resize=28"))
+    assert max(map(len, shown.splitlines())) <= width
+    assert "".join(re.findall("no room for: (.*)", shown)).rstrip() == absent
+    assert all(words in shown for words in ("receptive", "multiply-adds", "parameters"))
+    assert info(capsys, f"model={net}", "data.resize=28", "--format", "md").count("| ") > 20
 
 
 def test_a_net_can_be_looked_at_as_it_was_published(capsys):

@@ -29,7 +29,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "data": ({"disk", "errors"}, {"torch", "torchvision", "lightning", "filelock", "numpy", "PIL"}),
     "training": ({"disk", "errors", "record"}, {"torch", "lightning", "torchmetrics", "rich", "numpy"}),
     "analysis": ({"shapes"}, {"torch"}),
-    "report": ({"disk", "errors", "record", "rules"}, {"matplotlib", "numpy", "PIL"}),
+    "report": ({"disk", "errors", "record", "rules"}, {"matplotlib", "numpy", "PIL", "rich"}),
     "build": ({"blocks", "choices", "config", "data", "errors"}, {"torch", "hydra"}),
     "trained": (
         {"build", "commands", "config", "data", "disk", "errors", "record", "reload", "training"},

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+
 LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "[": "{[}",  # behind the end of a line it would be an argument
     "~": r"\textasciitilde{}",
@@ -71,6 +73,46 @@ def to_markdown(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) ->
 def _width(text: str) -> int:
     """Return how many columns of a terminal `text` takes: Chinese letters take two."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def to_screen(
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    width: int,
+    *,
+    spared: Sequence[str] = (),
+    folded: Sequence[str] = (),
+) -> Table:
+    """Return a table for a terminal that is `width` columns wide.
+
+    Args:
+        columns: as they would all be shown.
+        rows: with their values.
+        width: of the terminal.
+        spared: keys of columns that are left out one after another where there is no room; below the table it is said.
+        folded: keys of columns whose texts may take several lines.
+    """
+    for count in range(len(spared) + 1):
+        shown = [column for column in columns if column.key not in spared[:count]]
+        lines = texts(shown, rows)
+        table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")
+        needed = 0
+        for column, cells in zip(shown, zip(*lines, strict=True), strict=True):
+            folds = column.key in folded
+            pieces = [word for text in cells for word in (text.split() if folds else [text])]
+            least = max(map(_width, [*column.title.split(), *pieces]))
+            needed += least + 1
+            title, justify = column.title.replace(" ", "\n"), "left" if column.left else "right"
+            table.add_column(title, justify=justify, no_wrap=not folds, min_width=least)  # type: ignore[arg-type]
+        if needed <= width:
+            break
+    else:
+        table.columns[0].no_wrap, table.columns[0].min_width, table.columns[0].overflow = False, None, "fold"
+    if absent := [column.title for column in columns if column not in shown]:
+        table.caption = f"no room for: {', '.join(absent)}"
+    for line in lines:
+        table.add_row(*line)
+    return table
 
 
 def to_latex(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:

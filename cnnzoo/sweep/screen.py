@@ -1,9 +1,8 @@
 """What a sweep shows: a line for each cell that has ended, and on a terminal below them what runs, and the table."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -11,7 +10,7 @@ from rich.table import Table
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
 from cnnzoo.report.runs import Row
-from cnnzoo.report.tables import texts
+from cnnzoo.report.tables import to_screen
 from cnnzoo.sweep.folder import LOG, SUMMARIES, SweepFolder
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
@@ -76,24 +75,7 @@ class Screen:
 
 def for_screen(rows: Sequence[Row], console: Console) -> Table:
     """Return the pooled table, without some columns where the screen is too narrow; settings may take several lines."""
-    pooled = pool(rows)
-    for left_out in range(len(SPARED) + 1):
-        shown = [column for column in columns(rows) if column.key not in SPARED[:left_out]]
-        lines = texts(shown, pooled)
-        table = Table(box=None, padding=(0, 1, 0, 0))
-        needed = 0
-        for column, cells in zip(shown, zip(*lines, strict=True), strict=True):
-            folds = column.key in ("settings", "status")
-            pieces = [word for text in (column.title, *cells) for word in (text.split() if folds else [text])]
-            width = max(map(cell_len, pieces))
-            needed += width + 1
-            justify: Literal["left", "right"] = "left" if column.left else "right"
-            table.add_column(column.title, justify=justify, no_wrap=not folds, min_width=width)
-        if needed <= console.width:
-            break
-    for line in lines:
-        table.add_row(*line)
-    return table
+    return to_screen(columns(rows), pool(rows), console.width, spared=SPARED, folded=("settings", "status"))
 
 
 def _progress(cell: Cell, folder: SweepFolder) -> str:

@@ -78,6 +78,8 @@ class Display(lightning.Callback):
             if f"{stage}/loss" in row
         ]
         parts += [f"{row['images_per_second']:,.0f} images/s", f"{row['seconds']:.1f} s"]
+        if self.console.is_terminal and len("   ".join(parts)) > self.console.width:
+            del parts[-2]  # which stands in the summary and in metrics.csv
         self.console.print("   ".join(parts), highlight=False, soft_wrap=True)
 
     def _say_how_long(self, epoch_seconds: float, trainer: lightning.Trainer) -> None:

@@ -47,6 +47,18 @@ def test_the_line_of_an_epoch_has_its_figures(protocol, evaluated, tmp_path, cap
     assert "Test metric" not in out  # of Lightning's own table
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_line_of_an_epoch_fits_into_a_terminal(width, terminal):
+    figures = {"train/loss": 0.2291, "train/acc": 0.9144, "val/loss": 0.2714, "val/acc": 0.9, "seconds": 3.66}
+    rows = [{"epoch": 8, **figures, "images_per_second": 15_329.2}]
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal)
+    Display(SimpleNamespace(rows=rows), console).on_train_epoch_end(SimpleNamespace(max_epochs=10), None)
+    speed = "   15,329 images/s" if width == 120 or not terminal else ""
+    line = f"epoch  8/10   train loss 0.229 acc 91.4%   val loss 0.271 acc 90.0%{speed}   3.7 s\n"
+    assert console.file.getvalue() == line
+
+
 def test_the_estimate_is_made_from_the_first_steps(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(display, "LONG_SECONDS", 0)
     train(compose_config([*SMOKE, "trainer.limit_train_batches=22", "model=mlp"]), tmp_path)

@@ -97,7 +97,7 @@ def sweep(
         others = other_cells(cells, folder) if is_usual else ()
         tell(*changed_nets(cells, folder), *edited_values(cells, folder), *others, *strays(cells, folder))
         if settings.plan:
-            print_plan(cells, folder, device, retry=settings.retry)
+            print_plan(cells, folder, device, console, retry=settings.retry)
             return
         if settings.emit:
             check_file(settings.emit)

@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from cnnzoo.commands import as_typed
 from cnnzoo.disk import BYTES_PER_PARAMETER, checkpoint_bytes, free_space
 from cnnzoo.errors import UserError
 from cnnzoo.record import FILE_NAME, parts_of, read_history
 from cnnzoo.report.columns import columns
 from cnnzoo.report.runs import PLAN
-from cnnzoo.report.tables import Column, to_markdown
+from cnnzoo.report.tables import Column, to_markdown, to_screen
 from cnnzoo.sweep.folder import TO_DO, SweepFolder, record_in
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import counts, how_many
@@ -29,6 +31,7 @@ _COLUMNS = (
     Column("minutes", "minutes", "{:,.1f}".format),
     *columns(("status",), "en"),
 )
+SPARED = ("stem", "macs")  # columns that are left out where the screen is narrow
 ENDED_BADLY = ("failed", "stuck", "diverged")  # run again only when asked to
 ALIKE = 8.0  # times as many multiply-adds or images in a batch, or as few
 MIN_STEPS = 50  # of a run whose speed says something: its first steps are slow
@@ -71,14 +74,19 @@ def checkpoint_space(to_do: Sequence[Cell], folder: SweepFolder) -> tuple[int, i
     return sum(2 * BYTES_PER_PARAMETER * cell.facts["params"] for cell in to_do) - there, free_space(folder.path)
 
 
-def print_plan(cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", *, retry: bool) -> None:
+def print_plan(
+    cells: Sequence[Cell], folder: SweepFolder, device: "torch.device | None", console: Console, *, retry: bool
+) -> None:
     """Print all cells, what each costs and what is known of it; how long it takes only for a known device."""
     from cnnzoo.training.device import describe_device
 
     folder.know(cells)  # what was impossible before may not be so now
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
-    print(to_markdown(shown, rows))
+    if console.is_terminal:
+        console.print(to_screen(shown, rows, console.width, spared=SPARED, folded=("settings", "status")), "")
+    else:
+        print(to_markdown(shown, rows))
     if common := in_all(cell.overrides for cell in cells):
         print(common)
     to_do = {cell.name for cell in cells_to_do(cells, folder, retry=retry)}

@@ -708,6 +708,15 @@ def test_a_terminal_shows_the_table_as_it_fills(in_tmp, monkeypatch, capsys):
     assert "50.00%" in capsys.readouterr().out
 
 
+def test_a_plan_fits_into_a_terminal(tmp_path):
+    cells, _ = make_cells(["model=mlp", "data=synthetic", "data.batch_size=64,128", "data.augment=flip,crop_flip"])
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    plan.print_plan(cells, SweepFolder(tmp_path / "sweep"), torch.device("cpu"), console, retry=False)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", console.file.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if line.rstrip().endswith("to do")]) == 4
+
+
 @pytest.mark.parametrize("width", [80, 100, 250])
 def test_a_narrow_screen_has_the_accuracies_too(width):
     settings = "model.num_hidden=0 model.global_pool=true"
@@ -814,7 +823,7 @@ def test_a_killed_cell_has_the_epochs_of_its_history(finished):
 def test_a_plan_says_how_long_it_takes(minutes, words, tmp_path, monkeypatch, capsys):
     cells, _ = make_cells(["data=synthetic", "trainer=smoke", "model=mlp", "seed=0,1"])
     monkeypatch.setattr(plan, "_minutes", lambda *_: minutes)
-    plan.print_plan(cells, SweepFolder(tmp_path / "sweep"), torch.device("cpu"), retry=False)
+    plan.print_plan(cells, SweepFolder(tmp_path / "sweep"), torch.device("cpu"), Console(), retry=False)
     assert f"{words} for 2 of 2 to do" in capsys.readouterr().out
 
 
@@ -1297,7 +1306,7 @@ def test_only_a_completed_cell_is_to_export(tmp_path, capsys, monkeypatch):
     cells, folder = planned([*SMALL[:-2], "model=mlp", "seed=0,1,2", "export=onnx"], tmp_path / "sweep")
     complete(cells[0], folder)
     monkeypatch.setattr(plan, "_minutes", lambda *_: 1.0)
-    plan.print_plan(cells, folder, torch.device("cpu"), retry=False)
+    plan.print_plan(cells, folder, torch.device("cpu"), Console(), retry=False)
     said = capsys.readouterr().out
     assert "1 to export, 2 to do" in said
     assert "for 2 of 2 to do" in said

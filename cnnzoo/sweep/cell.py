@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.checks import changes, check_config
+from cnnzoo.checks import changes
 from cnnzoo.config import RunConfig, compose_config
 from cnnzoo.errors import (
     AGAIN_LATER,
@@ -43,7 +43,6 @@ def run_planned(run_dir: Path) -> None:
         raise UserError(
             f"{run_dir} was planned with other files in conf/\nput them back, or type the command of the sweep again"
         )
-    check_config(config)
     try:
         _train(config, run_dir, changes(config))
     finally:

@@ -584,6 +584,12 @@ def test_a_cell_is_run_only_as_its_name_says(finished, tmp_path):
         run_planned(tmp_path / name)
 
 
+def test_a_folder_that_is_no_cell_is_not_run(finished, tmp_path):
+    for folder in (finished / "lenet-28-adamw-s9-00000000", tmp_path / "run"):
+        with pytest.raises(UserError, match=r"is no cell of a sweep\ntype python sweep.py ... emit=FILE"):
+            run_planned(folder)
+
+
 def test_a_summary_that_cannot_be_written_does_not_change_what_became_of_a_run(finished, tmp_path, monkeypatch, capsys):
     def full_disk(folder):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -106,7 +106,7 @@ def print_plan(
         [cell for cell, is_trained in zip(cells, trained, strict=True) if is_trained], folder
     )
     if needed > 0:
-        print(f"up to {needed / 2**30:,.1f} GiB of checkpoints; {free / 2**30:,.1f} GiB are free")
+        print(f"up to {max(0.1, needed / 2**30):,.1f} GiB of checkpoints; {free / 2**30:,.1f} GiB are free")
 
 
 def _plan_rows(cells: Sequence[Cell], folder: SweepFolder, device: str | None) -> list[dict[str, Any]]:

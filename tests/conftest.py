@@ -38,10 +38,14 @@ def _same_start() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _unflushed() -> Iterator[None]:
-    """Leave files to the system's cache, which outlives killed processes; `test_disk` looks at what is flushed."""
+def _surroundings() -> Iterator[None]:
+    """Leave files to the system's cache, which outlives killed processes; `test_disk` looks at what is flushed.
+
+    What a terminal is shown is not to depend on the one in which the tests run.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setenv("TERM", "xterm")
         yield
 
 

@@ -79,8 +79,11 @@ def _refuse(word: str, grid: bool) -> None:
         raise UserError(f"'{word}' is not a single option\ntype {several} for several runs")
     if word.startswith("-") and flag not in HYDRA_FLAGS.split():
         key = flag.lstrip("-")
+        if not key:
+            raise UserError(f"'{word}' is no option\nleave it out")
         known = OF_HYDRA.fullmatch(key) or is_key(key, sys.argv[1:])
-        more = f"type {key}={value or '...'}" if known else unknown_key(key, sys.argv[1:])
+        first = [each.partition(",")[0] for each in sys.argv[1:]]  # of several options
+        more = f"type {key}={value or '...'}" if known else unknown_key(key, first)
         raise UserError(f"'{word}' is no option; keys are written without dashes\n{more}")
     if flag in OTHER_CONFIGS:
         what = f"runs are composed from conf/train.yaml, whatever {flag} says"

@@ -112,11 +112,14 @@ def _several(word: str, overrides: Sequence[str]) -> str:
 
 def is_key(key: str, overrides: Sequence[str]) -> bool:
     """Say whether what `overrides` choose has a key; in a grid some of the cells may have what the others lack."""
-    group = key.partition(".")[0]
-    if typed and "." in key and group in groups():
+    if typed and key.startswith(("sweep.per_model.", "sweep.laptop.")):
         return True
-    own = _of_grids() if typed else ["resume"]
-    return key in {*groups(), *own, *keys(schema(tuple(chosen(overrides))).values)} - {*DERIVED}
+    words = [word.partition("=") for word in overrides]
+    options = chosen([f"{group}={option}" for group, _, several in words for option in several.split(",")])
+    known = {*groups(), *(_of_grids() if typed else ["resume"])}
+    for choices in (chosen(overrides), *([option] for option in options)):
+        known |= {*keys(schema(tuple(choices)).values)}
+    return key in known - {*DERIVED}
 
 
 def _of_grids() -> list[str]:

@@ -60,7 +60,9 @@ REFUSED = [
     (["--model", "lenet"], ["are written without dashes", "type model=..."], False),
     (["--resume", "outputs"], ["are written without dashes", "type resume=..."], False),
     (["--plan=true"], ["are written without dashes", "'plan' is a key of grids", "type python sweep.py"], False),
+    (["--", "model=lenet"], ["'--' is no option", "leave it out"], False),
     (["--hydra.run.dir=x"], ["are written without dashes", "type hydra.run.dir=x"], False),
+    (["model=vgg11", "--model.kernel_size=3"], ["unknown key 'model.kernel_size': vgg11 has none"], False),
     (["--model.num_classes=3"], ["are written without dashes", "unknown key 'model.num_classes'"], False),
     (["optimizer.lr=0,01"], ["has several values", "type optimizer.lr=0.01, with a point"], False),
     (["model.channels=6,16"], ["has several values", "type 'model.channels=[6,16]' for a list"], False),
@@ -144,6 +146,9 @@ def without_torch(tmp_path_factory):
         ("--model.width=0.5 model=vgg11,alexnet", "type model.width=0.5"),
         ("--resume=x", "type python train.py resume=DIR"),
         ("--sweep.slot=2", "did you mean sweep.slots?"),
+        ("--model.widht=0.5 model=vgg11,alexnet", "did you mean model.width?"),
+        ("--trainer.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("--sweep.per_model.vgg11.data.batch_size=64", "type sweep.per_model.vgg11.data.batch_size=64"),
     ],
 )
 def test_a_key_with_dashes_is_answered_with_what_a_grid_reads(words, answer, capsys):

@@ -24,6 +24,7 @@ LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "✓": r"\checkmark{}",
     "✗": r"$\times$",
 }
+LEAST = 8  # signs of a first column that is folded
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def to_screen(
         if needed <= width:
             break
     else:
-        table.columns[0].no_wrap, table.columns[0].min_width, table.columns[0].overflow = False, None, "fold"
+        table.columns[0].no_wrap, table.columns[0].min_width, table.columns[0].overflow = False, LEAST, "fold"
     if absent := [column.title for column in columns if column not in shown]:
         table.caption = f"no room for: {', '.join(absent)}"
     for line in lines:

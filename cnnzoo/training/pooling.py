@@ -1,5 +1,6 @@
 """Average pooling whose gradient a CPU computes faster in bfloat16."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ class SpreadAvgPool2d(nn.AvgPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the averages."""
-        is_even = x.shape[2] % 2 == x.shape[3] % 2 == 0
+        is_even = x.dim() == 4 and x.shape[2] % 2 == x.shape[3] % 2 == 0
         if not (is_even and x.requires_grad and x.dtype == torch.bfloat16):
             return super().forward(x)
         averages: Tensor = _Average.apply(x)
@@ -45,5 +46,9 @@ def is_of_two(module: nn.Module) -> bool:
     """Say whether a module is torch's average pooling of 2x2 pixels at stride 2, without padding."""
     if type(module) is not nn.AvgPool2d or module.divisor_override is not None:
         return False
-    sizes = {module.kernel_size, module.stride}
-    return sizes <= {2, (2, 2)} and module.padding in (0, (0, 0)) and not module.ceil_mode
+    sizes = [_pair(each) for each in (module.kernel_size, module.stride, module.padding)]
+    return sizes == [(2, 2), (2, 2), (0, 0)] and not module.ceil_mode
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, ...]:
+    return (size, size) if isinstance(size, int) else tuple(size)

@@ -49,7 +49,7 @@ def test_what_is_not_faster_is_left_to_torch():
     images = torch.randn(2, 3, 4, 4, dtype=torch.bfloat16, requires_grad=True)
     assert pool(images).grad_fn.name() == "_AverageBackward"
     assert pool(images.detach()).grad_fn is None
-    for others in (images.float(), images[..., :3], images[..., :3, :]):
+    for others in (images.float(), images[..., :3], images[..., :3, :], images[0]):
         assert pool(others).grad_fn.name() == "AvgPool2DBackward0"
 
 
@@ -72,7 +72,11 @@ def test_other_poolings_stay(pool):
 
 def test_a_gpu_has_torchs_own():
     assert type(sped_up(nn.AvgPool2d(2), torch.device("cuda"))) is nn.AvgPool2d
-    assert type(sped_up(nn.AvgPool2d((2, 2), stride=(2, 2)))) is SpreadAvgPool2d
+
+
+@pytest.mark.parametrize("pool", [nn.AvgPool2d((2, 2), stride=2), nn.AvgPool2d([2, 2], padding=[0, 0])])
+def test_pairs_and_lists_are_numbers_too(pool):
+    assert type(sped_up(pool)) is SpreadAvgPool2d
 
 
 @pytest.mark.parametrize("model", ["lenet", "densenet"])

@@ -31,7 +31,15 @@ from cnnzoo.report.tables import FORMATS, Column, to_screen
 SIZES = (28, 96, 224)  # px, of several nets
 LARGEST = 1024  # px
 # Columns that are left out where the screen is narrow, in this order.
-SPARED = ("kind", "activation_bytes", "stride", "macs_share", "min_size", "dense_params", "conv_params", "stem")
+SPARED = (
+    "kind",
+    "activation_bytes",
+    "stride",
+    "macs_share params_share",
+    "min_size",
+    "dense_params conv_params",
+    "stem",
+)
 OF_IMAGES = ("data.channels", "data.num_classes")  # keys that make another net, beside those of `model`
 
 

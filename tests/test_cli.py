@@ -62,7 +62,7 @@ REFUSED = [
     (["--plan=true"], ["are written without dashes", "'plan' is a key of grids", "type python sweep.py"], False),
     (["--", "model=lenet"], ["'--' is no option", "leave it out"], False),
     (["--hydra.run.dir=x"], ["are written without dashes", "type hydra.run.dir=x"], False),
-    (["model=vgg11", "--model.kernel_size=3"], ["unknown key 'model.kernel_size': vgg11 has none"], False),
+    (["model=vgg11", "--model.kernel_size=3"], ["unknown key 'model.kernel_size'", "model=vgg11 --help"], False),
     (["--model.num_classes=3"], ["are written without dashes", "unknown key 'model.num_classes'"], False),
     (["optimizer.lr=0,01"], ["has several values", "type optimizer.lr=0.01, with a point"], False),
     (["model.channels=6,16"], ["has several values", "type 'model.channels=[6,16]' for a list"], False),

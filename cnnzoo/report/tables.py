@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "[": "{[}",  # behind the end of a line it would be an argument
@@ -24,7 +26,7 @@ LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "✓": r"\checkmark{}",
     "✗": r"$\times$",
 }
-LEAST = 8  # signs of a first column that is folded
+LEAST = 16  # signs on a line of a first column that is folded
 
 
 @dataclass(frozen=True)
@@ -83,37 +85,44 @@ def to_screen(
     *,
     spared: Sequence[str] = (),
     folded: Sequence[str] = (),
-) -> Table:
-    """Return a table for a terminal that is `width` columns wide.
+) -> Group:
+    """Return a table for a terminal, and below it the names of the columns for which there is no room.
 
     Args:
         columns: as they would all be shown.
         rows: with their values.
         width: of the terminal.
-        spared: keys of columns that are left out one after another where there is no room; below the table it is said.
-        folded: keys of columns whose texts may take several lines.
+        spared: keys of columns that are left out one after another, those in one word together. Then texts of the first
+            column may take several lines, and others are left out from the right.
+        folded: keys of columns whose texts may take several lines anyway.
     """
-    for count in range(len(spared) + 1):
-        shown = [column for column in columns if column.key not in spared[:count]]
+    order = [*spared, *(column.key for column in columns[:0:-1] if column.key not in " ".join(spared).split())]
+    trials = [*range(len(spared) + 1), *range(len(spared), len(order) + 1)]
+    for trial, count in enumerate(trials):
+        absent = " ".join(order[:count]).split()
+        shown = [column for column in columns if column.key not in absent]
+        table, needed = Table(box=None, padding=(0, 1, 0, 0)), 0
         lines = texts(shown, rows)
-        table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")
-        needed = 0
-        for column, cells in zip(shown, zip(*lines, strict=True), strict=True):
+        for column, *cells in zip(shown, *lines, strict=True):
             folds = column.key in folded
             pieces = [word for text in cells for word in (text.split() if folds else [text])]
             least = max(map(_width, [*column.title.split(), *pieces]))
+            if column is columns[0] and trial > len(spared):
+                folds, least = True, min(least, LEAST)
             needed += least + 1
-            title, justify = column.title.replace(" ", "\n"), "left" if column.left else "right"
-            table.add_column(title, justify=justify, no_wrap=not folds, min_width=least)  # type: ignore[arg-type]
+            table.add_column(
+                column.title.replace(" ", "\n"),
+                justify="left" if column.left else "right",
+                no_wrap=not folds,
+                min_width=least,
+                overflow="fold",
+            )
         if needed <= width:
             break
-    else:
-        table.columns[0].no_wrap, table.columns[0].min_width, table.columns[0].overflow = False, LEAST, "fold"
-    if absent := [column.title for column in columns if column not in shown]:
-        table.caption = f"no room for: {', '.join(absent)}"
     for line in lines:
         table.add_row(*line)
-    return table
+    titles = dict.fromkeys(column.title for column in columns if column not in shown)
+    return Group(table, *([Text(f"no room for: {', '.join(titles)}", style="dim")] if titles else []))
 
 
 def to_latex(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
 from cnnzoo.errors import UserError
 from cnnzoo.record import read_history
@@ -18,7 +17,7 @@ from cnnzoo.sweep.told import settings_of
 
 TRACEBACK = "Traceback (most recent call last):"
 # Columns that are left out where the screen is narrow, in this order.
-SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch")
+SPARED = ("stem", "macs", "images_per_second", "peak_bytes", "optimizer", "seconds_per_epoch", "params")
 
 
 class Screen:
@@ -73,7 +72,7 @@ class Screen:
         return f"{cell.name}  {self.settings.get(cell.name, '')}".rstrip()
 
 
-def for_screen(rows: Sequence[Row], console: Console) -> Table:
+def for_screen(rows: Sequence[Row], console: Console) -> Group:
     """Return the pooled table, without some columns where the screen is too narrow; settings may take several lines."""
     return to_screen(columns(rows), pool(rows), console.width, spared=SPARED, folded=("settings", "status"))
 

@@ -58,7 +58,7 @@ class HyperParameters(lightning.Callback):
     """Fills TensorBoard's tab HPARAMS when the run is tested, so that runs can be sorted by what became of them.
 
     Of the values the tab shows first those that differ between runs; but not where a run declares its columns, which is
-    therefore left out. Of figures it shows the last point of the first five by name: the accuracies.
+    therefore left out. Of figures it shows the last point of the first five by name, which begin with the accuracies.
 
     Args:
         values: what tells runs apart, such as {"model": "lenet"}; the same keys in all runs where possible.

@@ -61,10 +61,13 @@ class Question:
             return [say(language, "no_baseline", model=self.model)]
         if baseline["test_acc"] is None:
             return [say(language, "no_answer", label=baseline["label"])]
+        elsewhere = [row["label"] for row in rows if row.get("data") != baseline.get("data")]
         rows = [row for row in rows if row.get("data") == baseline.get("data")]
         done = [row for row in rows if all(row.get(key) is not None for key in NEEDED)]
         others = [row["label"] for row in rows if row["test_acc"] and not any(row is each for each in done)]
         left_out = [say(language, "not_alike", labels=named(language, others))] if others else []
+        if elsewhere:
+            left_out.append(say(language, "not_of_these_images", labels=named(language, elsewhere)))
         compared = len(done) > 1 and any(row is baseline for row in done)
         paragraphs = self.answer(done, baseline, at_least, language) if compared else []
         if not paragraphs:

@@ -119,6 +119,10 @@ TEXTS = {
         "No draft of an answer yet: no other row that it compares with {label} is completed.",
         "尚无答案草稿：尚无可与 {label} 比较的其他行完成。",
     ),
+    "not_of_these_images": (
+        "Left out, because they are of other images: {labels}.",
+        "以下各行未计入，因为其图像不同：{labels}。",
+    ),
     "not_alike": (
         "Left out, because their seeds are not of the same net: {labels}.",
         "以下各行未计入，因为其随机种子所用的网络不同：{labels}。",

@@ -1,6 +1,7 @@
 """The launcher with cells that misbehave (RELIABILITY T11): each costs itself, and no other."""
 
 import functools
+import multiprocessing
 import os
 import pickle
 import signal
@@ -18,7 +19,7 @@ from filelock import FileLock
 from cnnzoo.errors import UNAVAILABLE
 from cnnzoo.sweep import cell as cell_process
 from cnnzoo.sweep import launcher, server
-from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.folder import LOG, SweepFolder
 from cnnzoo.sweep.grid import make_cells
 from cnnzoo.sweep.launcher import Launcher, Running
 from cnnzoo.sweep.plan import cells_to_do
@@ -273,6 +274,33 @@ def test_the_record_of_a_cell_that_died_before_it_had_one_tells_its_size(grid):
     assert record["params"] == 203_530
 
 
+def test_the_row_of_a_cell_whose_record_does_not_tell_its_size_has_it(grid):
+    cells, folder = grid
+    (folder.path / cells[0].name).mkdir()
+    fake_cells.write_record(folder.path / cells[0].name, BARE | {"status": "preempted"})
+    assert folder.rows()[0]["params"] == 203_530
+
+
+def test_a_cell_leaves_ctrl_c_to_its_sweep_and_writes_into_its_log(tmp_path, monkeypatch):
+    """In a process that is forked with signals held back, as the sweep's server does it."""
+
+    def look(*_, **__):
+        held_back = signal.pthread_sigmask(signal.SIG_BLOCK, []) & {*SIGNALS}
+        os.write(1, f"{signal.getsignal(signal.SIGINT) == signal.SIG_IGN}, {len(held_back)} held back\n".encode())
+        os.write(2, b"and an error\n")
+
+    monkeypatch.setattr(cell_process, "_train", look)
+    (tmp_path / LOG).write_text("before\n")
+    process = multiprocessing.get_context("fork").Process(
+        target=cell_process.main, args=(three_cells()[0].config, {}, tmp_path, 1, None)
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    process.join()
+    assert (tmp_path / LOG).read_text() == "before\nTrue, 0 held back\nand an error\n"
+
+
 @pytest.mark.parametrize("lacking", [{"metrics": {}}, {"metrics": None}, {"seconds": {}}, {"seconds": None}])
 def test_a_completed_cell_without_its_figures_has_no_record(lacking, grid):
     cells, folder = grid
@@ -432,7 +460,7 @@ import sys
 from pathlib import Path
 from cnnzoo.sweep import cell, launcher, server
 from cnnzoo.sweep.plan import cells_to_do
-from cnnzoo.sweep.folder import SweepFolder
+from cnnzoo.sweep.folder import LOG, SweepFolder
 from tests.sweep import fake_cells
 if __name__ == "__main__":
     cell.main, launcher.POLL = fake_cells.main, 0.1

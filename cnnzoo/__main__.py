@@ -76,7 +76,7 @@ def _parser() -> Parser:
     info = add_verb("info", show_info, "output, cost and receptive field of every layer, or one row a net")
     info.add_argument("words", nargs="*", metavar="key=value", help="as for train.py, also model=vgg11,nin")
     info.add_argument("--all", action="store_true", help="all nets, at 28, 96 and 224 px")
-    formats = "a terminal gets what it has room for, anything else md"
+    formats = "md; a terminal gets the columns that it has room for"
     info.add_argument("--format", choices=("md", "csv", "latex"), help=formats)
 
     cell = add_verb("cell", run_cell, "run one cell of a sweep, from a line that sweep.py emit=FILE wrote")
@@ -109,7 +109,7 @@ def _parser() -> Parser:
     report.add_argument("--at-least", metavar="ACC", type=_share, help="mark test accuracies of at least this (0.85)")
     report.add_argument("--course", action="store_true", help="the course's own accuracy beside that of its nets")
     forms = ("md", "csv", "latex", "html")
-    report.add_argument("--format", choices=forms, default="md", help="md, the default, reads well here")
+    report.add_argument("--format", choices=forms, help=formats)
     report.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
     figures = "write it there, with the figures as SVG, PDF and PNG"
     report.add_argument("--save", metavar="DIR", type=_folder, help=figures)
@@ -202,10 +202,11 @@ def show_report(options: argparse.Namespace) -> None:
         drawn=saved is not None,
     )
     if saved:
-        for path in save(document, options.format, saved):
+        for path in save(document, options.format or "md", saved):
             print(path)
     else:
-        print(render(document, options.format), end="", flush=True)
+        style = options.format or ("screen" if sys.stdout.isatty() else "md")
+        print(render(document, style), end="", flush=True)
         print("note: --save DIR writes it with its figures, --format html as one page", file=sys.stderr)
 
 

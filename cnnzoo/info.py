@@ -26,7 +26,7 @@ from cnnzoo.explain import explain
 from cnnzoo.overrides import expand, key_of
 from cnnzoo.report.columns import millions, percent
 from cnnzoo.report.pool import short_value
-from cnnzoo.report.tables import FORMATS, Column, to_screen
+from cnnzoo.report.tables import FORMATS, Column, on_screen
 
 SIZES = (28, 96, 224)  # px, of several nets
 LARGEST = 1024  # px
@@ -37,8 +37,8 @@ SPARED = (
     "stride",
     "macs_share params_share",
     "min_size",
-    "dense_params conv_params",
     "stem",
+    "dense_params conv_params",
 )
 OF_IMAGES = ("data.channels", "data.num_classes")  # keys that make another net, beside those of `model`
 
@@ -157,10 +157,7 @@ def _layer_table(config: RunConfig, style: str) -> str:
 def _table(columns: Sequence[Column], rows: Sequence[dict[str, Any]], style: str) -> str:
     if style != "screen":
         return FORMATS[style](columns, rows)
-    screen = Console(markup=False, highlight=False)
-    with screen.capture() as captured:
-        screen.print(to_screen(columns, rows, screen.width, spared=SPARED))
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return on_screen(columns, rows, spared=SPARED)
 
 
 def _heading(config: RunConfig, net: ConvNet) -> str:

@@ -163,6 +163,8 @@ def _carry_out(job: Job, record: dict[str, Any], start: float) -> None:
     check_space(run_dir, record["params"])
     write_record(run_dir, record)
     write_text(run_dir / CONFIG, OmegaConf.to_yaml(job.config.values))
+    begins = f"{record['name']} on {record['device']}, {record['precision']}, in {os.path.relpath(run_dir)}"
+    job.console.print(begins, markup=False, highlight=False, soft_wrap=True)
 
     def finish(status: str, error: str | None = None) -> None:
         setup = round(history.started - start, 3) if history.started else None

@@ -528,7 +528,7 @@ def test_the_curves_of_a_resumed_run_have_every_point_once(where, steps, tmp_pat
     steps.at.clear()
     train(config, tmp_path, resume=True)
     events = EventAccumulator(str(tmp_path)).Reload()
-    for name in ("train/loss", "val/acc", "lr"):
+    for name in ("loss/train", "acc/val", "training/lr"):
         assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
     assert [event.step for event in events.Scalars("loss/batch")] == [*range(16)]
 
@@ -551,7 +551,14 @@ def test_the_curves_of_an_epoch_that_was_saved_are_there_when_the_run_was_stoppe
             train(config, tmp_path)
     train(config, tmp_path, resume=True)
     events = EventAccumulator(str(tmp_path)).Reload()
-    for name in ("train/loss", "train/acc", "train/grad_norm", "lr", "images_per_second", "val/acc"):
+    for name in (
+        "loss/train",
+        "acc/train",
+        "training/grad_norm",
+        "training/lr",
+        "training/images_per_second",
+        "acc/val",
+    ):
         assert [event.step for event in events.Scalars(name)] == [3, 7, 11, 15]
 
 

@@ -482,7 +482,7 @@ def test_a_gpu_that_is_not_used_is_said(tmp_path, monkeypatch, capsys):
 def test_a_run_is_one_process_whatever_the_job_says_that_it_is_part_of(tmp_path, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning reads SLURM_PROCID, or RANK, when it is imported
     assert smoke(tmp_path)["status"] == "completed"
-    assert EventAccumulator(str(tmp_path)).Reload().Scalars("val/acc")
+    assert EventAccumulator(str(tmp_path)).Reload().Scalars("acc/val")
 
 
 @pytest.mark.parametrize(

@@ -71,15 +71,17 @@ class Document:
         return [block for block in self.blocks if isinstance(block, Figure)]
 
 
-def markdown(document: Document, figures: str | None) -> str:
-    """Return the report as Markdown; its figures are links into the folder `figures`, or left out."""
+def markdown(
+    document: Document, figures: str | None, show: Callable[[Sequence[Column], Sequence[Row]], str] = to_markdown
+) -> str:
+    """Return the report as Markdown, its tables as `show` has them; figures are links into a folder, or left out."""
     parts = [f"# {document.title}"]
     for block in document.blocks:
         match block:
             case Paragraph(text):
                 parts.append(text)
             case Table(columns, rows, caption):
-                parts += [caption, to_markdown(columns, rows).rstrip()]
+                parts += [caption, show(columns, rows).rstrip()]
             case Notes(lines):
                 parts.append("\n".join(f"- {line}" for line in lines))
             case Figure(name, caption, _):

@@ -20,6 +20,7 @@ from cnnzoo.report.pool import (
     pool,
     short_key,
 )
+from cnnzoo.report.recipes import completed, in_part
 from cnnzoo.report.runs import Row, read_runs
 from cnnzoo.report.texts import Language, listed, named, say
 
@@ -40,6 +41,7 @@ NEVER_POOLED = ("data", "protocol")  # whatever --rows says
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 HEADINGS = {heading: key for key, headings in KEYS.items() for heading in headings if heading != key}  # of tables
 RECIPE = ("data", "optimizer", "optimizer.lr", "scheduler")  # said below the tables
+FAR_TIMES, FAR_SEEDS = 1.5, 0.05  # times as long an epoch, and more accuracy, within a row
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
 
@@ -97,6 +99,8 @@ def make_report(
     own = answer and (not first or first["model"] == answer.model)  # the draft speaks of no other net's
     if answer and first and not own:
         notes.append(say(language, "another_baseline", model=answer.model, label=first["label"]))
+    if not (answer and own):  # whose draft says it
+        notes += in_part(pooled, language)
     if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):
         notes.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot:
@@ -209,11 +213,34 @@ def _notes(
             notes.append(say(language, "course_others", nets=listed(language, others)))
     if not comparable_times(pooled):
         notes.append(say(language, "other_times"))
+    for key, sentence, is_far, show in (
+        ("seconds_per_epoch", "far_times", lambda low, high: high > FAR_TIMES * low, "{:,.1f} s".format),
+        ("test_acc", "far_seeds", lambda low, high: high - low > FAR_SEEDS, "{:.2%}".format),
+    ):
+        if ranges := _ranges(pooled, key, is_far, show, language):
+            notes.append(say(language, sentence, rows=listed(language, ranges)))
     if repeats:
         notes.append(say(language, "repeats", count=repeats))
     if mixed := [f"{row['label']} ({row['pooled']})" for row in pooled if row["pooled"]]:
         notes.append(say(language, "mixed", labels=", ".join(mixed)))
     return [note.strip() for note in notes]
+
+
+def _ranges(
+    pooled: Sequence[Row],
+    key: str,
+    is_far: Callable[[float, float], bool],
+    show: Callable[[float], str],
+    language: Language,
+) -> list[str]:
+    """Return the lowest and the highest value of each row whose completed runs, equal but for seeds, are far apart."""
+    ranges = []
+    for row in pooled:
+        values = [run[key] for run in completed(row) if run.get(key) is not None]
+        if len(values) > 1 and not row["pooled"] and is_far(min(values), max(values)):
+            low, high = show(min(values)), show(max(values))
+            ranges.append(say(language, "range", label=row["label"], low=low, high=high))
+    return ranges
 
 
 def _commit(git: Mapping[str, Any]) -> str | None:

@@ -24,9 +24,13 @@ def training_of(rows: Sequence[Row], language: Language) -> str:
     told = [say(language, "trained_for", labels=labels, budget=budget) for budget, labels in groups]
     alike = say(language, "trained_alike", budget=groups[0][0])
     words = say(language, "trained", told=listed(language, told)) if len(groups) > 1 else alike
-    trained = "" if _are_whole(rows, "train") else say(language, "not_in_full")
-    tested = "" if _are_whole(rows, "test") else say(language, "tested_in_part")
-    return join(language, [words, trained, tested])
+    return join(language, [words, *in_part(rows, language)])
+
+
+def in_part(rows: Sequence[Row], language: Language) -> list[str]:
+    """Return in a sentence each that some of the training images, or of the test images, were left out."""
+    sentences = {"train": "not_in_full", "test": "tested_in_part"}
+    return [say(language, sentence) for stage, sentence in sentences.items() if not _are_whole(rows, stage)]
 
 
 def _are_whole(rows: Sequence[Row], stage: str) -> bool:

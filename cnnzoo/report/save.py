@@ -1,19 +1,26 @@
 """A report in its format, on the screen or in a folder with its figures."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from cnnzoo.disk import atomic_file, numbered
 from cnnzoo.errors import UserError
 from cnnzoo.report.document import Document, csv, figure_files, latex, markdown
 from cnnzoo.report.page import page
+from cnnzoo.report.tables import on_screen
 
 NAMES = {"md": "report.md", "csv": "report.csv", "latex": "report.tex", "html": "report.html"}
 FIGURES = "figures"
 
 
 def render(document: Document, style: str, *, figures: bool = False) -> str:
-    """Return the text of the report as md, csv, latex or html; with `figures` it refers to those that `save` writes."""
+    """Return the text of the report as md, csv, latex or html, or as screen, for the terminal at hand.
+
+    With `figures` it refers to those that `save` writes.
+    """
+    if style == "screen":
+        return markdown(document, None, partial(on_screen, folded=("settings", "status")))
     if style == "csv":
         return csv(document)
     if style == "html":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -123,6 +123,14 @@ def to_screen(
         table.add_row(*line)
     titles = dict.fromkeys(column.title for column in columns if column not in shown)
     return Group(table, *([Text(f"no room for: {', '.join(titles)}", style="dim")] if titles else []))
+
+
+def on_screen(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], **options: Sequence[str]) -> str:
+    """Return the text of a table for the terminal at hand; `options` are `spared` and `folded`, as for `to_screen`."""
+    console = Console(markup=False, highlight=False)
+    with console.capture() as captured:
+        console.print(to_screen(columns, rows, console.width, **options))
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def to_latex(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:

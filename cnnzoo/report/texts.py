@@ -105,7 +105,7 @@ TEXTS = {
     "best_of": ("Of {all} rows, the best {some} are drawn.", "共 {all} 行，只画最好的 {some} 行。"),
     "some_of": (
         "Of {all} rows, {some} are drawn: the best and the baseline.",
-        "共 {all} 行，只画最好的与基准共 {some} 行。",
+        "共 {all} 行，只画其中 {some} 行：基准与最好的几行。",
     ),
     "no_baseline": (
         "No draft of an answer: it compares the other rows with {model}, of which there is no run here.",
@@ -156,6 +156,12 @@ TEXTS = {
         "Test accuracies are of a part of the test images.",
         "测试准确率只用了部分测试图像。",
     ),
+    "far_times": (
+        "Seconds per epoch are far apart within a row, as where other work ran beside some runs: {rows}.",
+        "同一行内每轮用时相差很大，可能有的运行旁边还有别的程序：{rows}。",
+    ),
+    "far_seeds": ("Seeds are far apart, look at them one by one: {rows}.", "各随机种子相差很大，请逐个查看：{rows}。"),
+    "range": ("{label} {low} to {high}", "{label} {low} 至 {high}"),
     "other_runs": (
         "no draft of an answer, because of runs that are not of experiment={name}: {count}",
         "没有答案草稿，因为有 {count} 次运行不属于 experiment={name}",
@@ -260,7 +266,7 @@ TEXTS = {
     "params": ("parameters", "参数量"),
     "test_acc": ("test accuracy", "测试准确率"),
     "front": ("Pareto front", "帕累托前沿"),
-    "epoch": ("epoch", "轮"),
+    "epoch": ("epoch", "轮次"),
     "train/loss": ("training loss", "训练损失"),
     "val/acc": ("validation accuracy", "验证准确率"),
     "test/acc": ("test accuracy", "测试准确率"),

@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,49 @@ def test_the_sizes_of_nets_stand_without_what_makes_no_other_net(tmp_path):
     assert "epochs" not in titles()
     write_run(tmp_path / "c", **{"trainer.max_epochs": 5})  # which could not be told from the first
     assert "epochs" in titles()
+
+
+def test_runs_of_a_row_that_are_far_apart_are_told(tmp_path):
+    for seed, (acc, seconds) in enumerate(((0.9, 10.0), (0.86, 14.0))):
+        write_run(tmp_path / f"near-{seed}", seed=seed, acc=acc, seconds=seconds)
+        write_run(tmp_path / f"far-{seed}", model="mlp", seed=seed, acc=acc - 0.1 * seed, seconds=seconds + 4 * seed)
+    for seed, optimizer in enumerate(("adamw", "sgd")):  # in one row, and not for their seeds
+        write_run(tmp_path / optimizer, model="nin", seed=seed, acc=0.1 + 0.8 * seed, optimizer=optimizer)
+    notes = notes_of(tmp_path, rows=["model"])
+    assert "far apart within a row, as where other work ran beside some runs: mlp 10.0 s to 18.0 s." in notes
+    assert "Seeds are far apart, look at them one by one: mlp 76.00% to 90.00%." in notes
+    assert "请逐个查看：mlp 76.00% 至 90.00%。" in notes_of(tmp_path, rows=["model"], language="zh")
+
+
+def test_a_terminal_gets_the_columns_of_a_report_that_it_has_room_for(tmp_path, monkeypatch, capsys):
+    for model in ("lenet", "googlenet"):
+        write_run(tmp_path / model, model=model)
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    main(["report", str(tmp_path)])
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    lines = [line for line in shown.splitlines() if line.startswith(("model", "lenet", "googlenet"))]
+    assert len(lines) == 6
+    assert max(map(len, lines)) <= 50
+    assert "90.00%" in lines[1]
+    assert "no room for: images/s, peak MiB\n" in shown
+    main(["report", str(tmp_path), "--format", "md"])
+    assert "| images/s | peak MiB |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, ()),
+        ({"trainer.limit_train_batches": 80}, ("Trained on all images",)),
+        ({"trainer.limit_test_batches": 0.5}, ("Test accuracies are of a part",)),
+    ],
+)
+def test_that_images_were_left_out_is_told(limits, said, tmp_path):
+    write_run(tmp_path / "a", **limits)
+    notes = notes_of(tmp_path)
+    told = [words for words in ("Trained on all images", "Test accuracies are of a part") if words in notes]
+    assert told == [*said]
 
 
 def test_the_notes_say_with_what_the_nets_were_trained(tmp_path):

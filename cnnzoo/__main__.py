@@ -128,12 +128,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.run(options)
 
 
+def _style(options: argparse.Namespace) -> str:
+    """Return the format that was typed, or the one that suits what is printed to."""
+    return options.format or ("screen" if sys.stdout.isatty() else "md")
+
+
 def show_info(options: argparse.Namespace) -> None:
     """Print a table of layers, or of nets."""
     with importing_torch():
         from cnnzoo.info import describe
-    style = options.format or ("screen" if sys.stdout.isatty() else "md")
-    print(describe(options.words, every=options.all, style=style), end="", flush=True)
+    print(describe(options.words, every=options.all, style=_style(options)), end="", flush=True)
 
 
 def run_cell(options: argparse.Namespace) -> None:
@@ -205,8 +209,7 @@ def show_report(options: argparse.Namespace) -> None:
         for path in save(document, options.format or "md", saved):
             print(path)
     else:
-        style = options.format or ("screen" if sys.stdout.isatty() else "md")
-        print(render(document, style), end="", flush=True)
+        print(render(document, _style(options)), end="", flush=True)
         print("note: --save DIR writes it with its figures, --format html as one page", file=sys.stderr)
 
 

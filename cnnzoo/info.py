@@ -157,7 +157,7 @@ def _layer_table(config: RunConfig, style: str) -> str:
 def _table(columns: Sequence[Column], rows: Sequence[dict[str, Any]], style: str) -> str:
     if style != "screen":
         return FORMATS[style](columns, rows)
-    return on_screen(columns, rows, spared=SPARED)
+    return on_screen(columns, rows, SPARED)
 
 
 def _heading(config: RunConfig, net: ConvNet) -> str:

@@ -1,7 +1,6 @@
 """A report in its format, on the screen or in a folder with its figures."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from cnnzoo.disk import atomic_file, numbered
@@ -20,7 +19,7 @@ def render(document: Document, style: str, *, figures: bool = False) -> str:
     With `figures` it refers to those that `save` writes.
     """
     if style == "screen":
-        return markdown(document, None, partial(on_screen, folded=("settings", "status")))
+        return markdown(document, None, on_screen)
     if style == "csv":
         return csv(document)
     if style == "html":

@@ -26,6 +26,7 @@ LATEX = {each: f"\\{each}" for each in "&%$#_{}"} | {
     "✓": r"\checkmark{}",
     "✗": r"$\times$",
 }
+FOLDED = ("settings", "status")  # keys of columns whose texts may take several lines on a terminal
 LEAST = 16  # signs on a line of a first column that is folded
 
 
@@ -79,12 +80,7 @@ def _width(text: str) -> int:
 
 
 def to_screen(
-    columns: Sequence[Column],
-    rows: Sequence[Mapping[str, Any]],
-    width: int,
-    *,
-    spared: Sequence[str] = (),
-    folded: Sequence[str] = (),
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], width: int, spared: Sequence[str] = ()
 ) -> Group:
     """Return a table for a terminal, and below it the names of the columns for which there is no room.
 
@@ -94,7 +90,6 @@ def to_screen(
         width: of the terminal.
         spared: keys of columns that are left out one after another, those in one word together. Then texts of the first
             column may take several lines, and others are left out from the right.
-        folded: keys of columns whose texts may take several lines anyway.
     """
     order = [*spared, *(column.key for column in columns[:0:-1] if column.key not in " ".join(spared).split())]
     trials = [*range(len(spared) + 1), *range(len(spared), len(order) + 1)]
@@ -104,7 +99,7 @@ def to_screen(
         table, needed = Table(box=None, padding=(0, 1, 0, 0)), 0
         lines = texts(shown, rows)
         for column, *cells in zip(shown, *lines, strict=True):
-            folds = column.key in folded
+            folds = column.key in FOLDED
             pieces = [word for text in cells for word in (text.split() if folds else [text])]
             least = max(map(_width, [*column.title.split(), *pieces]))
             if column is columns[0] and trial > len(spared):
@@ -125,11 +120,11 @@ def to_screen(
     return Group(table, *([Text(f"no room for: {', '.join(titles)}", style="dim")] if titles else []))
 
 
-def on_screen(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], **options: Sequence[str]) -> str:
-    """Return the text of a table for the terminal at hand; `options` are `spared` and `folded`, as for `to_screen`."""
+def on_screen(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], spared: Sequence[str] = ()) -> str:
+    """Return the text of a table for the terminal at hand, as `to_screen`."""
     console = Console(markup=False, highlight=False)
     with console.capture() as captured:
-        console.print(to_screen(columns, rows, console.width, **options))
+        console.print(to_screen(columns, rows, console.width, spared))
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 

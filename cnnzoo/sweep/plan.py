@@ -84,7 +84,7 @@ def print_plan(
     rows = _plan_rows(cells, folder, describe_device(device) if device else None)
     shown = [column for column in _COLUMNS if any(row[column.key] not in ("", None) for row in rows)]
     if console.is_terminal:
-        console.print(to_screen(shown, rows, console.width, spared=SPARED, folded=("settings", "status")), "")
+        console.print(to_screen(shown, rows, console.width, SPARED), "")
     else:
         print(to_markdown(shown, rows))
     if common := in_all(cell.overrides for cell in cells):

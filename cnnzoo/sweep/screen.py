@@ -74,7 +74,7 @@ class Screen:
 
 def for_screen(rows: Sequence[Row], console: Console) -> Group:
     """Return the pooled table, without some columns where the screen is too narrow; settings may take several lines."""
-    return to_screen(columns(rows), pool(rows), console.width, spared=SPARED, folded=("settings", "status"))
+    return to_screen(columns(rows), pool(rows), console.width, SPARED)
 
 
 def _progress(cell: Cell, folder: SweepFolder) -> str:

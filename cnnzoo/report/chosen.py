@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnzoo.report.compare import comparable_times
 from cnnzoo.report.document import Figure
-from cnnzoo.report.pool import labels_of, short_key
+from cnnzoo.report.pool import Spread, labels_of, short_key
 from cnnzoo.report.runs import Row
 from cnnzoo.report.texts import Language, join, say
 
@@ -34,9 +34,8 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
         if len(known) > 1 and of_one_set and (comparable_times(tested) if cost == time else _are_apart(known, cost)):
             drawn = _most_telling(known, cost, first)
             what = say(language, "trade_off", cost=say(language, cost))
-            bars = ["bars"] if any(row["test_acc"].deviation is not None for row in drawn) else []
             draw = partial(figures.draw_trade_off, _with_epochs(drawn), cost, language, at_least)
-            found.append(Figure(name, caption(what, drawn, known, *bars), draw))
+            found.append(Figure(name, caption(what, drawn, known, *bars([row["test_acc"] for row in drawn])), draw))
     curves = [row for row in best if figures.histories_of(row)]
     if curves:
         telling = _with(first, curves, CURVES)
@@ -56,6 +55,12 @@ def figures_of(pooled: Sequence[Row], first: Row | None, at_least: float | None,
         draw = partial(confusion.draw_confusion, shown, language)
         found.append(Figure("confusion", caption(say(language, "confusion"), shown, confused), draw))
     return found
+
+
+def bars(drawn: Sequence[Spread]) -> list[str]:
+    """Return the key of the sentence about error bars in a caption, if any of what is drawn has one."""
+    single = [each.deviation is None for each in drawn]
+    return [] if all(single) else ["some_bars" if any(single) else "bars"]
 
 
 def _with_epochs(rows: Sequence[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ from cnnzoo.report.compare import Change
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column
-from cnnzoo.report.texts import Language, say
+from cnnzoo.report.texts import Language, listed, named, say
 
 KEYS = {
     "model": ("model", "模型"),
@@ -102,6 +102,34 @@ SIZE = ("structure", "stem", "params", "conv_share", "dense_share", "macs", "par
 TRAINING = ("optimizer.lr", *(key for key in _COLUMNS if key not in SIZE))
 NUMBERS = ("px", "data.resize", "optimizer.lr", "trainer.max_epochs", "data.batch_size", "threads", "slots", "pieces")
 WORDS = ("structure", "stem", "status")
+MEANINGS = {  # of titles that do not say it
+    "data.resize": ("height and width of the images", "图像的高与宽"),
+    "stem": ("first stages, as in the paper or for small images", "前几层，paper 同论文，small 用于小图像"),
+    "conv_share": ("share of the parameters in convolutions", "卷积层占参数量的比例"),
+    "dense_share": ("share in dense layers", "全连接层占参数量的比例"),
+    "macs": ("multiply-adds for one image, in millions", "每张图像的乘加次数，以百万计"),
+    "seeds": ("completed, of those asked for", "已完成的与要求的"),
+    "seconds_per_epoch": ("the median, with evaluation", "各轮的中位数，含评估"),
+    "images_per_second": ("in training", "训练时"),
+    "peak_bytes": ("memory of a GPU's tensors, on a CPU of the process", "GPU 上张量所占内存，CPU 上整个进程的内存"),
+    "time_saved": ("of the whole training", "指整个训练的时间"),
+}
+SAVED = ("time_saved", "params_saved", "macs_saved")
+
+
+def legend(keys: Sequence[str], rows: Sequence[Row], language: Language) -> str:
+    """Return what the columns with these keys mean whose titles do not say it."""
+    chosen = {key: column for key, column in zip(keys, columns(keys, language), strict=True) if key}
+    told = [
+        say(language, "means", title=column.title, meaning=MEANINGS[key][language == "zh"])
+        for key, column in chosen.items()
+        if key in MEANINGS
+    ]
+    if any(row["test_acc"] and row["test_acc"].deviation is not None for row in rows):
+        told.append(say(language, "deviation"))
+    if saved_titles := [chosen[key].title for key in SAVED if key in chosen]:
+        told.append(say(language, "savings", titles=named(language, saved_titles)))
+    return listed(language, told)
 
 
 def columns(keys: Sequence[str], language: Language) -> list[Column]:
@@ -126,7 +154,7 @@ def as_shown(row: Row, language: Language) -> dict[str, str]:
     shown = {key: str(value) for key, value in row.items()}
     known = [column for column in columns(list(_COLUMNS), language) if row.get(column.key) is not None]
     shown |= {column.key: column.show(row[column.key]) for column in known}
-    for key in ("params_saved", "macs_saved", "time_saved"):
+    for key in SAVED:
         if row.get(key) is not None:
             words = "saved" if row[key] >= 0 else "more" if row[key] > -1 else "times_as_much"
             shown[key] = say(language, words, percent=percent(abs(row[key])), times=saved(row[key]).lstrip("x"))

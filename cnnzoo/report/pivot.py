@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from cnnzoo.report.chosen import bars
 from cnnzoo.report.columns import KEYS, columns
 from cnnzoo.report.document import Figure, Table
 from cnnzoo.report.pool import alike, labels_of
@@ -53,8 +54,7 @@ def pivot_figure(pooled: Sequence[Row], keys: Sequence[str], pivot: str, languag
         if any(rows is each for each in best)
     }
     caption = [say(language, "along", name=_name(pivot, language))]
-    if any(each.deviation is not None for points in drawn.values() for each in points.values()):
-        caption.append(say(language, "bars"))
+    caption += [say(language, key) for key in bars([each for points in drawn.values() for each in points.values()])]
     if len(drawn) < len(lines):
         caption.append(say(language, "best_of", some=len(drawn), all=len(lines)))
     joined = all(isinstance(row.get(pivot), int | float) for row in tested)

@@ -7,7 +7,8 @@ Language = Literal["en", "zh"]
 
 TEXTS = {
     # titles and captions
-    "runs": ("Runs in {folder}", "{folder} 中的各次运行"),
+    "title": ("{nets} on {data}", "{data} 上的 {nets}"),
+    "nets": ("{count} nets", "{count} 个网络"),
     "results": ("Accuracy and cost", "准确率与开销"),
     "sizes": ("Size of the nets", "网络的构成"),
     "trade_off": (
@@ -16,6 +17,10 @@ TEXTS = {
     ),
     "along": ("Test accuracy by {name}.", "测试准确率与{name}。"),
     "bars": ("Bars: standard deviation over seeds.", "误差线为不同随机种子间的标准差。"),
+    "some_bars": (
+        "Bars: standard deviation over seeds; where there is none, there is a single seed.",
+        "误差线为不同随机种子间的标准差；没有误差线的只有一个随机种子。",
+    ),
     "curves": ("Learning curves.", "学习曲线。"),
     "bands": ("Bands span the seeds.", "色带表示不同随机种子间的最小值到最大值。"),
     "parameters": ("Parameters by kind of layer.", "各类层的参数量。"),
@@ -24,6 +29,13 @@ TEXTS = {
         "各真实类别的测试图像被判为各类别的百分比，合并所有随机种子。",
     ),
     # notes below the tables
+    "means": ("{title}: {meaning}", "{title}：{meaning}"),
+    "deviation": ("±: standard deviation over seeds", "±：不同随机种子间的标准差"),
+    "savings": (
+        "{titles}: shares of the baseline's, negative where a row takes more, beyond twice as much a multiple (x3.0)",
+        "{titles}：占基准的比例；更多时为负，超过两倍时写作倍数（x3.0）",
+    ),
+    "from": ("from {folders}", "来自 {folders}"),
     "holdout": (
         "protocol holdout: the epoch is chosen on held-out images, the test set is read once",
         "protocol holdout：按留出的验证集选轮次，测试集只读一次",
@@ -151,7 +163,10 @@ TEXTS = {
         "各网络的学习率不同（{told}）：准确率的变化同时来自网络与学习率。",
     ),
     "rate": ("{labels}: {rate}", "{labels}：{rate}"),
-    "not_in_full": ("Trained on all images, they would have other accuracies.", "若用全部图像训练，准确率会与此不同。"),
+    "not_in_full": (
+        "Some training images were left out; with all of them accuracies would be other ones.",
+        "训练只用了部分训练图像；若用全部图像，准确率会与此不同。",
+    ),
     "tested_in_part": (
         "Test accuracies are of a part of the test images.",
         "测试准确率只用了部分测试图像。",

@@ -349,7 +349,9 @@ def test_captions_speak_of_bars_and_bands_where_there_are_some(tmp_path):
     assert captions() == ["Test accuracy against seconds per epoch. Line: the Pareto front.", "Learning curves."]
     write_run(tmp_path / "another", model="nin", seed=1, acc=0.8)
     bars, bands = captions()
-    assert bars.endswith("Bars: standard deviation over seeds.")
+    assert bars.endswith("Bars: standard deviation over seeds; where there is none, there is a single seed.")
+    write_run(tmp_path / "yet another", model="alexnet", seed=1, acc=0.8)
+    assert captions()[0].endswith("Bars: standard deviation over seeds.")
     assert bands.endswith("Bands span the seeds.")
 
 

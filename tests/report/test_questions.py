@@ -20,7 +20,7 @@ def test_a_folder_with_other_runs_is_no_question(tmp_path):
         write_run(tmp_path / f"{px}", model="vgg11", px=px, experiment="vgg_resolution")
     assert make_report([tmp_path]).title.startswith("Question 2")
     write_run(tmp_path / "mine", model="vgg11", px=28)
-    assert make_report([tmp_path]).title.startswith("Runs in")
+    assert make_report([tmp_path]).title == "vgg11 on Fashion-MNIST"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -375,7 +375,7 @@ def test_an_answer_says_that_nets_were_not_trained_in_full(limit, images, tmp_pa
         write_run(
             tmp_path / name, model="alexnet", px=224, params=60_000 * width, experiment="alexnet_simplified", **changed
         )
-    said = "Trained on all images, they would have other accuracies."
+    said = "Some training images were left out; with all of them accuracies would be other ones."
     assert f"All rows were trained for 2 epochs of {images}. {said}" in paragraphs(tmp_path)
 
 

@@ -17,7 +17,7 @@ from cnnzoo.__main__ import main
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.make import make_report
 from tests.report.runs import write_run
-from tests.report.shown import notes_of, table_of, tables
+from tests.report.shown import note_lines, notes_of, table_of, tables
 
 
 def test_several_folders_make_one_report(tmp_path):
@@ -41,6 +41,43 @@ def test_below_every_table_stands_how_its_figures_were_made(tmp_path):
         assert words in notes
     assert "commit 0123456789;" in notes
     assert "2026-11-22" in notes
+
+
+def test_notes_begin_with_what_a_reader_needs(tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path / f"lenet-{seed}", seed=seed)
+        write_run(tmp_path / f"nin-{seed}", model="nin", seed=seed, params=200_000)
+    lines = note_lines(make_report([tmp_path], baseline="lenet"))
+    starts = ("px: height", "compared with", "protocol", "data fashion_mnist", "epochs 2;", f"from {tmp_path}; 2026")
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=False)] == [True] * len(starts)
+
+
+def test_a_legend_says_what_the_columns_mean_that_are_there(tmp_path):
+    def legend(**options):
+        return note_lines(make_report([tmp_path], **options))[0]
+
+    for model in ("lenet", "nin"):
+        write_run(tmp_path / model, model=model)
+    assert "MACs (M): multiply-adds" in legend()
+    assert "saved" not in legend()
+    assert "±" not in legend()
+    write_run(tmp_path / "lenet-1", seed=1)
+    assert "±: standard deviation over seeds" in legend()
+    assert "time saved, parameters saved, MACs saved: shares of the baseline's" in legend(baseline="lenet")
+    assert "px: " not in legend(rows=["model"], pivot="seed")
+    assert "MACs (M): multiply-adds" in legend(rows=["model"], pivot="seed")
+    assert "节省参数、节省乘加：占基准的比例" in legend(baseline="lenet", language="zh")
+
+
+def test_a_title_names_a_few_nets_and_counts_more(tmp_path):
+    def title(*models, language="en"):
+        return make_report([tmp_path / model for model in models], language=language).title
+
+    for model in ("lenet", "nin", "mlp", "vgg11", "resnet18"):
+        write_run(tmp_path / model, model=model)
+    assert title("lenet", "nin", "mlp", "vgg11") == "lenet, nin, mlp, vgg11 on Fashion-MNIST"
+    assert title("lenet", "nin", "mlp", "vgg11", "resnet18") == "5 nets on Fashion-MNIST"
+    assert title("nin", "mlp", language="zh") == "Fashion-MNIST 上的 nin、mlp"
 
 
 def test_the_sizes_of_nets_stand_without_what_makes_no_other_net(tmp_path):
@@ -86,14 +123,16 @@ def test_a_terminal_gets_the_columns_of_a_report_that_it_has_room_for(tmp_path, 
     ("limits", "said"),
     [
         ({}, ()),
-        ({"trainer.limit_train_batches": 80}, ("Trained on all images",)),
+        ({"trainer.limit_train_batches": 80}, ("Some training images were left out",)),
         ({"trainer.limit_test_batches": 0.5}, ("Test accuracies are of a part",)),
     ],
 )
 def test_that_images_were_left_out_is_told(limits, said, tmp_path):
     write_run(tmp_path / "a", **limits)
     notes = notes_of(tmp_path)
-    told = [words for words in ("Trained on all images", "Test accuracies are of a part") if words in notes]
+    told = [
+        words for words in ("Some training images were left out", "Test accuracies are of a part") if words in notes
+    ]
     assert told == [*said]
 
 

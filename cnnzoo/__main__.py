@@ -95,6 +95,7 @@ def _parser() -> Parser:
     stages = "stages by number, or by what they see"
     maps.add_argument("--align", choices=("depth", "field"), default="depth", help=stages)
     where = "folder for the pictures; by default outputs/maps"
+    maps.add_argument("--lang", choices=("en", "zh"), default="en", help="English or Chinese")
     maps.add_argument("--save", metavar="DIR", type=_folder, default=Path("outputs") / "maps", help=where)
 
     report = add_verb("report", show_report, "tables, figures and the draft of an answer, from finished runs")
@@ -181,7 +182,10 @@ def show_maps(options: argparse.Namespace) -> None:
         )
     with importing_torch():
         from cnnzoo.gallery import draw_maps
-    for path in draw_maps(runs, options.images, options.align, options.save, root, invert=options.invert):
+    written = draw_maps(
+        runs, options.images, options.align, options.save, root, invert=options.invert, language=options.lang
+    )
+    for path in written:
         print(path)
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,10 +22,28 @@ from cnnzoo.report.galleries import Align, Stage, Traced, draw_fields, draw_firs
 from cnnzoo.report.pool import GROUPS, add_settings, labels_of
 from cnnzoo.report.runs import read_runs
 from cnnzoo.report.save import save_files
-from cnnzoo.report.style import write
+from cnnzoo.report.style import style_of, write
+from cnnzoo.report.texts import Language, say
 from cnnzoo.trained import TrainedNet, load
 
 DIGITS = 9  # of a test image's number, at most
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An image that goes through the nets.
+
+    Attributes:
+        picture: uint8 of shape (H, W), or from a file.
+        title: above its gallery.
+        words: in the name of its gallery's file.
+        true: its class, if it is known.
+    """
+
+    picture: torch.Tensor | Image
+    title: str
+    words: str
+    true: str | None = None
 
 
 def draw_maps(
@@ -35,6 +54,7 @@ def draw_maps(
     root: Sequence[str] = (),
     *,
     invert: bool = False,
+    language: Language = "en",
 ) -> list[Path]:
     """Write PNGs of what the trained nets in `folders` make of images; return their paths.
 
@@ -49,44 +69,44 @@ def draw_maps(
         target: where the PNGs go.
         root: `["data.root=DIR"]` if the test images are not where the first run had them.
         invert: make what is bright dark, in the files.
+        language: en or zh.
 
     Raises:
         UserError: a run or a picture cannot be read, the runs are of several data sets, whose images are missing, there
             is no such image, or `target` cannot be written.
     """
+    _, language = style_of(language)
     configs = [read_run(folder)[0] for folder in folders]
     if len(seen := {config.choices["data"] for config in configs}) > 1:
         raise UserError(f"the runs are of different images: {', '.join(sorted(seen))}\ntype runs of the same data")
     config = change_later_keys(configs[0], root)
     check_config(config)
     photos = [name for name in images if not name.isdecimal()]
-    shown: dict[str, tuple[torch.Tensor | Image, str, str]] = {
-        name: (read_photo(Path(name)), Path(name).name, Path(name).stem) for name in photos
-    }
+    shown = {name: _Shown(read_photo(Path(name)), Path(name).name, Path(name).stem) for name in photos}
     nets = [load(folder) for folder in folders]
-    shown |= _test_images(config, [name for name in images if name.isdecimal()])
+    shown |= _test_images(config, [name for name in images if name.isdecimal()], language)
     labels = _labels(folders)
     files: dict[str, bytes] = {}
     first: tuple[list[Traced], str] | None = None
     for name in dict.fromkeys(images):
-        picture, title, words = shown[name]
-        traced = [_trace(net, label, picture, invert) for net, label in zip(nets, labels, strict=True)]
-        first = first or (traced, title)
-        file = f"maps-{words.replace('/', '-').replace(' ', '-')}"
+        image = shown[name]
+        traced = [_trace(net, label, image, invert) for net, label in zip(nets, labels, strict=True)]
+        first = first or (traced, image.title)
+        file = f"maps-{image.words.replace('/', '-').replace(' ', '-')}"
         free = (each.name for each in numbered(Path(file)) if f"{each.name}.png" not in files)
-        files[f"{next(free)}.png"] = _png(draw_gallery(traced, title, align))  # pictures may be called alike
+        files[f"{next(free)}.png"] = _png(
+            draw_gallery(traced, image.title, align, language)
+        )  # pictures may be called alike
     traced, title = first or ([], "")
     if any(net.stages for net in traced):
-        files["receptive-fields.png"] = _png(
-            draw_fields(traced, f"{title}\nin the square: what a unit in the middle sees")
-        )
+        files["receptive-fields.png"] = _png(draw_fields(traced, title, language))
     if any(net.filters is not None for net in traced):
-        files["filters.png"] = _png(draw_first_filters(traced))
+        files["filters.png"] = _png(draw_first_filters(traced, language))
     return save_files(target, files, ("*.png",))
 
 
-def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[torch.Tensor, str, str]]:
-    """Return by their numbers, as they are typed, test images, uint8 of shape (H, W), titles and names for files."""
+def _test_images(config: RunConfig, numbers: Sequence[str], language: Language) -> dict[str, "_Shown"]:
+    """Return test images by their numbers, as they are typed."""
     if not numbers:
         return {}
     data = build_data(config)
@@ -94,8 +114,13 @@ def _test_images(config: RunConfig, numbers: Sequence[str]) -> dict[str, tuple[t
     pixels, labels = images.pixels[images.num_train :, 0], images.labels[images.num_train :]
     if wrong := [number for number in numbers if len(number) > DIGITS or int(number) >= len(labels)]:
         raise UserError(f"no test image {wrong[0]}\ntype --images with numbers from 0 to {len(labels) - 1}")
-    named = [(number, int(number), data.class_names[labels[int(number)]]) for number in numbers]
-    return {typed: (pixels[place], f"test image {place}: {name}", f"{place}-{name}") for typed, place, name in named}
+    shown = {}
+    for typed in numbers:
+        place = int(typed)
+        name = data.class_names[labels[place]]
+        title = say(language, "test_image", number=place, name=name)
+        shown[typed] = _Shown(pixels[place], title, f"{place}-{name}", name)
+    return shown
 
 
 def _labels(folders: Sequence[str]) -> list[str]:
@@ -115,9 +140,9 @@ def _png(drawing: Figure) -> bytes:
     return file.getvalue()
 
 
-def _trace(trained: TrainedNet, label: str, picture: torch.Tensor | Image, invert: bool = False) -> Traced:
+def _trace(trained: TrainedNet, label: str, shown: _Shown, invert: bool = False) -> Traced:
     net, transform, class_names = trained
-    image = transform(picture, invert=invert and isinstance(picture, Image))
+    image = transform(shown.picture, invert=invert and isinstance(shown.picture, Image))
     fields: dict[str, tuple[int, int]] = {}
     for layer in trace_layers(net, tuple(image.shape[1:])):  # type: ignore[arg-type]
         first, _, rest = layer.name.partition(".")
@@ -126,7 +151,9 @@ def _trace(trained: TrainedNet, label: str, picture: torch.Tensor | Image, inver
             fields[stage] = max(fields.get(stage, (0, 0)), layer.receptive_field)  # a shortcut sees less than a sum
     with torch.inference_mode():
         probability, best = net(image).softmax(1)[0].max(0)
-    said = f"{class_names[int(best)]} ({float(probability):.0%})"
+    name = class_names[int(best)]
+    mark = {None: "", name: " ✓"}.get(shown.true, " ✗")
+    said = f"{name} ({float(probability):.0%}){mark}"
     maps = feature_maps(net, image)
     filters = first_filters(net)
     stages = [Stage(name, each[0].numpy(), fields[name]) for name, each in maps.items() if name in fields]

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
 from cnnzoo.__main__ import main
 from cnnzoo.blocks import Residual, stage
 from cnnzoo.data.fashion_mnist import CLASS_NAMES
-from cnnzoo.gallery import _labels, _trace
+from cnnzoo.gallery import _labels, _Shown, _trace
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_first_filters, draw_gallery
 from cnnzoo.run import train
@@ -113,12 +114,9 @@ def test_a_unit_sees_the_middle_of_the_image_and_no_more_than_all_of_it():
 def test_a_net_with_many_stages_goes_on_in_the_next_line():
     figure = draw_gallery([traced("deep", *range(1, 11)), traced("flat", 12)], "test image 0: bag", "depth")
     titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes]
-    assert [titles[start] for start in (0, 9, 18)] == ["deep", "", "flat"]
-    assert [titles[start + 1 : start + 3] for start in (0, 9, 18)] == [
-        ["stage0", "stage1"],
-        ["stage8", "stage9"],
-        ["stage0", ""],
-    ]
+    assert titles[:6] == ["deep", *(f"stage{number}" for number in range(5))]  # two lines of five, not of six and four
+    assert titles[6:12] == ["", *(f"stage{number}" for number in range(5, 10))]
+    assert titles[12:] == ["flat", "stage0", "", "", "", ""]
 
 
 def test_of_stages_that_see_everything_the_first_is_shown():
@@ -138,8 +136,16 @@ def test_a_stage_sees_what_its_output_sees_and_not_its_shortcut():
     block = Residual(body=body, shortcut=nn.Conv2d(1, 4, 1), activation=None)  # which is called last
     net = nn.Sequential(OrderedDict(features=stage(block=block), head=nn.Sequential(nn.Flatten(), nn.Linear(256, 2))))
     trained = TrainedNet(net, lambda picture, **_: picture[None, None].float(), ("a", "b"))
-    traced = _trace(trained, "net", torch.zeros(8, 8))
+    traced = _trace(trained, "net", _Shown(torch.zeros(8, 8), "", ""))
     assert [each.field for each in traced.stages] == [(5, 5)]
+
+
+@pytest.mark.parametrize(("true", "said"), [("a", "a (100%) ✓"), ("b", "a (100%) ✗"), (None, "a (100%)")])
+def test_a_prediction_is_marked_right_or_wrong_where_the_class_is_known(true, said):
+    net = nn.Sequential(OrderedDict(features=nn.Sequential(), head=nn.Sequential(nn.Flatten(), nn.Linear(64, 2))))
+    net.head[1].bias.data = torch.tensor([50.0, 0.0])
+    trained = TrainedNet(net, lambda picture, **_: picture[None, None].float(), ("a", "b"))
+    assert _trace(trained, "net", _Shown(torch.zeros(8, 8), "", "", true)).said == said
 
 
 @pytest.mark.parametrize(
@@ -158,6 +164,34 @@ def test_the_maps_that_vary_most_are_shown_and_look_unlike_one_another(places, s
     assert sheet.shape == (196, 196)  # each value is 24 pixels wide, and four more are between two maps
     found = [each[::24, ::24] for each in (sheet[:96, :96], sheet[:96, 100:], sheet[100:, :96], sheet[100:, 100:])]
     assert [int(np.abs(each[:, 0] - each[3, 3]).argmax()) for each in found] == [*shown]
+
+
+def test_the_only_map_of_a_stage_is_shown_whole():
+    assert _mosaic(np.eye(4)[None]).shape == (96, 96)
+
+
+def test_a_net_without_maps_says_so_beside_one_with_some():
+    nets = [traced("one", 3, 5), Traced("flat", np.eye(28), "bag", [], None)]
+    titles = [axes.get_title(loc="left") for axes in draw_gallery(nets, "t", "depth").axes]
+    assert titles[3:] == ["flat\npredicts bag", "no feature maps", ""]
+
+
+@pytest.mark.parametrize("font", ["at hand", "missing"])
+def test_galleries_are_in_chinese_where_a_font_is(font, runs, in_tmp, monkeypatch):
+    drawn = []
+
+    def draw(nets, title, align, language):
+        drawn.append((title, language))
+        return Figure()
+
+    known = "zh" if font == "at hand" else "en"
+    monkeypatch.setattr("cnnzoo.gallery.style_of", lambda language: ({}, known))
+    for name in ("draw_fields", "draw_first_filters"):
+        monkeypatch.setattr(f"cnnzoo.gallery.{name}", lambda *_: Figure())
+    monkeypatch.setattr("cnnzoo.gallery.draw_gallery", draw)
+    main(["maps", str(runs / "lenet"), "--images", "3", "--lang", "zh"])
+    one = ("测试图像 3：pattern 6", "zh") if font == "at hand" else ("test image 3: pattern 6", "en")
+    assert drawn == [one]
 
 
 @pytest.mark.parametrize("align", ["depth", "field"])

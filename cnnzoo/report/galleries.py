@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnnzoo.report.style import COLORS, STYLE
+from cnnzoo.report.style import COLORS, style_of
+from cnnzoo.report.texts import Language, say
 
 Align = Literal["depth", "field"]
 SHOWN, FILTERS = 4, 32  # feature maps of a stage, filters of a net
@@ -25,7 +26,7 @@ LABEL, TITLE = 8.5, 10  # points, to be read on a wall
 LINE = 1.35 / 72  # inches that a line takes for each point of its letters
 GAP = 0.12  # inches between rows
 DOTS = 96  # at least so many of a map's height, so that what lies between maps is narrow
-LONG = 8  # stages in one line
+LONG = 6  # stages in one line, at most: on a page of paper letters stay readable
 WIDE = 40  # characters above a sheet of filters
 FIELD = COLORS[1]
 GROUND = "#dbe4ee"  # between maps, none of which is blue
@@ -53,7 +54,7 @@ class Traced:
     Attributes:
         label: its name.
         image: (height, width), as the net sees it.
-        said: what it takes the image for.
+        said: what it takes the image for, how sure it is, and whether that is right, as far as it is known.
         stages: from the image on.
         filters: (filters, channels, height, width) of its first convolution, or None.
     """
@@ -65,7 +66,7 @@ class Traced:
     filters: np.ndarray | None
 
 
-def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
+def draw_gallery(nets: Sequence[Traced], title: str, align: Align, language: Language = "en") -> Figure:
     """Return a row for each net: the image, then its stages, each with maps that vary much and are unlike one another.
 
     Columns are stages by their number, or by how much of the image their units see; of those that would share a column
@@ -76,16 +77,16 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
     if align == "field":
         used = [place for place in range(len(ends)) if any(row[place] for row in rows)]
         rows, ends = [[row[place] for place in used] for row in rows], tuple(ends[place] for place in used)
+    style, language = style_of(language)
     if sum(len(net.stages) for net in nets) > sum(stage is not None for row in rows for stage in row):
-        title += " (of stages in the same column, the last)"
+        title += say(language, "last_of_column")
     if any(len(stage.maps) > SHOWN for net in nets for stage in net.stages):
-        title += f"\n{SHOWN} maps of a stage that vary much, unlike\none another, each in its own scale of grey"
-    starts = [(net, row, start) for net, row in zip(nets, rows, strict=True) for start in range(0, len(row) or 1, LONG)]
-    lines = [(net, row[start : start + LONG], start) for net, row, start in starts]
+        title += f"\n{say(language, 'some_maps', count=SHOWN)}"
+    lines = [(net, row, start) for net, every in zip(nets, rows, strict=True) for start, row in _in_lines(every)]
     columns = max(len(line) for _, line, _ in lines)
-    titles = ["" if start else f"{_wrapped(net.label)}\n{_wrapped(f'predicts {net.said}')}" for net, _, start in lines]
+    titles = ["" if start else _name(net, language) for net, _, start in lines]
     size = _size(columns + 1, [_lines(each, 3) for each in titles], title, below=2 if align == "field" else 0)
-    with rc_context(STYLE | {"axes.grid": False}):
+    with rc_context(style | {"axes.grid": False}):
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(lines), columns + 1, squeeze=False)
         for (net, line, _), above, (first, *others) in zip(lines, titles, grid, strict=True):
@@ -97,17 +98,29 @@ def draw_gallery(nets: Sequence[Traced], title: str, align: Align) -> Figure:
                 if stage is None:
                     _leave_blank(axes)
                     continue
-                channels, height, width = stage.maps.shape
-                shape = f"{channels}x{height}x{width}"
-                _show(axes, _mosaic(stage.maps), f"{stage.name}\n{shape}\nsees {_seen(stage, net)}")
+                shape = "x".join(map(str, stage.maps.shape))
+                seen = say(language, "sees", seen=_seen(stage, net, language))
+                _show(axes, _mosaic(stage.maps), f"{stage.name}\n{shape}\n{seen}")
+            if others and not net.stages:
+                others[0].set_title(say(language, "no_maps"), fontsize=LABEL, loc="left")
         if align == "field":
             for axes, high in zip(grid[-1][1:], ends, strict=True):
-                share = f"{Fraction(high)}\nof the image" if high < 1 else "the whole\nimage"
-                words = "more than\nthe image" if high == float("inf") else f"up to {share}"
-                axes.set_xlabel(words, fontsize=LABEL)
+                key = "more_than_image" if high == float("inf") else "up_to_image" if high == 1 else "up_to"
+                axes.set_xlabel(say(language, key, share=Fraction(high) if high <= 1 else ""), fontsize=LABEL)
         figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
         figure.draw_without_rendering()  # the layout knows only then how high pictures are
     return figure
+
+
+def _in_lines(row: Sequence[Stage | None]) -> list[tuple[int, Sequence[Stage | None]]]:
+    """Return the row in lines of about the same length, each with the place at which it begins."""
+    count = -(-len(row) // LONG) or 1
+    length = -(-len(row) // count) or 1
+    return [(start, row[start : start + length]) for start in range(0, len(row) or 1, length)]
+
+
+def _name(net: Traced, language: Language) -> str:
+    return f"{_wrapped(net.label)}\n{_wrapped(say(language, 'predicts', said=net.said))}"
 
 
 def _size(columns: int, lines: Sequence[int], title: str, below: int = 0) -> tuple[float, float]:
@@ -135,13 +148,13 @@ def _leave_blank(axes: Axes) -> None:
     axes.set_box_aspect(1)  # as high as a picture, for what stands below it
 
 
-def _seen(stage: Stage, net: Traced) -> str:
+def _seen(stage: Stage, net: Traced, language: Language) -> str:
     """Return in words how much of the image's height a unit sees."""
     seen, height = stage.field[0], len(net.image)
-    return f"{seen} of {height} px" if seen <= height else f"{seen} px, all"
+    return say(language, "seen" if seen <= height else "all_seen", seen=seen, height=height)
 
 
-def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
+def draw_fields(nets: Sequence[Traced], title: str, language: Language = "en") -> Figure:
     """Return a row for each net that has stages: the image with what a unit in the middle of each sees of it.
 
     Of stages that see all of it the first is shown.
@@ -150,7 +163,9 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
     shown = [[*net.stages[: 1 + sum(stage.field[0] <= len(net.image) for stage in net.stages)]] for net in nets]
     columns = max(map(len, shown))
     lines = [_lines(_wrapped(net.label)) + 2 for net in nets]
-    with rc_context(STYLE | {"axes.grid": False}):
+    style, language = style_of(language)
+    title += f"\n{say(language, 'square')}"
+    with rc_context(style | {"axes.grid": False}):
         figure = Figure(figsize=_size(columns, lines, title), layout="constrained")
         figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
         grid = figure.subplots(len(nets), columns, squeeze=False)
@@ -163,17 +178,18 @@ def draw_fields(nets: Sequence[Traced], title: str) -> Figure:
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
                 label = f"{_wrapped(net.label)}\n" if stage is net.stages[0] else ""
-                _show(axes, net.image, f"{label}{stage.name}\n{_seen(stage, net)}")
+                _show(axes, net.image, f"{label}{stage.name}\n{_seen(stage, net, language)}")
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
         figure.draw_without_rendering()
     return figure
 
 
-def draw_first_filters(nets: Sequence[Traced]) -> Figure:
+def draw_first_filters(nets: Sequence[Traced], language: Language = "en") -> Figure:
     """Return the filters of the nets' first convolutions side by side; grey is 0."""
     known = [(net.label, net.filters[:, 0]) for net in nets if net.filters is not None]
-    with rc_context(STYLE | {"axes.grid": False}):
+    style, language = style_of(language)
+    with rc_context(style | {"axes.grid": False}):
         figure = Figure(figsize=(2.6 * len(known), 1.9), layout="constrained")
         for axes, (label, every) in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
             filters = every[:FILTERS]
@@ -185,17 +201,18 @@ def draw_first_filters(nets: Sequence[Traced]) -> Figure:
                 y, x = index // columns * size, index % columns * size
                 sheet[y : y + size - 1, x : x + size - 1] = each
             most_extreme = np.nanmax(np.abs(sheet))
-            count = f"{len(filters)} of {len(every)}" if len(every) > FILTERS else f"{len(every)}"
-            title = f"{_wrapped(label, WIDE)}\n{count} filters of {size - 1}x{size - 1}"
+            key = "some_filters" if len(every) > FILTERS else "filters"
+            told = say(language, key, some=len(filters), all=len(every), size=f"{size - 1}x{size - 1}")
             axes.set_anchor("NW")
-            _show(axes, sheet, title, low=-most_extreme, high=most_extreme)
+            _show(axes, sheet, f"{_wrapped(label, WIDE)}\n{told}", low=-most_extreme, high=most_extreme)
     return figure
 
 
 def _wrapped(label: str, width: int = 20) -> str:
     """Return a label in lines that are no wider than a cell; a word that is wider is broken behind `=`."""
     words = [word if len(word) <= width else word.replace("=", "= ") for word in label.split(" ")]
-    return "\n".join(wrap(" ".join(words), width))
+    wide = sum(each > "\u2e80" for each in label)  # Chinese letters, which take two places
+    return "\n".join(wrap(" ".join(words), width - wide))
 
 
 def _by_field(net: Traced) -> list[Stage | None]:
@@ -208,11 +225,11 @@ def _by_field(net: Traced) -> list[Stage | None]:
 
 
 def _mosaic(maps: np.ndarray) -> np.ndarray:
-    """Return some of the maps in a square, each from its least to its largest value."""
-    side = int(SHOWN**0.5)
+    """Return some of the maps in a square, or the only one, each from its least to its largest value."""
+    side = int(SHOWN**0.5) if len(maps) > 1 else 1
     shown = np.kron(maps[_most_telling(maps)], np.ones((1, *[-(-DOTS // maps.shape[1])] * 2)))
     _, height, width = shown.shape
-    gap = height // 24
+    gap = (side - 1) * (height // 24)
     sheet = np.full((side * height + gap, side * width + gap), np.nan)
     for index, each in enumerate(shown):
         y, x = index // side * (height + gap), index % side * (width + gap)

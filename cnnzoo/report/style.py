@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, Color Universal Design, 2008; no figure tell
 """
 
 import functools
+import logging
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -41,6 +42,7 @@ CHINESE = (  # fonts of which one is at hand on most machines
 def style_of(language: Language) -> tuple[Any, Language]:
     """Return matplotlib's settings, and the language: English where no font has Chinese letters."""
     if language == "zh":
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # some have no normal weight
         found = [name for name in CHINESE if name in get_font_names()]
         if not found:
             _miss_font()

@@ -290,6 +290,24 @@ TEXTS = {
     "other_params": ("other layers", "其他层"),
     "predicted": ("predicted class", "预测类别"),
     "true": ("true class", "真实类别"),
+    # galleries
+    "test_image": ("test image {number}: {name}", "测试图像 {number}：{name}"),
+    "predicts": ("predicts {said}", "判为 {said}"),
+    "some_maps": (
+        "{count} maps of a stage that vary much, unlike\none another, each in its own scale of grey",
+        "每个阶段取变化大而彼此不同的 {count} 张特征图，\n各用自己的灰度范围",
+    ),
+    "last_of_column": (" (of stages in the same column, the last)", "（同一列有几个阶段时取最后一个）"),
+    "no_maps": ("no feature maps", "没有特征图"),
+    "sees": ("sees {seen}", "感受野 {seen}"),
+    "seen": ("{seen} of {height} px", "{seen}/{height} 像素"),
+    "all_seen": ("{seen} px, all", "{seen} 像素，全图"),
+    "up_to": ("up to {share}\nof the image", "不超过图像的\n{share}"),
+    "up_to_image": ("up to the whole\nimage", "不超过\n整个图像"),
+    "more_than_image": ("more than\nthe image", "大于\n整个图像"),
+    "square": ("in the square: what a unit in the middle sees", "方框：中间一个单元的感受野"),
+    "filters": ("{all} filters of {size}", "{all} 个 {size} 卷积核"),
+    "some_filters": ("{some} of {all} filters of {size}", "{all} 个 {size} 卷积核中的 {some} 个"),
 }
 
 

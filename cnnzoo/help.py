@@ -42,7 +42,11 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     trained = without_others(composed, composed.hydra.runtime.choices, overrides)
     values = OmegaConf.to_container(OmegaConf.masked_copy(trained, [str(key) for key in trained if key != "hydra"]))
     text = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    lines = [f"{line}{explained[key].behind(line)}" if key in explained else line for line, key in _lines(text)]
+    lines = [
+        f"{line}{explained[key].behind(line)}" if key in explained else line
+        for line, key in _lines(text)
+        if not key.endswith("._partial_")  # which is Hydra's
+    ]
     return Template(composed.hydra.help.template).substitute(APP_CONFIG_GROUPS=listed, CONFIG="\n".join(lines))
 
 

@@ -137,10 +137,10 @@ def test_predictions_name_the_class_and_its_probability(run, pattern):
     assert len({*names}) == 3
 
 
-def test_of_two_classes_two_are_named(pattern, monkeypatch, capsys):
+def test_of_two_classes_two_are_named(run, pattern, monkeypatch, capsys):
     net = TrainedNet(lambda images: torch.tensor([[1.0, 3.0]]), lambda picture, invert: None, ("shirt", "coat"))
     monkeypatch.setattr("cnnzoo.trained.load", lambda folder: net)
-    main(["predict", "run", str(pattern)])
+    main(["predict", str(run), str(pattern)])
     said = capsys.readouterr().out
     assert "coat 88.1%" in said
     assert "shirt 11.9%" in said
@@ -171,6 +171,13 @@ def test_the_command_prints_a_table(run, pattern, capsys):
     main(["predict", str(run), str(pattern)])
     out, err = capsys.readouterr()
     assert "a pattern.png | pattern 6 " in out
+    record = read_record(run)
+    first = f"{record['name']}, test accuracy {100 * record['metrics']['test/acc']:.2f}%\n"
+    assert out.startswith(first)
+    write_record(run, record | {"metrics": {}})
+    main(["predict", str(run), str(pattern)])
+    write_record(run, record)
+    assert capsys.readouterr().out.startswith(f"{record['name']}, not completed\n")
     assert err == ""
     with pytest.raises(SystemExit) as exited:
         main(["predict", str(run)])

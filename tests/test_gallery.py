@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from torch import nn
 
@@ -16,6 +17,7 @@ from cnnzoo.data.fashion_mnist import CLASS_NAMES
 from cnnzoo.gallery import _labels, _Shown, _trace
 from cnnzoo.record import read_record, write_record
 from cnnzoo.report.galleries import Stage, Traced, _mosaic, _wrapped, draw_fields, draw_first_filters, draw_gallery
+from cnnzoo.report.style import STYLE
 from cnnzoo.run import train
 from cnnzoo.trained import TrainedNet
 from tests.composed import compose_config
@@ -91,6 +93,25 @@ def test_a_label_is_broken_between_its_words_and_behind_equals():
         "limit_train_batches=",
         "8 width=0.5",
     ]
+
+
+def test_chinese_letters_take_two_places_of_a_label():
+    label = "判为 动物园里的长颈鹿与斑马还有大象和狮子"
+    lines = _wrapped(label).splitlines()
+    assert "".join(lines) == label
+    assert max(2 * len(line) - line.count(" ") for line in lines) <= 20
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # of a machine without Chinese letters
+def test_galleries_are_written_in_chinese(monkeypatch):
+    monkeypatch.setattr("cnnzoo.report.galleries.style_of", lambda language: (STYLE, language))
+    nets = [traced("one", 3, 30), Traced("flat", np.eye(28), "包 ✗", [], None), net_with(np.ones((40, 1, 2, 2)))]
+    by_field = draw_gallery(nets, "图", "field", "zh")
+    fields, filters = draw_fields(nets, "图", "zh"), draw_first_filters(nets, "zh")
+    words = [{text.get_text() for text in figure.findobj(Text)} for figure in (by_field, fields, filters)]
+    assert {"flat\n预测：包 ✗", "没有特征图", "stage0\n6x7x7\n感受野 3/28 像素", "大于\n整个图像"} <= words[0]
+    assert {"图\n方框：中心单元的感受野", "stage1\n30 像素，全图"} <= words[1]
+    assert "one\n40 个 2x2 卷积核中的 32 个" in words[2]
 
 
 def test_a_column_that_two_stages_would_share_has_the_last_and_the_title_says_so():

@@ -16,12 +16,12 @@ KEYS = {
     "optimizer": ("optimizer", "优化器"),
     "optimizer.lr": ("rate", "学习率"),
     "scheduler": ("schedule", "学习率调度"),
-    "data": ("data", "数据"),
+    "data": ("data", "数据集"),
     "protocol": ("protocol", "协议"),
     "trainer.max_epochs": ("epochs", "轮数"),
     "data.batch_size": ("batch", "批量"),
     "device": ("device", "设备"),
-    "precision": ("precision", "精度"),
+    "precision": ("precision", "数值精度"),
     "threads": ("threads", "线程"),
     "slots": ("runs at a time", "同时运行"),
     "pieces": ("pieces of a batch", "批的分块"),
@@ -108,11 +108,17 @@ MEANINGS = {  # of titles that do not say it
     "conv_share": ("share of the parameters in convolutions", "卷积层占参数量的比例"),
     "dense_share": ("share in dense layers", "全连接层占参数量的比例"),
     "macs": ("multiply-adds for one image, in millions", "每张图像的乘加次数，以百万计"),
-    "seeds": ("completed, of those asked for", "已完成的与要求的"),
+    "seeds": ("completed, of those asked for", "已完成数/要求数"),
     "seconds_per_epoch": ("the median, with evaluation", "各轮的中位数，含评估"),
     "images_per_second": ("in training", "训练时"),
-    "peak_bytes": ("memory of a GPU's tensors, on a CPU of the process", "GPU 上张量所占内存，CPU 上整个进程的内存"),
-    "time_saved": ("of the whole training", "指整个训练的时间"),
+    "training_seconds": ("s/epoch times epochs", "秒/轮 × 轮数"),
+    "seconds_total": ("with start-up and test", "含启动与测试"),
+    "peak_bytes": (
+        "of tensors on a CUDA GPU, elsewhere of the process",
+        "CUDA GPU 上为张量占用的显存，其他设备上为整个进程的内存",
+    ),
+    "slots": ("on the machine", "同一台机器上"),
+    "pieces": ("in which it is computed, to take less memory", "拆开计算以节省内存"),
 }
 SAVED = ("time_saved", "params_saved", "macs_saved")
 
@@ -127,8 +133,9 @@ def legend(keys: Sequence[str], rows: Sequence[Row], language: Language) -> str:
     ]
     if any(row["test_acc"] and row["test_acc"].deviation is not None for row in rows):
         told.append(say(language, "deviation"))
-    if saved_titles := [chosen[key].title for key in SAVED if key in chosen]:
-        told.append(say(language, "savings", titles=named(language, saved_titles)))
+    if titles := [chosen[key].title for key in SAVED if key in chosen]:
+        of_time = say(language, "of_time") if "time_saved" in chosen else ""
+        told.append(say(language, "savings", titles=named(language, titles), of_time=of_time))
     return listed(language, told)
 
 
@@ -179,9 +186,10 @@ STATUSES = {
 
 
 def _chinese_status(status: str) -> str:
+    words, colon, reason = status.partition(": ")
     for english, chinese in STATUSES.items():
-        status = status.replace(english, chinese)
-    return status
+        words = words.replace(english, chinese)
+    return words.replace(", ", "，") + colon.replace(": ", "：") + reason
 
 
 CHINESE: dict[str, Callable[[Any], str]] = {

@@ -9,7 +9,7 @@ from cnnzoo.report.compare import Change
 from cnnzoo.report.pool import Spread
 from cnnzoo.report.runs import Row
 from cnnzoo.report.tables import Column, escape_latex, to_csv, to_latex, to_markdown
-from cnnzoo.report.texts import Language, listed
+from cnnzoo.report.texts import Language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing  # which takes half a second to load
@@ -145,7 +145,7 @@ def latex(document: Document, figures: str | None) -> str:
             case Table():
                 parts += _latex_tables(block)
             case Notes(lines):
-                parts.append(rf"{{\footnotesize {escape_latex(listed(document.language, lines))}\par}}")
+                parts.append("{\\footnotesize\n" + "".join(f"{escape_latex(line)}\\par\n" for line in lines) + "}")
             case Figure(name, caption, _):
                 picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
                 lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]

@@ -1,5 +1,6 @@
 """Several trained nets beside each other: what their stages make of the same image, see of it, and begin with."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -211,8 +212,9 @@ def draw_first_filters(nets: Sequence[Traced], language: Language = "en") -> Fig
 def _wrapped(label: str, width: int = 20) -> str:
     """Return a label in lines that are no wider than a cell; a word that is wider is broken behind `=`."""
     words = [word if len(word) <= width else word.replace("=", "= ") for word in label.split(" ")]
-    wide = sum(each > "\u2e80" for each in label)  # Chinese letters, which take two places
-    return "\n".join(wrap(" ".join(words), width - wide))
+    # A Chinese letter takes two places: before each stands, until the lines are made, a sign that takes none.
+    counted = re.sub("([\u2e80-\uffef])", "\u200b\\1", " ".join(words))
+    return "\n".join(wrap(counted, width)).replace("\u200b", "")
 
 
 def _by_field(net: Traced) -> list[Stage | None]:

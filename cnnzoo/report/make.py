@@ -96,13 +96,14 @@ def make_report(
         document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
     tables = pivot_tables(pooled, keys, pivot, language) if pivot else _tables(pooled, keys, language)
     shown = [*(column.key for table in tables for column in table.columns), *(table.figure for table in tables)]
-    told = [legend(shown, pooled, language)]
+    told = [legend([*shown, pivot or ""], pooled, language)]
     if answer and first and not own:
         told.append(say(language, "another_baseline", model=answer.model, label=first["label"]))
     if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):
         told.append(say(language, "other_runs", name=stray[0], count=stray[1]))
     if pivot:
-        told += dict.fromkeys(f"n/a: {row['reason']}" for row in pooled if row["reason"])
+        (status,) = columns(["status"], language)
+        told += dict.fromkeys(status.show(f"n/a: {row['reason']}") for row in pooled if row["reason"])
         if partly := [row["label"] for row in pooled if row["test_acc"] and row["status"]]:
             told.append(say(language, "partly", labels=named(language, partly)))
     told += notes.of_comparison(pooled, first, at_least, language)
@@ -117,10 +118,14 @@ def make_report(
 
 
 def _title(runs: Sequence[Row], language: Language) -> str:
-    """Return which nets were trained on what."""
-    models, data = (list(dict.fromkeys(str(row.get(key)) for row in runs)) for key in ("model", "data"))
-    few = named(language, models) if len(models) <= NAMED else say(language, "nets", count=len(models))
-    return say(language, "title", nets=few, data=named(language, [DATA.get(each, each) for each in data]))
+    """Return which nets were trained on what, as far as it is known."""
+    models, data = (list(dict.fromkeys(row[key] for row in runs if row.get(key))) for key in ("model", "data"))
+    nets = named(language, models) if len(models) <= NAMED else say(language, "nets", count=len(models))
+    return (
+        say(language, "title", nets=nets, data=named(language, [DATA.get(each, each) for each in data]))
+        if data
+        else nets
+    )
 
 
 def _tables(pooled: Sequence[Row], keys: Sequence[str], language: Language) -> list[Table]:

@@ -31,10 +31,16 @@ def of_comparison(rows: Sequence[Row], baseline: Row | None, at_least: float | N
         notes.append(say(language, "beside_course"))
         if others := [say(language, f"course_{net}") for net in course.other_nets(rows)]:
             notes.append(say(language, "course_others", nets=listed(language, others)))
-    if not comparable_times(rows):
+    if len(_values([run for row in rows if row["test_acc"] for run in row["runs"]], "data")) > 1:
+        notes.append(say(language, "other_data"))
+    elif not comparable_times(rows):
         notes.append(say(language, "other_times"))
+
+    def seconds(value: float) -> str:
+        return say(language, "seconds", count=f"{value:,.1f}")
+
     for key, sentence, is_far, show in (
-        ("seconds_per_epoch", "far_times", lambda low, high: high > FAR_TIMES * low, "{:,.1f} s".format),
+        ("seconds_per_epoch", "far_times", lambda low, high: high > FAR_TIMES * low, seconds),
         ("test_acc", "far_seeds", lambda low, high: high - low > FAR_SEEDS, "{:.2%}".format),
     ):
         if ranges := _ranges(rows, key, is_far, show, language):

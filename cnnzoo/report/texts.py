@@ -32,28 +32,30 @@ TEXTS = {
     "means": ("{title}: {meaning}", "{title}：{meaning}"),
     "deviation": ("±: standard deviation over seeds", "±：不同随机种子间的标准差"),
     "savings": (
-        "{titles}: shares of the baseline's, negative where a row takes more, beyond twice as much a multiple (x3.0)",
-        "{titles}：占基准的比例；更多时为负，超过两倍时写作倍数（x3.0）",
+        "{titles}: share of the baseline{of_time} that is saved, negative where a row has more, from twice as much on a "
+        "multiple (x3.0: three times the baseline)",
+        "{titles}：节省量占基准的比例{of_time}，负数表示比基准多，达到基准的两倍时写作倍数（x3.0 即基准的 3 倍）",
     ),
+    "of_time": (" (of time: s/epoch times epochs)", "（时间按每轮秒数 × 轮数计）"),
     "from": ("from {folders}", "来自 {folders}"),
     "holdout": (
         "protocol holdout: the epoch is chosen on held-out images, the test set is read once",
-        "protocol holdout：按留出的验证集选轮次，测试集只读一次",
+        "协议 holdout：用留出的验证集选择轮次，测试集只读一次",
     ),
     "course": (
         "protocol course: all training images, evaluated on the test set each epoch, the last one counts",
-        "protocol course：用全部训练图像，每轮在测试集上评估，取最后一轮",
+        "协议 course：用全部训练图像，每轮在测试集上评估，取最后一轮",
     ),
     "trainer.max_epochs": ("epochs {value}", "轮数 {value}"),
     "data.batch_size": ("batch size {value}", "批量大小 {value}"),
     "device": ("device {value}", "设备 {value}"),
     "threads": ("threads {value}", "线程 {value}"),
-    "precision": ("precision {value}", "精度 {value}"),
+    "precision": ("precision {value}", "数值精度 {value}"),
     "slots": ("runs at a time {value}", "同时运行数 {value}"),
-    "pieces": ("micro-batches per batch: {value}", "每批分块计算：{value}"),
+    "pieces": ("micro-batches per batch: {value}", "每批拆成的小批数：{value}"),
     "common": ("in all rows: {values}", "所有行：{values}"),
     "dirty": ("(+: with changes)", "（+：含未提交的改动）"),
-    "differ": ("the data differ", "数据不一致"),
+    "differ": ("files of the data differ between runs", "各次运行的数据文件不一致"),
     "compared": (
         "compared with {label}; a change in brackets is within the standard deviation over seeds, and one beyond it may be "
         "chance, too: of nets that are equal, one in three pairs with two seeds each differs by more, one in five with three",
@@ -62,7 +64,7 @@ TEXTS = {
     ),
     "starred": (
         "*: at least one of the two rows has a single seed, so the spread is not known",
-        "*：相比较的两行中至少一行只有一个随机种子，离散程度未知",
+        "*：相比较的两行中至少一行只有一个随机种子，标准差未知",
     ),
     "threshold": ("threshold {percent}", "阈值 {percent}"),
     "beside_course": (
@@ -87,6 +89,10 @@ TEXTS = {
         "not plotted against time",
         "各行的计时条件（设备、线程数、同时运行数或每轮图像数）不同，故不画准确率与时间的图",
     ),
+    "other_data": (
+        "rows are of different data sets, so accuracies cannot be compared, and are not plotted against time or parameters",
+        "各行所用的数据集不尽相同，准确率不能比较，故不画准确率与时间或参数量的图",
+    ),
     "repeats": ("runs left out because they repeat another: {count}", "因与其他运行重复而略去的运行：{count}"),
     "mixed": (
         "pooled over more than seeds: {labels}",
@@ -95,15 +101,15 @@ TEXTS = {
     # in sentences
     "saved": ("{percent} saved", "节省 {percent}"),
     "more": ("{percent} more", "增加 {percent}"),
-    "times_as_much": ("{times} times as much", "为 {times} 倍"),
+    "times_as_much": ("{times} times as much", "为基准的 {times} 倍"),
     "other_time": (
         "timed under other conditions than the baseline: device, threads, runs at a time or images of an epoch",
         "计时条件（设备、线程数、同时运行数或每轮图像数）与基准不同",
     ),
     "took_an_epoch": ("{seconds_per_epoch} s per epoch", "每轮 {seconds_per_epoch} 秒"),
-    "took_in_all": ("{training_seconds} s of training", "训练共 {training_seconds} 秒"),
+    "took_in_all": ("{training_seconds} s of training", "总共训练 {training_seconds} 秒"),
     "points": ("{points} points", "变化 {points} 个百分点"),
-    "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在离散范围之内"),
+    "points_within": ("{points} points, within the spread", "变化 {points} 个百分点，在标准差之内"),
     "one_seed": (
         "Each row has a single seed: small differences of accuracy may be chance.",
         "每行只有一个随机种子：准确率的微小差别可能只是偶然。",
@@ -132,8 +138,8 @@ TEXTS = {
         "尚无答案草稿：尚无可与 {label} 比较的其他行完成。",
     ),
     "not_of_these_images": (
-        "Left out, because they are of other images: {labels}.",
-        "以下各行未计入，因为其图像不同：{labels}。",
+        "Left out, because they are of another data set: {labels}.",
+        "以下各行未计入，因为所用数据集不同：{labels}。",
     ),
     "not_alike": (
         "Left out, because their seeds are not of the same net: {labels}.",
@@ -142,7 +148,7 @@ TEXTS = {
     "other_images": ("The images are {data}, and not Fashion-MNIST.", "所用图像为 {data}，而非 Fashion-MNIST。"),
     "few_seeds": (
         "With fewer than five seeds a row, a change beyond the spread may be chance, too.",
-        "每行不足五个随机种子时，超出离散范围的变化也可能只是偶然。",
+        "每行不足五个随机种子时，超出标准差的变化也可能只是偶然。",
     ),
     "no_answer": (
         "No draft of an answer yet: it compares the other rows with {label}, of which no run is completed.",
@@ -164,8 +170,8 @@ TEXTS = {
     ),
     "rate": ("{labels}: {rate}", "{labels}：{rate}"),
     "not_in_full": (
-        "Some training images were left out; with all of them accuracies would be other ones.",
-        "训练只用了部分训练图像；若用全部图像，准确率会与此不同。",
+        "An epoch was of a part of the training images; with all of them accuracies would be other ones.",
+        "每轮只用部分训练图像；若每轮都用全部图像，准确率会与此不同。",
     ),
     "tested_in_part": (
         "Test accuracies are of a part of the test images.",
@@ -173,10 +179,11 @@ TEXTS = {
     ),
     "far_times": (
         "Seconds per epoch are far apart within a row, as where other work ran beside some runs: {rows}.",
-        "同一行内每轮用时相差很大，可能有的运行旁边还有别的程序：{rows}。",
+        "同一行内每轮用时相差很大，可能部分运行期间机器上还有其他程序在运行：{rows}。",
     ),
     "far_seeds": ("Seeds are far apart, look at them one by one: {rows}.", "各随机种子相差很大，请逐个查看：{rows}。"),
     "range": ("{label} {low} to {high}", "{label} {low} 至 {high}"),
+    "seconds": ("{count} s", "{count} 秒"),
     "other_runs": (
         "no draft of an answer, because of runs that are not of experiment={name}: {count}",
         "没有答案草稿，因为有 {count} 次运行不属于 experiment={name}",
@@ -191,7 +198,7 @@ TEXTS = {
     "q1_at": ("{label} ({test_acc})", "{label}（{test_acc}）"),
     "q1_near": (
         "{label} ({test_acc}, within its spread of the threshold)",
-        "{label}（{test_acc}，与阈值之差在离散范围之内）",
+        "{label}（{test_acc}，与阈值之差在标准差之内）",
     ),
     "q1_unsure": (
         "{label} ({test_acc}, too near to tell with one seed)",
@@ -292,10 +299,10 @@ TEXTS = {
     "true": ("true class", "真实类别"),
     # galleries
     "test_image": ("test image {number}: {name}", "测试图像 {number}：{name}"),
-    "predicts": ("predicts {said}", "判为 {said}"),
+    "predicts": ("predicts {said}", "预测：{said}"),
     "some_maps": (
         "{count} maps of a stage that vary much, unlike\none another, each in its own scale of grey",
-        "每个阶段取变化大而彼此不同的 {count} 张特征图，\n各用自己的灰度范围",
+        "每个阶段选 {count} 张方差大且互不相似的特征图，\n各按自身的最暗到最亮显示",
     ),
     "last_of_column": (" (of stages in the same column, the last)", "（同一列有几个阶段时取最后一个）"),
     "no_maps": ("no feature maps", "没有特征图"),
@@ -305,7 +312,7 @@ TEXTS = {
     "up_to": ("up to {share}\nof the image", "不超过图像的\n{share}"),
     "up_to_image": ("up to the whole\nimage", "不超过\n整个图像"),
     "more_than_image": ("more than\nthe image", "大于\n整个图像"),
-    "square": ("in the square: what a unit in the middle sees", "方框：中间一个单元的感受野"),
+    "square": ("in the square: what a unit in the middle sees", "方框：中心单元的感受野"),
     "filters": ("{all} filters of {size}", "{all} 个 {size} 卷积核"),
     "some_filters": ("{some} of {all} filters of {size}", "{all} 个 {size} 卷积核中的 {some} 个"),
 }

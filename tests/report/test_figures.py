@@ -309,7 +309,9 @@ def test_accuracies_on_several_data_sets_have_no_front_in_common(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", model="nin", params=90_000)
     assert {"accuracy-time", "accuracy-parameters", "parameters", "curves"} <= names()
+    assert "different data sets" not in notes_of(tmp_path)
     write_run(tmp_path / "c", data="synthetic")
+    assert "rows are of different data sets, so accuracies cannot be compared" in notes_of(tmp_path)
     assert not {"accuracy-time", "accuracy-parameters"} & names()
     assert {"parameters", "curves"} <= names()
 

@@ -384,7 +384,7 @@ def test_times_are_compared_only_of_as_many_images(other, comparable, tmp_path):
     assert table_of(tmp_path, baseline="alexnet")[1].get("time saved") == (saved if comparable else None)
     figures = {block.name for block in make_report([tmp_path]).blocks if isinstance(block, Figure)}
     assert ("accuracy-time" in figures) is comparable
-    assert ("timed under different conditions" in notes_of(tmp_path)) is not comparable
+    assert ("plotted against time" in notes_of(tmp_path)) is not comparable
 
 
 def test_a_limit_beyond_all_images_is_none(tmp_path):
@@ -590,4 +590,4 @@ def test_what_all_runs_have_is_said_once(tmp_path):
     notes = notes_of(tmp_path).split("; ")
     assert "2026-11-22" in notes
     assert f"sha256 train-images {'f' * 12}" in notes
-    assert "the data differ" not in notes
+    assert "files of the data differ" not in notes

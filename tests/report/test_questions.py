@@ -249,7 +249,7 @@ def test_what_costs_several_times_as_much_is_said_in_times(question):
     net = next(row for row in table_of(question) if row["model"] == "googlenet_bn")
     assert (net["time saved"], net["MACs saved"]) == ("x3.7", "−50.0%")
     assert "googlenet_bn takes 36.8 s per epoch (3.7 times as much)" in " ".join(paragraphs(question))
-    assert "googlenet_bn 每轮 36.8 秒（为 3.7 倍）" in " ".join(paragraphs(question, language="zh"))
+    assert "googlenet_bn 每轮 36.8 秒（为基准的 3.7 倍）" in " ".join(paragraphs(question, language="zh"))
 
 
 @pytest.mark.parametrize("question", ["inception_ladder"], indirect=True)
@@ -375,7 +375,7 @@ def test_an_answer_says_that_nets_were_not_trained_in_full(limit, images, tmp_pa
         write_run(
             tmp_path / name, model="alexnet", px=224, params=60_000 * width, experiment="alexnet_simplified", **changed
         )
-    said = "Some training images were left out; with all of them accuracies would be other ones."
+    said = "An epoch was of a part of the training images; with all of them accuracies would be other ones."
     assert f"All rows were trained for 2 epochs of {images}. {said}" in paragraphs(tmp_path)
 
 
@@ -424,8 +424,8 @@ def test_a_draft_speaks_of_the_baselines_images_alone(experiment, model, other, 
     beside = paragraphs(tmp_path, baseline=f"{model} fashion_mnist")
     shutil.rmtree(tmp_path / "c")
     alone = paragraphs(tmp_path, baseline=model)
-    assert f"Left out, because they are of other images: {other} synthetic width=0.5." in beside
-    assert [text.replace(" fashion_mnist", "") for text in beside if "other images" not in text] == alone
+    assert f"Left out, because they are of another data set: {other} synthetic width=0.5." in beside
+    assert [text.replace(" fashion_mnist", "") for text in beside if "another data set" not in text] == alone
 
 
 def test_where_the_parameters_are_is_said_of_a_baseline_that_has_most_of_them_in_dense_layers(tmp_path):

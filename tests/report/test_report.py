@@ -63,10 +63,13 @@ def test_a_legend_says_what_the_columns_mean_that_are_there(tmp_path):
     assert "±" not in legend()
     write_run(tmp_path / "lenet-1", seed=1)
     assert "±: standard deviation over seeds" in legend()
-    assert "time saved, parameters saved, MACs saved: shares of the baseline's" in legend(baseline="lenet")
+    assert (
+        "time saved, parameters saved, MACs saved: share of the baseline (of time: s/epoch times epochs) that is saved"
+        in legend(baseline="lenet")
+    )
     assert "px: " not in legend(rows=["model"], pivot="seed")
     assert "MACs (M): multiply-adds" in legend(rows=["model"], pivot="seed")
-    assert "节省参数、节省乘加：占基准的比例" in legend(baseline="lenet", language="zh")
+    assert "节省参数、节省乘加：节省量占基准的比例" in legend(baseline="lenet", language="zh")
 
 
 def test_a_title_names_a_few_nets_and_counts_more(tmp_path):
@@ -123,7 +126,7 @@ def test_a_terminal_gets_the_columns_of_a_report_that_it_has_room_for(tmp_path, 
     ("limits", "said"),
     [
         ({}, ()),
-        ({"trainer.limit_train_batches": 80}, ("Some training images were left out",)),
+        ({"trainer.limit_train_batches": 80}, ("An epoch was of a part of the training images",)),
         ({"trainer.limit_test_batches": 0.5}, ("Test accuracies are of a part",)),
     ],
 )
@@ -131,7 +134,9 @@ def test_that_images_were_left_out_is_told(limits, said, tmp_path):
     write_run(tmp_path / "a", **limits)
     notes = notes_of(tmp_path)
     told = [
-        words for words in ("Some training images were left out", "Test accuracies are of a part") if words in notes
+        words
+        for words in ("An epoch was of a part of the training images", "Test accuracies are of a part")
+        if words in notes
     ]
     assert told == [*said]
 

@@ -145,7 +145,9 @@ def latex(document: Document, figures: str | None) -> str:
             case Table():
                 parts += _latex_tables(block)
             case Notes(lines):
-                parts.append("{\\footnotesize\n" + "".join(f"{escape_latex(line)}\\par\n" for line in lines) + "}")
+                parts.append(
+                    "{\\footnotesize\\parindent=0pt\n" + "".join(f"{escape_latex(line)}\\par\n" for line in lines) + "}"
+                )
             case Figure(name, caption, _):
                 picture = rf"\includegraphics[width=0.8\linewidth]{{{figures}/{name}.pdf}}"
                 lines = [picture, rf"\caption{{{escape_latex(caption)}}}"]
@@ -160,7 +162,10 @@ def _latex_tables(table: Table) -> list[str]:
     for first in range(0, len(table.rows), PAGE):
         rows = table.rows[first : first + PAGE]
         part = f" ({first + 1} -- {first + len(rows)})" if len(table.rows) > PAGE else ""
-        lines = [rf"\caption{{{escape_latex(table.caption)}{part}}}", f"{SHRINK}{{%\n{to_latex(table.columns, rows)}}}"]
+        lines = [
+            rf"\caption{{{escape_latex(table.caption)}{part}}}\smallskip",
+            f"{SHRINK}{{%\n{to_latex(table.columns, rows)}}}",
+        ]
         parts.append("\n".join([r"\begin{table}[htbp]\centering", *lines, r"\end{table}"]))
     return parts
 

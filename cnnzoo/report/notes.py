@@ -14,7 +14,7 @@ from cnnzoo.report.texts import Language, listed, named, say
 
 USUAL = {"slots": ["1"], "pieces": ["1"]}  # not worth saying
 RECIPE = ("data", "optimizer", "optimizer.lr", "scheduler")
-FAR_TIMES, FAR_SEEDS = 1.5, 0.05  # times as long an epoch, and more accuracy, within a row
+FAR_TIMES, FAR_SEEDS = 1.5, 0.05  # times as long an epoch (and a second more), and more accuracy, within a row
 SHA_LENGTH, COMMIT_LENGTH = 12, 10  # characters of checksums and commits that are shown
 
 
@@ -35,18 +35,25 @@ def of_comparison(rows: Sequence[Row], baseline: Row | None, at_least: float | N
         notes.append(say(language, "other_data"))
     elif not comparable_times(rows):
         notes.append(say(language, "other_times"))
+    notes += far_apart(rows, language)
+    if mixed := [f"{row['label']} ({row['pooled']})" for row in rows if row["pooled"]]:
+        notes.append(say(language, "mixed", labels=named(language, mixed)))
+    return notes
+
+
+def far_apart(rows: Sequence[Row], language: Language) -> list[str]:
+    """Return which rows have runs, equal but for seeds, whose times or accuracies are far apart."""
 
     def seconds(value: float) -> str:
         return say(language, "seconds", count=f"{value:,.1f}")
 
+    notes = []
     for key, sentence, is_far, show in (
-        ("seconds_per_epoch", "far_times", lambda low, high: high > FAR_TIMES * low, seconds),
+        ("seconds_per_epoch", "far_times", lambda low, high: high > max(FAR_TIMES * low, low + 1), seconds),
         ("test_acc", "far_seeds", lambda low, high: high - low > FAR_SEEDS, "{:.2%}".format),
     ):
         if ranges := _ranges(rows, key, is_far, show, language):
             notes.append(say(language, sentence, rows=listed(language, ranges)))
-    if mixed := [f"{row['label']} ({row['pooled']})" for row in rows if row["pooled"]]:
-        notes.append(say(language, "mixed", labels=named(language, mixed)))
     return notes
 
 

@@ -219,8 +219,8 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         console.print(for_screen(rows, console))
     else:
         print(to_markdown(columns(rows), pool(rows)))
-    if common := folder.in_all_cells():
-        console.print(common, soft_wrap=True)
+    for note in folder.notes(rows):
+        console.print(note, soft_wrap=True)
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")
     if stopped_by is not None:

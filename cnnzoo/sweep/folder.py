@@ -15,7 +15,8 @@ from cnnzoo.config import RunConfig
 from cnnzoo.disk import LOCK_WAIT, left_behind, unfinished, unused, write_csv, write_text
 from cnnzoo.errors import BusyError, UserError
 from cnnzoo.record import FILE_NAME, ONNX, read_record, write_record
-from cnnzoo.report.runs import FACTS, PLAN, planned_row, read_plan, row_of
+from cnnzoo.report.notes import far_apart
+from cnnzoo.report.runs import FACTS, PLAN, Row, planned_row, read_plan, row_of
 from cnnzoo.report.tables import to_markdown
 from cnnzoo.sweep.grid import Cell
 from cnnzoo.sweep.summary import columns, pool
@@ -177,14 +178,14 @@ class SweepFolder:
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
             write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row.get(key) for key in COLUMNS] for row in rows)])
-            common = self.in_all_cells()
-            below = f"\n{common}\n" if common else ""
+            below = "".join(f"\n{note}\n" for note in self.notes(rows))
             write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + below)
         return rows
 
-    def in_all_cells(self) -> str:
-        """Return what is below the table: the values that all cells have and none of its columns tells."""
-        return in_all(cell["overrides"] for cell in self.cells.values())
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Return what is below the table: what all cells have, and whose seeds or times are far apart."""
+        common = in_all(cell["overrides"] for cell in self.cells.values())
+        return [*([common] if common else []), *far_apart(pool(rows), "en")]
 
 
 def record_in(run_dir: Path) -> dict[str, Any] | None:

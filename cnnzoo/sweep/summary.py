@@ -13,6 +13,8 @@ COLUMNS = (
     *("test_acc", "seconds_per_epoch", "images_per_second", "peak_bytes", "status"),
 )
 
+NAMED = ("model", "px", "optimizer", "settings")  # by these a row is known in a note
+
 
 def columns(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of the pooled table; that of the settings only where there are some."""
@@ -34,4 +36,5 @@ def pool(rows: Sequence[Row]) -> list[Row]:
 
     Nets of several sizes, whose class was edited between them, have rows of their own.
     """
-    return [row["runs"][0] | row for row in pool_rows(rows, ("model", "group", "params"))]
+    pooled = [row["runs"][0] | row for row in pool_rows(rows, ("model", "group", "params"))]
+    return [row | {"label": " ".join(str(row[key]) for key in NAMED if row[key])} for row in pooled]

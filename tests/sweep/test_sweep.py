@@ -105,7 +105,23 @@ def test_the_summary_has_a_row_for_each_cell(finished):
         assert (int(row["params"]), record["slots"]) == (record["params"], 1)
     text = (finished / "summary.md").read_text()
     assert "2/2" in text
-    assert text.endswith("\n\nin all cells: data=synthetic data.num_train=600 data.num_test=100 trainer=smoke\n")
+    assert "\n\nin all cells: data=synthetic data.num_train=600 data.num_test=100 trainer=smoke\n" in text
+
+
+def test_below_the_table_stands_which_rows_have_runs_that_are_far_apart(finished):
+    folder = SweepFolder(finished)
+
+    def notes(times, accuracies):
+        told = zip(folder.rows(), times, accuracies, strict=True)
+        every = [row | {"seconds_per_epoch": seconds, "test_acc": acc} for row, seconds, acc in told]
+        return folder.notes(every)[1:]  # the first is of all cells
+
+    alike = (0.5, 0.5, 0.5, 0.54)
+    assert notes((3.0, 4.0, 9.0, 9.0), alike) == notes((0.1, 0.9, 9.0, 9.0), alike) == []
+    (slow,) = notes((3.0, 4.0, 9.0, 14.0), alike)
+    assert slow.endswith("as where other work ran beside some runs: mlp 28 adamw 9.0 s to 14.0 s.")
+    (far,) = notes((3.0, 4.0, 9.0, 9.0), (0.5, 0.6, 0.5, 0.5))
+    assert far == "Seeds are far apart, look at them one by one: lenet 28 adamw 50.00% to 60.00%."
 
 
 def test_a_cell_has_the_figures_of_the_run_alone(finished, tmp_path):

@@ -93,10 +93,10 @@ def draw_maps(
         traced = [_trace(net, label, image, invert) for net, label in zip(nets, labels, strict=True)]
         first = first or (traced, image.title)
         file = f"maps-{image.words.replace('/', '-').replace(' ', '-')}"
-        free = (each.name for each in numbered(Path(file)) if f"{each.name}.png" not in files)
-        files[f"{next(free)}.png"] = _png(
-            draw_gallery(traced, image.title, align, language)
-        )  # pictures may be called alike
+        free = (
+            each.name for each in numbered(Path(file)) if f"{each.name}.png" not in files
+        )  # of pictures called alike
+        files[f"{next(free)}.png"] = _png(draw_gallery(traced, image.title, align, language))
     traced, title = first or ([], "")
     if any(net.stages for net in traced):
         files["receptive-fields.png"] = _png(draw_fields(traced, title, language))

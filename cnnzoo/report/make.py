@@ -121,11 +121,8 @@ def _title(runs: Sequence[Row], language: Language) -> str:
     """Return which nets were trained on what, as far as it is known."""
     models, data = (list(dict.fromkeys(row[key] for row in runs if row.get(key))) for key in ("model", "data"))
     nets = named(language, models) if len(models) <= NAMED else say(language, "nets", count=len(models))
-    return (
-        say(language, "title", nets=nets, data=named(language, [DATA.get(each, each) for each in data]))
-        if data
-        else nets
-    )
+    sets = named(language, [DATA.get(each, each) for each in data])
+    return say(language, "title", nets=nets, data=sets) if sets else nets
 
 
 def _tables(pooled: Sequence[Row], keys: Sequence[str], language: Language) -> list[Table]:

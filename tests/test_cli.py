@@ -69,6 +69,7 @@ REFUSED = [
     (["model", "=", "lenet"], ["cannot read 'model'", "without spaces"], False),
     (["hydra/launcher=submitit_slurm"], ["for grids", "type python sweep.py"], False),
     (["hydra.run.dir=my disk/run, 1"], ["one folder", "type \"hydra.run.dir='my disk/run, 1'\""], False),
+    (["hydra.run.dir="], ["hydra.run.dir is empty", "type hydra.run.dir=DIR"], False),
     ([f"hydra.run.dir={ROOT / 'conf'}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
     ([f"hydra.run.dir={ROOT / 'cnnzoo' / 'models'}"], ["is where the program is", "type hydra.run.dir=DIR"], False),
     ([f"hydra.run.dir={ROOT}"], ["is where the program is", "type hydra.run.dir=DIR"], False),

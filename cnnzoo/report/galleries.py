@@ -158,28 +158,30 @@ def _seen(stage: Stage, net: Traced, language: Language) -> str:
 def draw_fields(nets: Sequence[Traced], title: str, language: Language = "en") -> Figure:
     """Return a row for each net that has stages: the image with what a unit in the middle of each sees of it.
 
-    Of stages that see all of it the first is shown.
+    Of stages that see all of it the first is shown. A row with many stages goes on below.
     """
     nets = [net for net in nets if net.stages]
-    shown = [[*net.stages[: 1 + sum(stage.field[0] <= len(net.image) for stage in net.stages)]] for net in nets]
-    columns = max(map(len, shown))
-    lines = [_lines(_wrapped(net.label)) + 2 for net in nets]
+    seen = [1 + sum(stage.field[0] <= len(net.image) for stage in net.stages) for net in nets]
+    shown = [(net, net.stages[:count]) for net, count in zip(nets, seen, strict=True)]
+    lines = [(net, row, start) for net, every in shown for start, row in _in_lines(every)]
+    labels = ["" if start else f"{_wrapped(net.label)}\n" for net, _, start in lines]
+    columns = max(len(row) for _, row, _ in lines)
     style, language = style_of(language)
     title += f"\n{say(language, 'square')}"
     with rc_context(style | {"axes.grid": False}):
-        figure = Figure(figsize=_size(columns, lines, title), layout="constrained")
+        figure = Figure(figsize=_size(columns, [each.count("\n") + 2 for each in labels], title), layout="constrained")
         figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
-        grid = figure.subplots(len(nets), columns, squeeze=False)
-        for net, stages, row in zip(nets, shown, grid, strict=True):
+        grid = figure.subplots(len(lines), columns, squeeze=False)
+        for (net, stages, _), label, cells in zip(lines, labels, grid, strict=True):
             height, width = net.image.shape
-            for axes, stage in zip(row, [*stages, *[None] * (columns - len(stages))], strict=True):
+            for axes, stage in zip(cells, [*stages, *[None] * (columns - len(stages))], strict=True):
                 if stage is None:
-                    axes.set_axis_off()
+                    _leave_blank(axes)
                     continue
                 rows, wide = (min(size, whole) for size, whole in zip(stage.field, (height, width), strict=True))
                 place = ((width - wide) / 2 - 0.5, (height - rows) / 2 - 0.5)
-                label = f"{_wrapped(net.label)}\n" if stage is net.stages[0] else ""
-                _show(axes, net.image, f"{label}{stage.name}\n{_seen(stage, net, language)}")
+                above = label if stage is stages[0] else ""
+                _show(axes, net.image, f"{above}{stage.name}\n{_seen(stage, net, language)}")
                 for color, line in (("black", 3.0), (FIELD, 1.6)):  # to be seen on black and on white
                     axes.add_patch(Rectangle(place, wide, rows, fill=False, edgecolor=color, lw=line, clip_on=False))
         figure.draw_without_rendering()
@@ -209,12 +211,12 @@ def draw_first_filters(nets: Sequence[Traced], language: Language = "en") -> Fig
     return figure
 
 
-def _wrapped(label: str, width: int = 20) -> str:
+def _wrapped(label: str, width: int = 19) -> str:
     """Return a label in lines that are no wider than a cell; a word that is wider is broken behind `=`."""
     words = [word if len(word) <= width else word.replace("=", "= ") for word in label.split(" ")]
     # A Chinese letter takes two places: before each stands, until the lines are made, a sign that takes none.
     counted = re.sub("([\u2e80-\uffef])", "\u200b\\1", " ".join(words))
-    return "\n".join(wrap(counted, width)).replace("\u200b", "")
+    return "\n".join(wrap(counted, width, break_long_words="\u200b" in counted)).replace("\u200b", "")
 
 
 def _by_field(net: Traced) -> list[Stage | None]:

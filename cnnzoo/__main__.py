@@ -158,16 +158,13 @@ def show_predictions(options: argparse.Namespace) -> None:
     from cnnzoo.report.tables import Column, to_markdown
 
     with importing_torch():
-        from cnnzoo.record import read_record
-        from cnnzoo.trained import predict
+        from cnnzoo.trained import describe, predict
     rows = predict(run, pictures, invert=options.invert)
     places = ("prediction", "second", "third")[: len(rows[0]["likeliest"])]
     for row in rows:
         named = zip(places, row["likeliest"], strict=True)
         row |= {place: f"{name} {probability:.1%}" for place, (name, probability) in named}
-    record = read_record(Path(run))
-    accuracy = (record.get("metrics") or {}).get("test/acc")
-    print(f"{record['name']}, {'not completed' if accuracy is None else f'test accuracy {accuracy:.2%}'}\n")
+    print(f"{describe(run)}\n")
     print(to_markdown([Column(key, key, left=True) for key in ("picture", *places)], rows), end="")
     if bright := [row["picture"] for row in rows if row["bright"]]:
         print(f"\nnote: the background of {', '.join(bright)} is bright; if it was dark in training, try --invert")

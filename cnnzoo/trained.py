@@ -95,6 +95,13 @@ def predict(folder: str, pictures: Sequence[str], *, invert: bool) -> list[dict[
     return rows
 
 
+def describe(folder: str) -> str:
+    """Return in words which run is in `folder`, and how accurate its net is."""
+    record = read_record(Path(folder))
+    accuracy = (record.get("metrics") or {}).get("test/acc")
+    return f"{record['name']}, {'not completed' if accuracy is None else f'test accuracy {accuracy:.2%}'}"
+
+
 def export_onnx(folder: Path) -> Path:
     """Write `model.onnx`, the net of the run in `folder` for any number of images at once; return its path."""
     net, data = load(folder).net, read_record(folder)["config"]["data"]

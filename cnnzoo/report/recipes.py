@@ -29,13 +29,17 @@ def training_of(rows: Sequence[Row], language: Language) -> str:
 
 def in_part(rows: Sequence[Row], language: Language) -> list[str]:
     """Return in a sentence each that some of the training images, or of the test images, were left out."""
-    sentences = {"train": "not_in_full", "test": "tested_in_part"}
-    return [say(language, sentence) for stage, sentence in sentences.items() if not _are_whole(rows, stage)]
+    sentences = []
+    for stage, sentence in (("train", "not_in_full"), ("test", "tested_in_part")):
+        whole = [_is_whole(row, stage) for row in rows]
+        where = say(language, "in_some_rows") if any(whole) else ""  # whose settings say it
+        sentences += [] if all(whole) else [say(language, sentence, where=where)]
+    return sentences
 
 
-def _are_whole(rows: Sequence[Row], stage: str) -> bool:
-    """Say whether all images of a stage were used."""
-    limits = [limit_of(run, stage) for row in rows for run in row["runs"]]
+def _is_whole(row: Row, stage: str) -> bool:
+    """Say whether a row's runs used all images of a stage."""
+    limits = [limit_of(run, stage) for run in row["runs"]]
     return all(limit is None or (isinstance(limit, float) and limit == 1) for limit in limits)  # 1 is one batch
 
 

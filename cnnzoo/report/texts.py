@@ -170,12 +170,13 @@ TEXTS = {
     ),
     "rate": ("{labels}: {rate}", "{labels}：{rate}"),
     "not_in_full": (
-        "An epoch was of a part of the training images; with all of them accuracies would be other ones.",
-        "每轮只用部分训练图像；若每轮都用全部图像，准确率会与此不同。",
+        "An epoch was of a part of the training images{where}; with all of them accuracies would be other ones.",
+        "每轮只用部分训练图像{where}；若每轮都用全部图像，准确率会与此不同。",
     ),
+    "in_some_rows": (", in some rows", "（仅部分行）"),
     "tested_in_part": (
-        "Test accuracies are of a part of the test images.",
-        "测试准确率只用了部分测试图像。",
+        "Test accuracies are of a part of the test images{where}.",
+        "测试准确率只用了部分测试图像{where}。",
     ),
     "far_times": (
         "Seconds per epoch are far apart within a row, as where other work ran beside some runs: {rows}.",

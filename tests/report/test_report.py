@@ -139,6 +139,9 @@ def test_that_images_were_left_out_is_told(limits, said, tmp_path):
         if words in notes
     ]
     assert told == [*said]
+    assert "images, in some rows" not in notes
+    write_run(tmp_path / "b", model="nin")
+    assert ("images, in some rows" in notes_of(tmp_path)) is bool(said)
 
 
 def test_the_notes_say_with_what_the_nets_were_trained(tmp_path):

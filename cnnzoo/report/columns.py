@@ -125,7 +125,7 @@ SAVED = ("time_saved", "params_saved", "macs_saved")
 
 def legend(keys: Sequence[str], rows: Sequence[Row], language: Language) -> str:
     """Return what the columns with these keys mean whose titles do not say it."""
-    chosen = {key: column for key, column in zip(keys, columns(keys, language), strict=True) if key}
+    chosen = {column.key: column for column in columns(keys, language)}
     told = [
         say(language, "means", title=column.title, meaning=MEANINGS[key][language == "zh"])
         for key, column in chosen.items()

@@ -96,7 +96,7 @@ def make_report(
         document.blocks += [Paragraph(each) for each in answer.paragraphs(pooled, first, at_least, language)]
     tables = pivot_tables(pooled, keys, pivot, language) if pivot else _tables(pooled, keys, language)
     shown = [*(column.key for table in tables for column in table.columns), *(table.figure for table in tables)]
-    told = [legend([*shown, pivot or ""], pooled, language)]
+    told = [legend([key for key in (*shown, pivot) if key], pooled, language)]
     if answer and first and not own:
         told.append(say(language, "another_baseline", model=answer.model, label=first["label"]))
     if not pivot and not rows and not question and (stray := questions.mixed_question(runs)):

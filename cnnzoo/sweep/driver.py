@@ -219,7 +219,7 @@ def _finish(cells: Sequence[Cell], folder: SweepFolder, stopped_by: int | None, 
         console.print(for_screen(rows, console))
     else:
         print(to_markdown(columns(rows), pool(rows)))
-    for note in folder.notes(rows):
+    for note in folder.notes(pool(rows)):
         console.print(note, soft_wrap=True)
     statuses = [folder.status(cell.name) for cell in cells]
     print(f"{counts(statuses)}; {folder.path / 'summary.csv'}, summary.md")

@@ -178,14 +178,15 @@ class SweepFolder:
             self.cells |= self._read()  # another sweep may have added some
             rows = self.rows()
             write_csv(self.path / SUMMARIES[0], [COLUMNS, *([row.get(key) for key in COLUMNS] for row in rows)])
-            below = "".join(f"\n{note}\n" for note in self.notes(rows))
-            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pool(rows)) + below)
+            pooled = pool(rows)
+            below = "".join(f"\n{note}\n" for note in self.notes(pooled))
+            write_text(self.path / SUMMARIES[1], to_markdown(columns(rows), pooled) + below)
         return rows
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Return what is below the table: what all cells have, and whose seeds or times are far apart."""
+    def notes(self, pooled: Sequence[Row]) -> list[str]:
+        """Return what is below the pooled table: what all cells have, and whose seeds or times are far apart."""
         common = in_all(cell["overrides"] for cell in self.cells.values())
-        return [*([common] if common else []), *far_apart(pool(rows), "en")]
+        return [*([common] if common else []), *far_apart(pooled, "en")]
 
 
 def record_in(run_dir: Path) -> dict[str, Any] | None:

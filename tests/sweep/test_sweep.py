@@ -114,7 +114,7 @@ def test_below_the_table_stands_which_rows_have_runs_that_are_far_apart(finished
     def notes(times, accuracies):
         told = zip(folder.rows(), times, accuracies, strict=True)
         every = [row | {"seconds_per_epoch": seconds, "test_acc": acc} for row, seconds, acc in told]
-        return folder.notes(every)[1:]  # the first is of all cells
+        return folder.notes(pool(every))[1:]  # the first is of all cells
 
     alike = (0.5, 0.5, 0.5, 0.54)
     assert notes((3.0, 4.0, 9.0, 9.0), alike) == notes((0.1, 0.9, 9.0, 9.0), alike) == []
